@@ -1,0 +1,48 @@
+/* load.h - load drivers: one file each behind this table (load_table.c lists them).
+ *
+ * A driver runs in a thread of its own between start and stop. Open loop: the schedule never
+ * waits for a reply, and latency counts from the intended start. Thread rule: open, start, stop
+ * and close from the run's thread; set_factor and snapshot from it at any time between. */
+#pragma once
+
+#include <stdint.h>
+
+#include "config.h"
+#include "histogram.h"
+
+/* Cumulative since start; a unit is one request unless the driver says otherwise.
+ * offered = accepted + refused + unanswered + in_flight at every moment. */
+struct sm_load_counts {
+    int64_t offered, accepted, refused, unanswered, in_flight;
+    int64_t bytes_offered, bytes_in_flight;
+};
+
+/* Takes the counts and moves the latencies and the slips (how late the driver itself was against
+ * its schedule) since the last call into the caller's histograms (ns). */
+struct sm_load_snapshot {
+    struct sm_load_counts counts;
+    struct sm_histogram *latency_ns, *slip_ns;
+};
+
+struct sm_load_outcome_count {
+    char outcome[64]; /* "HTTP 204", "time-out", "connection reset" */
+    int64_t count;
+};
+
+struct sm_load_ops {
+    const char *name; /* the constructor's name in a scenario: "http_load" */
+    const char *help;
+    const struct sm_key *keys;
+    int (*open)(const struct sm_block *config, void **ret_driver, struct sm_error *err);
+    int (*start)(void *driver, struct sm_error *err);
+    void (*set_factor)(void *driver, double factor); /* 0 pauses the schedule, 1 as declared */
+    void (*snapshot)(void *driver, struct sm_load_snapshot *snapshot);
+    /* Outcomes so far; returns how many were written, at most `capacity`. */
+    size_t (*outcomes)(void *driver, struct sm_load_outcome_count *outcomes, size_t capacity);
+    /* Stops the schedule, waits up to grace_s for replies, counts the rest as unanswered. */
+    void (*stop)(void *driver, double grace_s);
+    void (*close)(void *driver); /* NULL is allowed */
+};
+
+/* NULL-terminated. */
+extern const struct sm_load_ops *const sm_load_table[];

@@ -1,0 +1,59 @@
+/* sampler.h - reads the probe's pool and /proc at 10 to 100 Hz and writes the record.
+ *
+ * The only reader of probes/spillmark_abi.h (through pool.c). It follows every process of the
+ * target: those that claimed a slot of the pool and those found in /proc below the root. Where no
+ * probe is (static program), it measures from outside and says so in the process's row. Thread
+ * rule: one thread, the run's. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../reports/record.h"
+#include "load.h"
+
+struct sm_sampler;
+
+struct sm_sampler_options {
+    double rate_hz;                 /* 10 to 100 */
+    uint64_t sample_interval_bytes; /* mean of the probe's Poisson sampling */
+    uint64_t seed;
+    int want_probe;                 /* 0: outside only */
+};
+
+/* Makes the pool (a memfd) and maps it. The target is to be started with the environment that
+ * sm_sampler_environment gives. `start_ns` is CLOCK_MONOTONIC of the run's zero. */
+int sm_sampler_create(const struct sm_sampler_options *options, struct sm_record *record,
+                      int64_t start_ns, struct sm_sampler **ret_sampler, struct sm_error *err);
+
+/* "SPILLMARK_REGION=/proc/PID/fd/N" and "LD_PRELOAD=..." (joined with what is there), owned by
+ * the sampler. NULL-terminated. */
+const char *const *sm_sampler_environment(struct sm_sampler *sampler);
+
+/* Follows the tree of processes whose root is pid. */
+void sm_sampler_follow(struct sm_sampler *sampler, pid_t root);
+
+/* Takes one sample of everything at now_ns (CLOCK_MONOTONIC). Cheap figures every time; sites,
+ * descriptors by class and smaps at their own slower pace. Returns a negative errno only when the
+ * record fails. */
+int sm_sampler_tick(struct sm_sampler *sampler, int64_t now_ns);
+
+/* A full sample of sites and frees as well: at the end of a phase and of the run. */
+int sm_sampler_checkpoint(struct sm_sampler *sampler, int64_t now_ns);
+
+/* Adds a value of a series that others measure (gauges, load counts, delivered). */
+int sm_sampler_put(struct sm_sampler *sampler, const char *series, enum sm_unit unit,
+                   int64_t now_ns, double value);
+
+/* Notes how a process ended ("exit 0", "signal 9 (Killed)"). */
+void sm_sampler_exited(struct sm_sampler *sampler, pid_t pid, int wait_status, int64_t now_ns);
+
+/* Live figures for the progress line; 0 where unknown. */
+struct sm_sampler_now {
+    double heap_bytes, rss_bytes, fds;
+    int processes;
+};
+void sm_sampler_now(const struct sm_sampler *sampler, struct sm_sampler_now *ret_now);
+
+/* Writes modules, stacks and frames still missing, frees everything. The pool goes with it. */
+void sm_sampler_close(struct sm_sampler *sampler);
