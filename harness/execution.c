@@ -1,0 +1,170 @@
+/* execution.c - the order of things: what is brought up, and taken down in reverse. */
+#include "execution_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "environment.h"
+#include "interrupt.h"
+
+static const double load_grace_s = 2, watch_period_s = 0.5, keeper_grace_s = 1;
+
+int64_t sm_execution_now(const struct sm_execution *execution) {
+    return sm_now_ns() - execution->start_ns;
+}
+
+void sm_execution_event(struct sm_execution *execution, const char *kind, const char *format, ...) {
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    struct sm_event row = {
+        .t_ns = sm_execution_now(execution), .kind = (char *)kind, .text = text};
+    sm_record_add_event(execution->record, &row);
+}
+
+/* The budget and the bounds that the scenario declares: the analysis reads them from the record,
+ * so that a later `report` judges by the same lines. */
+static void write_scenario(struct sm_execution *execution) {
+    const struct sm_scenario *scenario = execution->scenario;
+    sm_record_set_meta(execution->record, SM_META_SCENARIO, scenario ? scenario->name : "probe");
+    if (!scenario) {
+        sm_record_set_meta(execution->record, SM_META_TITLE, execution->options->command[0]);
+        return;
+    }
+    sm_record_set_meta(execution->record, SM_META_TITLE, scenario->title);
+    char *params = sm_scenario_params_json(scenario);
+    sm_record_set_meta(execution->record, SM_META_PARAMS, params ? params : "{}");
+    free(params);
+    for (size_t i = 0; i < scenario->budget_count; i++)
+        sm_record_add_budget_item(execution->record, &scenario->budget[i]);
+    for (size_t i = 0; i < scenario->declared_count; i++)
+        sm_record_add_declared_bound(execution->record, &scenario->declared[i]);
+}
+
+static int open_record(struct sm_execution *execution, struct sm_error *err) {
+    char started[32];
+    int rc = sm_record_create(execution->dir->record, &execution->record, err);
+    if (rc)
+        return rc;
+    snprintf(started, sizeof started, "%lld", (long long)time(NULL));
+    sm_record_set_meta(execution->record, SM_META_STARTED, started);
+    sm_record_set_meta(execution->record, SM_META_VERSION, SPILLMARK_VERSION);
+    char *environment = sm_environment_json();
+    sm_record_set_meta(execution->record, SM_META_ENVIRONMENT, environment ? environment : "{}");
+    free(environment);
+    write_scenario(execution);
+    return sm_record_commit(execution->record);
+}
+
+static int open_sampler(struct sm_execution *execution, struct sm_error *err) {
+    const struct sm_sampler_options options = {
+        .rate_hz = execution->options->sample_rate_hz,
+        .sample_interval_bytes = execution->options->sample_interval_bytes,
+        .seed = execution->options->seed,
+        .want_probe = 1,
+    };
+    return sm_sampler_create(&options, execution->record, execution->start_ns,
+                             &execution->sampler, err);
+}
+
+static int start_watcher(struct sm_execution *execution, struct sm_error *err) {
+    const struct sm_scenario *scenario = execution->scenario;
+    size_t count = 0;
+    if (!scenario)
+        return 0;
+    const struct sm_block *const *gauges = sm_block_blocks(scenario->target, "gauges", &count);
+    if (count == 0 && !scenario->delivered)
+        return 0;
+    return sm_watcher_start(gauges, count, scenario->delivered, watch_period_s,
+                            &execution->watcher, err);
+}
+
+/* Everything that can fail before the first phase, in order. */
+static int bring_up(struct sm_execution *execution, struct sm_error *err) {
+    int rc = 0;
+    execution->supervisor = sm_supervisor_share();
+    if (!execution->supervisor)
+        return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
+    if ((rc = sm_run_dir_make(execution->dir, err)) ||
+        (rc = sm_keeper_start(&execution->keeper, err)))
+        return rc;
+    sm_keeper_own_path(execution->keeper, execution->dir->scratch);
+    sm_keeper_own_path(execution->keeper, execution->dir->data);
+    execution->start_ns = sm_now_ns();
+    execution->next_tick_ns = execution->next_second_ns = execution->start_ns;
+    if ((rc = open_record(execution, err)) || (rc = open_sampler(execution, err)) ||
+        (rc = sm_execution_open_faults(execution, err)) ||
+        (rc = sm_execution_open_loads(execution, err)) ||
+        (rc = sm_execution_start_target(execution, err)) ||
+        (rc = start_watcher(execution, err)) || (rc = sm_execution_start_loads(execution, err)))
+        return rc;
+    return 0;
+}
+
+/* The end of a run that had a beginning: drain the load, stop the target while still watching
+ * it, count what was delivered. */
+static void wind_up(struct sm_execution *execution) {
+    char duration[32];
+    sm_execution_stop_loads(execution, sm_interrupt_pending() ? 0 : load_grace_s);
+    if (execution->watcher && execution->target_running)
+        sm_watcher_ask_now(execution->watcher);
+    sm_execution_stop_target(execution);
+    sm_progress_end(&execution->progress);
+    sm_sampler_checkpoint(execution->sampler, sm_now_ns());
+    sm_execution_write_ledger(execution);
+    snprintf(duration, sizeof duration, "%lld", (long long)sm_execution_now(execution));
+    sm_record_set_meta(execution->record, SM_META_DURATION, duration);
+    if (execution->end->ended_by[0] == '\0')
+        snprintf(execution->end->ended_by, sizeof execution->end->ended_by, "schedule");
+    sm_record_set_meta(execution->record, SM_META_ENDED_BY, execution->end->ended_by);
+}
+
+/* NULL-safe, in the reverse order of bring_up. The keeper ends every process still alive. */
+static void take_down(struct sm_execution *execution) {
+    sm_watcher_stop(execution->watcher);
+    sm_execution_stop_loads(execution, 0);
+    sm_execution_close_loads(execution);
+    sm_execution_close_faults(execution);
+    if (execution->sampler)
+        sm_sampler_close(execution->sampler);
+    sm_record_close(execution->record, 1);
+    sm_keeper_stop(execution->keeper, keeper_grace_s);
+    sm_supervisor_unshare(execution->supervisor);
+}
+
+int sm_execute(const struct sm_execution_options *options, struct sm_execution_end *ret_end,
+               struct sm_error *err) {
+    struct sm_execution_end end = {0};
+    struct sm_execution *execution = calloc(1, sizeof *execution);
+    if (!execution)
+        return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
+    execution->options = options;
+    execution->scenario = options->scenario;
+    execution->dir = options->dir;
+    execution->end = &end;
+    sm_progress_init(&execution->progress, options->scenario == NULL);
+    sm_interrupt_install();
+    int rc = bring_up(execution, err);
+    if (rc == 0) {
+        if (execution->scenario)
+            sm_execution_run_phases(execution);
+        else
+            sm_execution_run_command(execution);
+        wind_up(execution);
+        end.kept = 1;
+    }
+    take_down(execution);
+    sm_run_dir_clean(execution->dir, rc != 0);
+    free(execution);
+    if (rc == 0)
+        *ret_end = end;
+    return rc;
+}

@@ -1,0 +1,31 @@
+/* execution.h - one execution: directories, keeper, record, sampler, target, load and faults
+ * brought up in order, the phases, and everything taken down again in reverse.
+ *
+ * One file per step: execution.c (the order of things), execution_target.c (services and target:
+ * start, ready, stop), execution_phases.c (the timeline and its ticks), execution_load.c (drivers,
+ * latencies, the ledger's totals), execution_faults.c (windows and receipts). */
+#pragma once
+
+#include "scenario.h"
+
+struct sm_execution_options {
+    const struct sm_scenario *scenario;        /* NULL: `command` is recorded until it ends */
+    const struct sm_scenario_dirs *dirs;
+    const char *const *command;                /* argv of a program without a scenario */
+    struct sm_run_dir *dir;                    /* planned, not made */
+    double sample_rate_hz;                     /* 10 to 100 */
+    uint64_t sample_interval_bytes;            /* of the probe's stacks */
+    uint64_t seed;
+};
+
+struct sm_execution_end {
+    char ended_by[16];  /* "schedule", "interrupt", "target", "record" */
+    char text[256];     /* one line when it was not the schedule */
+    int kept;           /* the run directory holds a record */
+};
+
+/* Runs it. Returns 0 when there is a record to report on (also after Ctrl-C or a target that died
+ * on its way; *ret_end says so), or a negative errno with *err filled when it never got going:
+ * then nothing is left behind. Call before the process has threads. */
+int sm_execute(const struct sm_execution_options *options, struct sm_execution_end *ret_end,
+               struct sm_error *err);

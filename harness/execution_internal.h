@@ -1,0 +1,98 @@
+/* execution_internal.h - the state that the files of one execution share. */
+#pragma once
+
+#include "../reports/record.h"
+#include "execution.h"
+#include "fault.h"
+#include "keeper.h"
+#include "load.h"
+#include "progress.h"
+#include "run_dir.h"
+#include "sampler.h"
+#include "watcher.h"
+
+enum { SM_EXECUTION_LOADS = 16, SM_EXECUTION_FAULTS = 32, SM_EXECUTION_SERVICES = 16 };
+
+struct sm_execution_load {
+    const struct sm_load_ops *ops;
+    const struct sm_block *block;
+    void *driver;
+    char name[64];
+    struct sm_histogram *latency_ns, *slip_ns; /* of the interval now open */
+    struct sm_load_counts counts, counts_written;
+    double unit_bytes;
+    int running;
+};
+
+struct sm_execution_fault {
+    const struct sm_fault_ops *ops;
+    const struct sm_block *block;
+    void *fault;
+    int64_t begun_ns; /* since the start of the run, -1 while not at work */
+    struct sm_receipt at_begin;
+};
+
+struct sm_execution {
+    const struct sm_execution_options *options;
+    const struct sm_scenario *scenario; /* may be NULL */
+    struct sm_run_dir *dir;
+    struct sm_supervisor_shared *supervisor;
+    bool needs_supervisor;
+    struct sm_keeper *keeper;
+    struct sm_record *record;
+    struct sm_sampler *sampler;
+    struct sm_watcher *watcher;
+    struct sm_progress progress;
+    struct sm_execution_load loads[SM_EXECUTION_LOADS];
+    size_t load_count;
+    struct sm_execution_fault faults[SM_EXECUTION_FAULTS];
+    size_t fault_count;
+    pid_t services[SM_EXECUTION_SERVICES];
+    size_t service_count;
+    pid_t target;
+    int target_running;
+    int target_status;    /* as by waitpid, once it is not running */
+    int target_stopped_by_us;
+    int64_t start_ns;     /* CLOCK_MONOTONIC of the run's zero */
+    int64_t next_tick_ns, next_second_ns;
+    int64_t load_written_ns;
+    struct sm_execution_end *end;
+};
+
+/* Since the run's zero. */
+int64_t sm_execution_now(const struct sm_execution *execution);
+/* Adds a line to the record's events. */
+void sm_execution_event(struct sm_execution *execution, const char *kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* execution_target.c */
+int sm_execution_start_target(struct sm_execution *execution, struct sm_error *err);
+void sm_execution_stop_target(struct sm_execution *execution);
+void sm_execution_reap(struct sm_execution *execution, double timeout_s);
+/* "exit status 3" or "killed by signal 9 (Killed)". */
+char *sm_exit_text(int wait_status, char *buffer, size_t buffer_bytes);
+
+/* execution_load.c */
+int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err);
+int sm_execution_start_loads(struct sm_execution *execution, struct sm_error *err);
+void sm_execution_set_load(struct sm_execution *execution, double factor);
+void sm_execution_read_loads(struct sm_execution *execution);
+void sm_execution_write_loads(struct sm_execution *execution);
+void sm_execution_stop_loads(struct sm_execution *execution, double grace_s);
+void sm_execution_write_ledger(struct sm_execution *execution);
+void sm_execution_close_loads(struct sm_execution *execution);
+
+/* execution_faults.c */
+int sm_execution_open_faults(struct sm_execution *execution, struct sm_error *err);
+int sm_execution_begin_faults(struct sm_execution *execution,
+                              const struct sm_scenario_phase *phase, struct sm_error *err);
+void sm_execution_end_faults(struct sm_execution *execution);
+void sm_execution_close_faults(struct sm_execution *execution);
+
+/* execution_phases.c. Each returns 0 to go on, 1 when the run is to end early (end->ended_by is
+ * set). */
+int sm_execution_tick(struct sm_execution *execution);
+int sm_execution_run_phases(struct sm_execution *execution);
+int sm_execution_run_command(struct sm_execution *execution);
+/* Ticks on, with no new load, until at_ns (since the zero) or until the target is gone. */
+void sm_execution_tick_until(struct sm_execution *execution, int64_t at_ns);

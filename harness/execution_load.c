@@ -1,0 +1,228 @@
+/* execution_load.c - the drivers of a run: opened, started, read once a tick, written once a
+ * second, stopped, and added up into the ledger's totals. */
+#include "execution_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+static const struct sm_load_ops *find_ops(const char *name) {
+    for (const struct sm_load_ops *const *ops = sm_load_table; *ops; ops++)
+        if (strcmp((*ops)->name, name) == 0)
+            return *ops;
+    return NULL;
+}
+
+/* The payload of one unit, where the driver has a body. */
+static double unit_bytes(const struct sm_block *block) {
+    for (const struct sm_key *key = block->keys; key->name; key++) {
+        if (key->type == SM_KEY_BODY && strcmp(key->name, "body") == 0) {
+            const struct sm_body *body = sm_block_body(block, "body");
+            return body ? (double)body->payload_bytes : 0;
+        }
+    }
+    return 0;
+}
+
+int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err) {
+    const struct sm_scenario *scenario = execution->scenario;
+    for (size_t i = 0; scenario && i < scenario->load_count; i++) {
+        const struct sm_block *block = scenario->loads[i];
+        if (execution->load_count == SM_EXECUTION_LOADS)
+            return sm_error_set(err, -E2BIG, block->where, "use fewer", "more than %d loads",
+                                SM_EXECUTION_LOADS);
+        struct sm_execution_load *load = &execution->loads[execution->load_count];
+        load->ops = find_ops(block->type);
+        if (!load->ops)
+            return sm_error_set(err, -ENOENT, block->where, NULL, "no load driver \"%s\"",
+                                block->type);
+        load->block = block;
+        load->unit_bytes = unit_bytes(block);
+        if (scenario->load_count > 1)
+            snprintf(load->name, sizeof load->name, "%s[%zu]", load->ops->name, i + 1);
+        else
+            snprintf(load->name, sizeof load->name, "%s", load->ops->name);
+        load->latency_ns = sm_histogram_new();
+        load->slip_ns = sm_histogram_new();
+        execution->load_count++;
+        if (!load->latency_ns || !load->slip_ns)
+            return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
+        int rc = load->ops->open(block, &load->driver, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int sm_execution_start_loads(struct sm_execution *execution, struct sm_error *err) {
+    for (size_t i = 0; i < execution->load_count; i++) {
+        struct sm_execution_load *load = &execution->loads[i];
+        load->ops->set_factor(load->driver, 0);
+        int rc = load->ops->start(load->driver, err);
+        if (rc)
+            return rc;
+        load->running = 1;
+    }
+    execution->load_written_ns = sm_execution_now(execution);
+    return 0;
+}
+
+void sm_execution_set_load(struct sm_execution *execution, double factor) {
+    for (size_t i = 0; i < execution->load_count; i++)
+        execution->loads[i].ops->set_factor(execution->loads[i].driver, factor);
+}
+
+static void add_counts(struct sm_load_counts *to, const struct sm_load_counts *from) {
+    to->offered += from->offered;
+    to->accepted += from->accepted;
+    to->refused += from->refused;
+    to->unanswered += from->unanswered;
+    to->in_flight += from->in_flight;
+    to->bytes_offered += from->bytes_offered;
+    to->bytes_in_flight += from->bytes_in_flight;
+}
+
+void sm_execution_read_loads(struct sm_execution *execution) {
+    struct sm_load_counts sum = {0};
+    if (execution->load_count == 0)
+        return;
+    for (size_t i = 0; i < execution->load_count; i++) {
+        struct sm_execution_load *load = &execution->loads[i];
+        struct sm_load_snapshot snapshot = {.latency_ns = load->latency_ns,
+                                            .slip_ns = load->slip_ns};
+        load->ops->snapshot(load->driver, &snapshot);
+        load->counts = snapshot.counts;
+        add_counts(&sum, &load->counts);
+    }
+    int64_t now_ns = sm_now_ns();
+    const struct {
+        const char *series;
+        double value;
+    } puts[] = {{"offered", (double)sum.offered},       {"accepted", (double)sum.accepted},
+                {"refused", (double)sum.refused},       {"unanswered", (double)sum.unanswered},
+                {"in_flight:driver", (double)sum.in_flight}};
+    for (size_t i = 0; i < sizeof puts / sizeof *puts; i++)
+        sm_sampler_put(execution->sampler, puts[i].series, SM_UNIT_COUNT, now_ns, puts[i].value);
+}
+
+static void write_interval(struct sm_execution *execution, struct sm_execution_load *load,
+                           int64_t now_ns) {
+    const struct sm_histogram *latency = load->latency_ns;
+    struct sm_load_interval row = {
+        .load = load->name,
+        .from_ns = execution->load_written_ns,
+        .to_ns = now_ns,
+        .offered = load->counts.offered - load->counts_written.offered,
+        .accepted = load->counts.accepted - load->counts_written.accepted,
+        .refused = load->counts.refused - load->counts_written.refused,
+        .unanswered = load->counts.unanswered - load->counts_written.unanswered,
+        .bytes_offered = load->counts.bytes_offered - load->counts_written.bytes_offered,
+        .latency_p50_s = (double)sm_histogram_quantile(latency, 0.5) / 1e9,
+        .latency_p90_s = (double)sm_histogram_quantile(latency, 0.9) / 1e9,
+        .latency_p99_s = (double)sm_histogram_quantile(latency, 0.99) / 1e9,
+        .latency_max_s = (double)sm_histogram_max(latency) / 1e9,
+        .slip_p99_s = (double)sm_histogram_quantile(load->slip_ns, 0.99) / 1e9,
+    };
+    row.histogram = sm_histogram_encode(latency, &row.histogram_bytes);
+    sm_record_add_load_interval(execution->record, &row);
+    free(row.histogram);
+    load->counts_written = load->counts;
+    sm_histogram_reset(load->latency_ns);
+    sm_histogram_reset(load->slip_ns);
+}
+
+void sm_execution_write_loads(struct sm_execution *execution) {
+    int64_t now_ns = sm_execution_now(execution);
+    if (now_ns <= execution->load_written_ns)
+        return;
+    for (size_t i = 0; i < execution->load_count; i++)
+        write_interval(execution, &execution->loads[i], now_ns);
+    execution->load_written_ns = now_ns;
+}
+
+void sm_execution_stop_loads(struct sm_execution *execution, double grace_s) {
+    struct sm_load_outcome_count outcomes[64];
+    size_t stopped = 0;
+    for (size_t i = 0; i < execution->load_count; i++) {
+        struct sm_execution_load *load = &execution->loads[i];
+        if (!load->running)
+            continue;
+        load->running = 0;
+        stopped++;
+        load->ops->stop(load->driver, grace_s);
+        size_t count = load->ops->outcomes(load->driver, outcomes, 64);
+        for (size_t k = 0; k < count; k++) {
+            struct sm_load_outcome row = {
+                .load = load->name, .outcome = outcomes[k].outcome, .count = outcomes[k].count};
+            sm_record_add_load_outcome(execution->record, &row);
+        }
+    }
+    if (stopped > 0) {
+        sm_execution_read_loads(execution);
+        sm_execution_write_loads(execution);
+    }
+}
+
+static int64_t dropped_total(const struct sm_execution *execution) {
+    const struct sm_block *dropped = execution->scenario->dropped;
+    char series[80];
+    if (!dropped || !execution->watcher)
+        return -1;
+    snprintf(series, sizeof series, "gauge:%s", sm_block_text(dropped, "name"));
+    double value = sm_watcher_newest(execution->watcher, series);
+    return value < 0 ? -1 : (int64_t)value;
+}
+
+/* Asked after the target has ended, so that nothing can still arrive. */
+static int64_t delivered_total(struct sm_execution *execution) {
+    const struct sm_block *delivered = execution->scenario->delivered;
+    double value = -1;
+    struct sm_error err = {0};
+    if (!delivered)
+        return -1;
+    for (const struct sm_delivered_ops *const *ops = sm_delivered_table; *ops; ops++)
+        if (strcmp((*ops)->name, delivered->type) == 0 &&
+            (*ops)->read(delivered, &value, &err) != 0)
+            sm_execution_event(execution, "error", "delivered units cannot be counted: %s",
+                               err.what);
+    if (value >= 0)
+        sm_sampler_put(execution->sampler, "delivered", SM_UNIT_COUNT, sm_now_ns(), value);
+    return value < 0 ? -1 : (int64_t)value;
+}
+
+void sm_execution_write_ledger(struct sm_execution *execution) {
+    struct sm_ledger_totals ledger = {-1, -1, -1, -1, -1, -1, -1, 0};
+    struct sm_load_counts sum = {0};
+    double bytes = 0;
+    if (execution->load_count > 0) {
+        for (size_t i = 0; i < execution->load_count; i++) {
+            add_counts(&sum, &execution->loads[i].counts);
+            bytes += execution->loads[i].unit_bytes * (double)execution->loads[i].counts.offered;
+        }
+        ledger = (struct sm_ledger_totals){
+            .offered = sum.offered,
+            .accepted = sum.accepted,
+            .refused = sum.refused,
+            .unanswered = sum.unanswered + sum.in_flight,
+            .delivered = delivered_total(execution),
+            .dropped = dropped_total(execution),
+            /* A target that has ended holds nothing any more. */
+            .in_flight = execution->target_running ? -1 : 0,
+            .unit_bytes = sum.offered > 0 ? bytes / (double)sum.offered : 0,
+        };
+    }
+    sm_record_set_ledger(execution->record, &ledger);
+}
+
+void sm_execution_close_loads(struct sm_execution *execution) {
+    for (size_t i = 0; i < execution->load_count; i++) {
+        struct sm_execution_load *load = &execution->loads[i];
+        load->ops->close(load->driver);
+        sm_histogram_free(load->latency_ns);
+        sm_histogram_free(load->slip_ns);
+    }
+    execution->load_count = 0;
+}

@@ -1,0 +1,157 @@
+/* execution_phases.c - the timeline: phases in order, a tick at the sampling rate, a second's
+ * work once a second. */
+#include "execution_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "interrupt.h"
+
+static const int64_t second_ns = 1000000000;
+
+static int end_early(struct sm_execution *execution, const char *by, const char *text) {
+    struct sm_execution_end *end = execution->end;
+    if (end->ended_by[0] == '\0') {
+        snprintf(end->ended_by, sizeof end->ended_by, "%s", by);
+        snprintf(end->text, sizeof end->text, "%s", text);
+    }
+    return 1;
+}
+
+static void take_watched(struct sm_execution *execution) {
+    struct sm_watch_value values[64];
+    size_t count;
+    if (!execution->watcher)
+        return;
+    do {
+        count = sm_watcher_take(execution->watcher, values, 64);
+        for (size_t i = 0; i < count; i++)
+            sm_sampler_put(execution->sampler, values[i].series, SM_UNIT_COUNT, values[i].t_ns,
+                           values[i].value);
+    } while (count == 64);
+}
+
+static int check_ends(struct sm_execution *execution) {
+    char text[96], line[200];
+    if (sm_interrupt_pending())
+        return end_early(execution, "interrupt", "interrupted; what was done so far is reported");
+    if (sm_record_error(execution->record)->code) {
+        sm_error_format(sm_record_error(execution->record), line, sizeof line);
+        return end_early(execution, "record", line);
+    }
+    if (!execution->target_running && !execution->target_stopped_by_us && execution->scenario) {
+        snprintf(line, sizeof line, "the target ended on its own: %s",
+                 sm_exit_text(execution->target_status, text, sizeof text));
+        return end_early(execution, "target", line);
+    }
+    return 0;
+}
+
+int sm_execution_tick(struct sm_execution *execution) {
+    int64_t period_ns = (int64_t)(1e9 / execution->options->sample_rate_hz);
+    if (!sm_interrupt_pending() || execution->target_stopped_by_us)
+        sm_sleep_until_ns(execution->next_tick_ns);
+    int64_t now_ns = sm_now_ns();
+    execution->next_tick_ns += period_ns;
+    if (execution->next_tick_ns < now_ns)
+        execution->next_tick_ns = now_ns + period_ns;
+    sm_execution_reap(execution, 0);
+    sm_execution_read_loads(execution);
+    take_watched(execution);
+    sm_sampler_tick(execution->sampler, now_ns);
+    if (now_ns >= execution->next_second_ns) {
+        execution->next_second_ns = now_ns + second_ns;
+        sm_execution_write_loads(execution);
+        sm_record_commit(execution->record);
+    }
+    return check_ends(execution);
+}
+
+static void show(struct sm_execution *execution, const char *phase, int64_t from_ns,
+                 double length_s) {
+    struct sm_sampler_now now;
+    sm_sampler_now(execution->sampler, &now);
+    struct sm_progress_figures figures = {
+        .phase = phase,
+        .phase_at_s = (double)(sm_execution_now(execution) - from_ns) / 1e9,
+        .phase_length_s = length_s,
+        .heap_bytes = now.heap_bytes,
+        .rss_bytes = now.rss_bytes,
+        .fds = now.fds,
+        .has_load = execution->load_count > 0,
+        .delivered = execution->watcher ? sm_watcher_newest(execution->watcher, "delivered") : -1,
+    };
+    for (size_t i = 0; i < execution->load_count; i++) {
+        const struct sm_load_counts *counts = &execution->loads[i].counts;
+        figures.offered += counts->offered;
+        figures.accepted += counts->accepted;
+        figures.refused += counts->refused;
+        figures.unanswered += counts->unanswered;
+    }
+    sm_progress_show(&execution->progress, &figures, sm_now_ns());
+}
+
+void sm_execution_tick_until(struct sm_execution *execution, int64_t at_ns) {
+    int64_t from_ns = sm_execution_now(execution);
+    while (execution->target_running && sm_execution_now(execution) < at_ns) {
+        sm_execution_tick(execution);
+        show(execution, "stopping", from_ns, 0);
+    }
+}
+
+static int run_phase(struct sm_execution *execution, const struct sm_scenario_phase *phase,
+                     int32_t id) {
+    struct sm_error err = {0};
+    char line[200];
+    int ended = 0;
+    struct sm_phase row = {
+        .id = id,
+        .name = phase->name,
+        .cycle = phase->cycle,
+        .from_ns = sm_execution_now(execution),
+        .to_ns = -1,
+        .load_factor = phase->load_factor,
+        .fault_count = (int32_t)phase->fault_count,
+        .is_settle = phase->is_settle,
+    };
+    sm_record_add_phase(execution->record, &row);
+    sm_execution_event(execution, "phase", "%s begins", phase->name);
+    if (sm_execution_begin_faults(execution, phase, &err)) {
+        sm_error_format(&err, line, sizeof line);
+        ended = end_early(execution, "error", line);
+    }
+    sm_execution_set_load(execution, phase->load_factor);
+    int64_t until_ns = row.from_ns + (int64_t)(phase->duration_s * 1e9);
+    while (!ended && sm_execution_now(execution) < until_ns) {
+        ended = sm_execution_tick(execution);
+        show(execution, phase->name, row.from_ns, phase->duration_s);
+    }
+    sm_execution_end_faults(execution);
+    row.to_ns = sm_execution_now(execution);
+    sm_sampler_checkpoint(execution->sampler, sm_now_ns());
+    sm_record_add_phase(execution->record, &row);
+    return ended;
+}
+
+int sm_execution_run_phases(struct sm_execution *execution) {
+    const struct sm_scenario *scenario = execution->scenario;
+    int ended = 0;
+    for (size_t i = 0; i < scenario->phase_count && !ended; i++)
+        ended = run_phase(execution, &scenario->phases[i], (int32_t)i + 1);
+    sm_execution_set_load(execution, 0);
+    sm_progress_end(&execution->progress);
+    return ended;
+}
+
+int sm_execution_run_command(struct sm_execution *execution) {
+    struct sm_phase row = {.id = 1, .name = (char *)"run", .to_ns = -1, .load_factor = 1};
+    int ended = 0;
+    sm_record_add_phase(execution->record, &row);
+    while (!ended && execution->target_running)
+        ended = sm_execution_tick(execution);
+    row.to_ns = sm_execution_now(execution);
+    sm_sampler_checkpoint(execution->sampler, sm_now_ns());
+    sm_record_add_phase(execution->record, &row);
+    return ended;
+}

@@ -1,0 +1,29 @@
+/* outcome.h - from a finished record to what the user sees: symbols, analysis, a report. */
+#pragma once
+
+#include <stdio.h>
+
+#include "../reports/analysis.h"
+#include "../reports/model.h"
+
+/* A run with its analysis, as verbs need them. */
+struct sm_outcome {
+    struct sm_run *run;
+    struct sm_analysis *analysis;
+};
+
+/* Opens a run (directory or run.db) and analyses it. Free with sm_outcome_free. */
+int sm_outcome_open(const char *path, struct sm_outcome *ret_outcome, struct sm_error *err);
+void sm_outcome_free(struct sm_outcome *outcome);
+
+/* Adds the symbols that the record lacks, while the modules are still where they were. */
+int sm_outcome_symbolize(const char *path, struct sm_error *err);
+
+/* Prints in one of the formats of reports/render.h. */
+int sm_outcome_print(const struct sm_outcome *outcome, const char *format, FILE *to,
+                     struct sm_error *err);
+
+/* The same to `path`, or to standard output when it is
+ * NULL. A file is written whole or not at all. */
+int sm_outcome_render(const struct sm_outcome *outcome, const char *format, const char *path,
+                      struct sm_error *err);

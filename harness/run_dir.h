@@ -1,0 +1,34 @@
+/* run_dir.h - the directories of a run.
+ *
+ * The run directory stays and holds run.db and the logs. The scratch directory (short path, for
+ * sockets) and the data directory (the target's own files, inside the run directory) go with the
+ * run. Nothing is made before the scenario is known to be good. */
+#pragma once
+
+#include "../reports/error.h"
+
+struct sm_run_dir {
+    char path[512];    /* the run directory, absolute */
+    char data[600];    /* path/data */
+    char scratch[64];  /* /tmp/spillmark-XXXXXX */
+    char record[600];  /* path/run.db */
+    char log[600];     /* path/target.log */
+    int made_path;     /* this run made the run directory */
+    int made;          /* sm_run_dir_make has succeeded */
+};
+
+/* Chooses the paths only. `out` is the user's -o (must not hold a record already) or NULL: then
+ * spillmark-runs/NAME.N below the current directory with the first free N. */
+int sm_run_dir_plan(const char *out, const char *name, struct sm_run_dir *ret_dir,
+                    struct sm_error *err);
+
+/* Makes them. */
+int sm_run_dir_make(struct sm_run_dir *dir, struct sm_error *err);
+
+/* Removes scratch and data; with everything set also the run directory itself, if this run made
+ * it and only files of this run lie in it. Safe to call twice. */
+void sm_run_dir_clean(struct sm_run_dir *dir, int everything);
+
+/* Removes a file or a directory tree; symbolic links are removed, not followed. Returns 0 or the
+ * negative errno of the first thing that could not be removed (0 when path does not exist). */
+int sm_remove_tree(const char *path);

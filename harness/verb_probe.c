@@ -1,0 +1,83 @@
+/* verb_probe.c - spillmark probe: any program, recorded without a scenario. The program keeps the
+ * terminal and standard output; the report goes to standard error when it has ended. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../reports/units.h"
+#include "execution.h"
+#include "outcome.h"
+#include "run_dir.h"
+#include "verbs.h"
+
+static const double default_rate_hz = 20;
+static const uint64_t default_seed = 20261;
+
+struct probe_arguments {
+    const char *out;
+    double interval_bytes;
+    char **command;
+};
+
+static int parse_arguments(int argc, char **argv, struct probe_arguments *arguments) {
+    static const struct option options[] = {{"out", required_argument, NULL, 'o'},
+                                            {"sample-bytes", required_argument, NULL, 's'},
+                                            {NULL, 0, NULL, 0}};
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "+:o:", options, NULL)) != -1) {
+        if (option == 'o')
+            arguments->out = optarg;
+        else if (option != 's')
+            return sm_verb_bad_option("probe", option, argv);
+        else if (sm_unit_parse(SM_UNIT_BYTES, optarg, &arguments->interval_bytes))
+            return sm_verb_usage("probe", "--sample-bytes %s is not a size like %s", optarg,
+                                 sm_unit_example(SM_UNIT_BYTES));
+    }
+    if (optind == argc)
+        return sm_verb_usage("probe", "no command given");
+    arguments->command = argv + optind;
+    return 0;
+}
+
+static int report(const struct sm_run_dir *dir, const struct sm_execution_end *end) {
+    struct sm_error err = {0};
+    struct sm_outcome outcome = {0};
+    if (end->text[0])
+        fprintf(stderr, "spillmark probe: %s\n", end->text);
+    if (sm_outcome_symbolize(dir->record, &err))
+        sm_verb_fail("probe", &err, 0);
+    err = (struct sm_error){0};
+    if (sm_outcome_open(dir->path, &outcome, &err) ||
+        sm_outcome_print(&outcome, "text", stderr, &err)) {
+        sm_outcome_free(&outcome);
+        return sm_verb_fail("probe", &err, SM_STATUS_BROKEN);
+    }
+    int status = outcome.analysis->exit_status;
+    sm_outcome_free(&outcome);
+    fprintf(stderr, "\nRun directory: %s\n", dir->path);
+    return status;
+}
+
+int sm_verb_probe(int argc, char **argv) {
+    struct probe_arguments arguments = {.interval_bytes = 512 * 1024};
+    struct sm_error err = {0};
+    struct sm_run_dir dir;
+    struct sm_execution_end end = {0};
+    int status = parse_arguments(argc, argv, &arguments);
+    if (status)
+        return status;
+    const char *slash = strrchr(arguments.command[0], '/');
+    if (sm_run_dir_plan(arguments.out, slash ? slash + 1 : arguments.command[0], &dir, &err))
+        return sm_verb_fail("probe", &err, SM_STATUS_USAGE);
+    const struct sm_execution_options options = {
+        .command = (const char *const *)arguments.command,
+        .dir = &dir,
+        .sample_rate_hz = default_rate_hz,
+        .sample_interval_bytes = (uint64_t)arguments.interval_bytes,
+        .seed = default_seed,
+    };
+    if (sm_execute(&options, &end, &err))
+        return sm_verb_fail("probe", &err, SM_STATUS_BROKEN);
+    return report(&dir, &end);
+}

@@ -1,0 +1,161 @@
+/* verb_run.c - spillmark run: a scenario, once or several times, and its report. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "execution.h"
+#include "interrupt.h"
+#include "outcome.h"
+#include "paths.h"
+#include "run_dir.h"
+#include "verbs.h"
+
+enum { SETTINGS_MAX = 64 };
+static const double default_rate_hz = 20;
+static const uint64_t default_interval_bytes = 512 * 1024, default_seed = 20261;
+
+struct run_arguments {
+    const char *scenario, *out;
+    struct sm_setting settings[SETTINGS_MAX];
+    size_t setting_count;
+    double time_scale;
+    long repeat;
+};
+
+static int parse_setting(struct run_arguments *arguments, char *text) {
+    char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return sm_verb_usage("run", "-p %s is not NAME=VALUE", text);
+    if (arguments->setting_count == SETTINGS_MAX)
+        return sm_verb_usage("run", "more than %d parameters", SETTINGS_MAX);
+    *equals = '\0';
+    arguments->settings[arguments->setting_count++] =
+        (struct sm_setting){.name = text, .value = equals + 1};
+    return 0;
+}
+
+static int parse_number(const char *option, const char *text, double low, double high,
+                        double *ret_value) {
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !(value >= low && value <= high))
+        return sm_verb_usage("run", "%s %s is not a number from %g to %g", option, text, low, high);
+    *ret_value = value;
+    return 0;
+}
+
+static int parse_arguments(int argc, char **argv, struct run_arguments *arguments) {
+    static const struct option options[] = {{"time-scale", required_argument, NULL, 't'},
+                                            {"repeat", required_argument, NULL, 'r'},
+                                            {"out", required_argument, NULL, 'o'},
+                                            {NULL, 0, NULL, 0}};
+    double repeat = 1;
+    int option, rc = 0;
+    opterr = 0;
+    while (rc == 0 && (option = getopt_long(argc, argv, ":p:o:", options, NULL)) != -1) {
+        switch (option) {
+        case 'p':
+            rc = parse_setting(arguments, optarg);
+            break;
+        case 'o':
+            arguments->out = optarg;
+            break;
+        case 't':
+            rc = parse_number("--time-scale", optarg, 0.001, 1000, &arguments->time_scale);
+            break;
+        case 'r':
+            rc = parse_number("--repeat", optarg, 1, 1000, &repeat);
+            break;
+        default:
+            rc = sm_verb_bad_option("run", option, argv);
+        }
+    }
+    if (rc)
+        return rc;
+    if (optind != argc - 1)
+        return sm_verb_usage("run", optind == argc ? "no scenario given" : "too many arguments");
+    arguments->scenario = argv[optind];
+    arguments->repeat = (long)repeat;
+    return 0;
+}
+
+/* The last part of a path without ".lua", or the shipped name itself. */
+static void scenario_name(const char *scenario, char *name, size_t name_bytes) {
+    size_t length = strlen(scenario);
+    int is_file = length > 4 && strcmp(scenario + length - 4, ".lua") == 0;
+    const char *slash = is_file ? strrchr(scenario, '/') : NULL;
+    snprintf(name, name_bytes, "%s", slash ? slash + 1 : scenario);
+    if (is_file)
+        name[strlen(name) - 4] = '\0';
+}
+
+static int report(const struct sm_run_dir *dir, const struct sm_execution_end *end) {
+    struct sm_error err = {0};
+    struct sm_outcome outcome = {0};
+    if (end->text[0])
+        fprintf(stderr, "spillmark run: %s\n", end->text);
+    if (sm_outcome_symbolize(dir->record, &err))
+        sm_verb_fail("run", &err, 0);
+    err = (struct sm_error){0};
+    if (sm_outcome_open(dir->path, &outcome, &err) ||
+        sm_outcome_render(&outcome, "text", NULL, &err)) {
+        sm_outcome_free(&outcome);
+        return sm_verb_fail("run", &err, SM_STATUS_BROKEN);
+    }
+    int status = outcome.analysis->exit_status;
+    sm_outcome_free(&outcome);
+    printf("\nRun directory: %s\n", dir->path);
+    return status;
+}
+
+static int run_once(const struct run_arguments *arguments, const char *out) {
+    struct sm_error err = {0};
+    struct sm_run_dir dir;
+    struct sm_execution_end end = {0};
+    struct sm_scenario *scenario = NULL;
+    char name[128];
+    scenario_name(arguments->scenario, name, sizeof name);
+    if (sm_run_dir_plan(out, name, &dir, &err))
+        return sm_verb_fail("run", &err, SM_STATUS_USAGE);
+    const struct sm_scenario_dirs dirs = {
+        .bin = sm_path_pipelines(), .run = dir.scratch, .data = dir.data};
+    if (sm_scenario_load(arguments->scenario, &dirs, arguments->settings,
+                         arguments->setting_count, arguments->time_scale, &scenario, &err))
+        return sm_verb_fail("run", &err, SM_STATUS_USAGE);
+    const struct sm_execution_options options = {
+        .scenario = scenario,
+        .dirs = &dirs,
+        .dir = &dir,
+        .sample_rate_hz = default_rate_hz,
+        .sample_interval_bytes = default_interval_bytes,
+        .seed = default_seed,
+    };
+    int rc = sm_execute(&options, &end, &err);
+    sm_scenario_free(scenario);
+    return rc ? sm_verb_fail("run", &err, SM_STATUS_BROKEN) : report(&dir, &end);
+}
+
+/* Of several runs the gravest status counts: broken, then failed, then inconclusive. */
+static int worse(int a, int b) {
+    static const int gravity[] = {[SM_STATUS_OK] = 0, [SM_STATUS_INCONCLUSIVE] = 1,
+                                  [SM_STATUS_FAILED] = 2, [SM_STATUS_BROKEN] = 3,
+                                  [SM_STATUS_USAGE] = 4};
+    return gravity[a] >= gravity[b] ? a : b;
+}
+
+int sm_verb_run(int argc, char **argv) {
+    struct run_arguments arguments = {.time_scale = 1};
+    int status = parse_arguments(argc, argv, &arguments);
+    for (long i = 0; status != SM_STATUS_USAGE && i < arguments.repeat; i++) {
+        char out[512];
+        if (arguments.out && arguments.repeat > 1)
+            snprintf(out, sizeof out, "%s.%ld", arguments.out, i + 1);
+        else
+            snprintf(out, sizeof out, "%s", arguments.out ? arguments.out : "");
+        status = worse(status, run_once(&arguments, out[0] ? out : NULL));
+        if (sm_interrupt_pending())
+            break;
+    }
+    return status;
+}

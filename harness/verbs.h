@@ -1,0 +1,34 @@
+/* verbs.h - the verbs of the command line. Each lives in verb_NAME.c and is one line of the
+ * table in main.c. A verb gets its own arguments (argv[0] is the verb's name), prints results on
+ * standard output and progress and errors on standard error, and returns an enum sm_status. */
+#pragma once
+
+#include "../reports/error.h"
+
+struct sm_verb {
+    const char *name;
+    const char *usage;   /* what follows "spillmark " */
+    const char *summary; /* one line for the list of verbs */
+    int (*main)(int argc, char **argv);
+};
+
+int sm_verb_run(int argc, char **argv);
+int sm_verb_probe(int argc, char **argv);
+int sm_verb_report(int argc, char **argv);
+int sm_verb_gate(int argc, char **argv);
+int sm_verb_list(int argc, char **argv);
+int sm_verb_doctor(int argc, char **argv);
+
+/* NULL-terminated by name. */
+extern const struct sm_verb sm_verb_table[];
+
+/* Prints "spillmark VERB: where: what; todo" on standard error and returns the exit status the
+ * error asks for, or `status` when it asks for none. */
+int sm_verb_fail(const char *verb, const struct sm_error *err, int status);
+
+/* Prints one usage error and the verb's usage line; returns SM_STATUS_USAGE. */
+int sm_verb_usage(const char *verb, const char *what_format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Tells a getopt_long failure (opterr = 0, short options starting with ':') in one line. */
+int sm_verb_bad_option(const char *verb, int code, char **argv);
