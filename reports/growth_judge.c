@@ -1,0 +1,366 @@
+/* From the phases of a trace to the verdict on a channel.
+ *
+ * Watched plans: every phase of constant load, and every fault, is a window (growth_window.c).
+ * What is known about it then rules:
+ * - memory under load moves with the bytes in flight: that part is taken away first;
+ * - a load that changed by a quarter proves nothing about growth;
+ * - with a declared bound, growth counts once it has passed 1.2 times the bound; suspected growth
+ *   beyond that counts too;
+ * - during a fault, growth without a declared bound proves nothing: a queue that is not yet full
+ *   looks exactly like an unbounded one.
+ * A window that grows decides; otherwise the longest fault does, or else the last load.
+ *
+ * Plans of cycles: the level at rest (growth_cycles.c). */
+#include "growth.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "growth_cycles.h"
+#include "growth_stats.h"
+#include "growth_window.h"
+#include "growth_words.h"
+
+static const double ALPHA = .01;
+static const double SETTLING_S = .3; /* of a load left out at its start */
+static const double PAST_CAP = 1.2;  /* of the declared bound: beyond it */
+/* A pool of descriptors fills fast: what would still add more than a fifth of the growth seen is
+ * not one. */
+static const double SLOWEST_FD_EXPONENTIAL = .56;
+
+struct judgement {
+    const struct sm_trace *trace;
+    enum sm_channel channel;
+    double *values;    /* without NAN */
+    double *in_flight; /* without NAN, or NULL */
+    double resolution_per_s, declared_cap;
+};
+
+struct window_outcome {
+    struct sm_window_verdict verdict;
+    struct sm_growth_scene scene;
+    enum sm_verdict_kind kind;
+    int suspect;
+    size_t end;
+};
+
+const char *sm_verdict_name(enum sm_verdict_kind kind) {
+    static const char *const names[] = {
+#define X(id, name) [SM_VERDICT_##id] = name,
+        SM_VERDICT_TABLE(X)
+#undef X
+    };
+    return names[kind];
+}
+
+const char *sm_cause_name(enum sm_cause_kind kind) {
+    static const char *const names[] = {
+#define X(id, name) [SM_CAUSE_##id] = name,
+        SM_CAUSE_TABLE(X)
+#undef X
+    };
+    return names[kind];
+}
+
+double sm_growth_default_resolution(const struct sm_trace *trace, enum sm_channel channel,
+                                    const double *values) {
+    size_t loaded = 0, found = 0, stride = trace->count / 512 + 1;
+    double some[513];
+    for (size_t i = 0; i < trace->count; i++)
+        loaded += trace->phase[i] == SM_TRACE_LOAD || trace->phase[i] == SM_TRACE_FAULT;
+    if (channel == SM_CHANNEL_FD)
+        return 2 / fmax(1, (double)(loaded ? loaded : trace->count) / trace->rate_hz);
+    for (size_t i = 0; i < trace->count; i += stride)
+        if (isfinite(values[i]))
+            some[found++] = fabs(values[i]);
+    double level = sm_stats_median(some, found) * .01 / 60;
+    return channel == SM_CHANNEL_OTHER ? fmax(level, 1e-6) : fmax(level, 4096);
+}
+
+/* Takes away what the bytes in flight explain, by their quick changes; where the two move
+ * together weakly, the values stay as they are. */
+static void subtract_in_flight(double *values, const double *in_flight, size_t count) {
+    double xx = 0, xy = 0, yy = 0, mean = 0;
+    for (size_t i = 1; i < count; i++) {
+        double dx = in_flight[i] - in_flight[i - 1], dy = values[i] - values[i - 1];
+        xx += dx * dx;
+        xy += dx * dy;
+        yy += dy * dy;
+    }
+    for (size_t i = 0; i < count; i++)
+        mean += in_flight[i] / (double)count;
+    if (xx <= 0 || yy <= 0 || xy / sqrt(xx * yy) < .2)
+        return;
+    for (size_t i = 0; i < count; i++)
+        values[i] -= xy / xx * (in_flight[i] - mean);
+}
+
+/* Did the rate of units accepted change by a quarter from the first third to the last? */
+static int load_changed(const struct sm_trace *trace, size_t begin, size_t end) {
+    if (!trace->sent || end - begin < 9)
+        return 0;
+    size_t third = (end - begin) / 3;
+    double first = trace->sent[begin + third] - trace->sent[begin];
+    double last = trace->sent[end - 1] - trace->sent[end - 1 - third];
+    if (first <= 0 && last <= 0)
+        return 0;
+    double ratio = last / fmax(first, 1e-9);
+    return ratio <= .8 || ratio >= 1.25;
+}
+
+/* Descriptors are no queue of bytes: a fault is no reason to cut their window. */
+static int joins_faults(const struct judgement *j) {
+    return j->channel == SM_CHANNEL_FD && j->trace->plan == SM_PLAN_FAULT;
+}
+
+static double risen(const struct judgement *j, size_t begin, size_t end) {
+    size_t before = begin > 10 ? begin - 10 : 0, tail = end - begin > 3 ? end - 3 : begin;
+    return sm_stats_level(j->values, tail, end) - sm_stats_level(j->values, before, begin + 1);
+}
+
+static void apply_rules(const struct judgement *j, size_t begin, size_t end,
+                        struct window_outcome *out) {
+    double cap = j->declared_cap;
+    int past_cap = cap > 0 && out->scene.risen > PAST_CAP * cap;
+    if (!out->scene.in_fault && !joins_faults(j) && out->kind == SM_VERDICT_GROWING &&
+        load_changed(j->trace, begin, end)) {
+        out->kind = SM_VERDICT_INCONCLUSIVE;
+        out->scene.rule = SM_RULE_LOAD_CHANGED;
+    }
+    if (out->scene.in_fault && out->kind == SM_VERDICT_GROWING && !past_cap) {
+        out->kind = SM_VERDICT_INCONCLUSIVE;
+        out->scene.rule = cap > 0 ? SM_RULE_UNDER_CAP : SM_RULE_BACKLOG;
+    } else if (out->kind == SM_VERDICT_GROWING && cap > 0 && !past_cap) {
+        out->kind = SM_VERDICT_INCONCLUSIVE;
+        out->scene.rule = SM_RULE_UNDER_CAP;
+    }
+    int far_past =
+        out->scene.in_fault ? cap > 0 && out->scene.risen > 1.5 * cap : past_cap && out->suspect;
+    if (out->kind == SM_VERDICT_INCONCLUSIVE && far_past) {
+        out->kind = SM_VERDICT_GROWING;
+        out->scene.rule = SM_RULE_CAP_EXCEEDED;
+    } else if (out->kind == SM_VERDICT_GROWING && past_cap) {
+        out->scene.rule = SM_RULE_CAP_EXCEEDED;
+    }
+}
+
+/* Judges the samples [begin, end) as one window. */
+static int judge_span(const struct judgement *j, enum sm_trace_phase phase, size_t begin,
+                      size_t end, struct window_outcome *ret) {
+    double hz = j->trace->rate_hz;
+    size_t from = begin;
+    if (phase == SM_TRACE_LOAD)
+        from += (size_t)(SETTLING_S * hz);
+    if (from >= end)
+        from = begin;
+    double *part = malloc((end - from) * sizeof *part);
+    if (!part)
+        return -ENOMEM;
+    memcpy(part, j->values + from, (end - from) * sizeof *part);
+    if (phase == SM_TRACE_LOAD && j->in_flight && j->channel == SM_CHANNEL_HEAP)
+        subtract_in_flight(part, j->in_flight + from, end - from);
+    struct sm_window window = {
+        .values = part,
+        .count = end - from,
+        .seconds = (double)(end - from) / hz,
+        .resolution_per_s = j->resolution_per_s,
+        .alpha = ALPHA,
+        .slowest_exponential =
+            j->channel == SM_CHANNEL_FD ? SLOWEST_FD_EXPONENTIAL : SM_SLOWEST_EXPONENTIAL,
+    };
+    int rc = sm_window_judge(&window, &ret->verdict);
+    free(part);
+    if (rc < 0)
+        return rc;
+    ret->scene = (struct sm_growth_scene){
+        .channel = j->channel,
+        .resolution_per_s = j->resolution_per_s,
+        .declared_cap = j->declared_cap,
+        .risen = risen(j, begin, end),
+        .window_s = window.seconds,
+        .in_fault = phase == SM_TRACE_FAULT,
+    };
+    ret->kind = ret->verdict.kind;
+    ret->suspect = ret->verdict.suspect;
+    ret->end = end;
+    apply_rules(j, begin, end, ret);
+    return 0;
+}
+
+/* ---- which windows there are, and which decides ---- */
+
+static int is_window(enum sm_trace_phase phase) {
+    return phase == SM_TRACE_LOAD || phase == SM_TRACE_FAULT;
+}
+
+/* Returns the number of windows left in `spans`. */
+static int choose_windows(const struct judgement *j, struct sm_trace_span *spans, int count) {
+    int used = 0, joined = joins_faults(j);
+    for (int i = 0; i < count; i++) {
+        int wanted = is_window(spans[i].phase) || (joined && spans[i].phase == SM_TRACE_RECOVER);
+        if (!wanted)
+            continue;
+        if (joined && used > 0)
+            spans[used - 1].end = spans[i].end;
+        else
+            spans[used++] = spans[i];
+    }
+    if (used == 0 && count > 0) { /* a run without load: watched all the same */
+        spans[0].end = spans[count - 1].end;
+        spans[0].phase = SM_TRACE_LOAD;
+        used = 1;
+    }
+    return used;
+}
+
+/* A window that grows decides at once; a longer fault replaces a shorter one or a load; a later
+ * load replaces a load. */
+static int replaces(const struct window_outcome *now, const struct window_outcome *before) {
+    if (now->verdict.doubt == SM_DOUBT_SHORT && before->verdict.doubt != SM_DOUBT_SHORT)
+        return 0;
+    if (before->verdict.doubt == SM_DOUBT_SHORT || now->kind == SM_VERDICT_GROWING)
+        return 1;
+    if (before->scene.in_fault)
+        return now->scene.in_fault && now->scene.window_s > before->scene.window_s;
+    return 1;
+}
+
+static void report_window(const struct judgement *j, const struct window_outcome *window,
+                          size_t last_end, struct sm_verdict *verdict) {
+    const struct sm_profile *p = &window->verdict.profile;
+    verdict->kind = window->kind;
+    verdict->suspect = window->suspect || window->kind == SM_VERDICT_GROWING;
+    verdict->rate_per_s = p->rate;
+    verdict->rate_low = p->low;
+    verdict->rate_high = fmax(p->high, p->high_any);
+    verdict->bound_exceeded = window->scene.rule == SM_RULE_CAP_EXCEEDED;
+    if (verdict->kind == SM_VERDICT_BOUNDED)
+        verdict->bound = verdict->peak;
+    size_t used = verdict->kind == SM_VERDICT_GROWING ? window->end : last_end;
+    verdict->decided_at_s =
+        verdict->kind == SM_VERDICT_INCONCLUSIVE ? -1 : (double)used / j->trace->rate_hz;
+    sm_growth_explain_window(&window->scene, &window->verdict, verdict);
+}
+
+static int judge_windows(const struct judgement *j, struct sm_verdict *verdict) {
+    struct sm_trace_span *spans;
+    int count = sm_trace_spans(j->trace, &spans), rc = 0;
+    if (count < 0)
+        return count;
+    count = choose_windows(j, spans, count);
+    struct window_outcome now,
+        deciding = {
+            .kind = SM_VERDICT_INCONCLUSIVE,
+            .verdict = {.kind = SM_VERDICT_INCONCLUSIVE, .doubt = SM_DOUBT_SHORT},
+            .scene.channel = j->channel,
+        };
+    size_t last_end = 0;
+    for (int i = 0; i < count && deciding.kind != SM_VERDICT_GROWING && rc == 0; i++) {
+        rc = judge_span(j, spans[i].phase, spans[i].begin, spans[i].end, &now);
+        last_end = spans[i].end;
+        if (rc == 0 && (i == 0 || replaces(&now, &deciding)))
+            deciding = now;
+    }
+    free(spans);
+    if (rc < 0)
+        return rc;
+    report_window(j, &deciding, last_end, verdict);
+    return 0;
+}
+
+static int judge_cycles(const struct judgement *j, struct sm_verdict *verdict) {
+    static const enum sm_growth_driver drivers[] = {
+        [SM_DRIVER_TIME] = SM_GROWTH_BY_TIME,
+        [SM_DRIVER_REQUESTS] = SM_GROWTH_BY_REQUESTS,
+        [SM_DRIVER_ERRORS] = SM_GROWTH_BY_FAILURES,
+        [SM_DRIVER_LOSSES] = SM_GROWTH_BY_FAILURES,
+    };
+    struct sm_cycles_ask ask = {
+        .trace = j->trace,
+        .values = j->values,
+        .is_count = j->channel == SM_CHANNEL_FD,
+        .resolution_per_s = j->resolution_per_s,
+        .alpha = ALPHA,
+    };
+    struct sm_cycles_verdict cycles;
+    int rc = sm_cycles_judge(&ask, &cycles);
+    if (rc < 0)
+        return rc;
+    verdict->kind = cycles.kind;
+    verdict->suspect = cycles.suspect;
+    verdict->rate_per_s = cycles.rate;
+    verdict->rate_low = cycles.low;
+    verdict->rate_high = cycles.high;
+    verdict->bound = cycles.kind == SM_VERDICT_BOUNDED ? verdict->peak : 0;
+    verdict->decided_at_s = cycles.kind == SM_VERDICT_INCONCLUSIVE ? -1 : cycles.used_until_s;
+    int told_apart = !(cycles.time_to_requests > .6 && cycles.time_to_requests < 1.7);
+    if (cycles.kind == SM_VERDICT_GROWING &&
+        (told_apart || drivers[cycles.driver] == SM_GROWTH_BY_FAILURES))
+        verdict->driver = drivers[cycles.driver];
+    struct sm_growth_scene scene = {.channel = j->channel, .resolution_per_s = j->resolution_per_s};
+    sm_growth_explain_cycles(&scene, &cycles, verdict);
+    return 0;
+}
+
+static double *copy_without_gaps(const double *values, size_t count, size_t *ret_present) {
+    double *copy = malloc((count ? count : 1) * sizeof *copy);
+    if (!copy)
+        return NULL;
+    if (count)
+        memcpy(copy, values, count * sizeof *copy);
+    *ret_present = sm_stats_close_gaps(copy, count);
+    return copy;
+}
+
+static void describe_series(const struct judgement *j, struct sm_verdict *verdict) {
+    size_t count = j->trace->count;
+    verdict->peak = count ? j->values[0] : 0;
+    for (size_t i = 0; i < count; i++)
+        verdict->peak = fmax(verdict->peak, j->values[i]);
+    verdict->end = count ? j->values[count - 1] : 0;
+}
+
+int sm_growth_judge(const struct sm_trace *trace, enum sm_channel channel, const double *values,
+                    double resolution_per_s, double declared_cap, struct sm_verdict *ret_verdict) {
+    struct judgement j = {.trace = trace, .channel = channel, .declared_cap = declared_cap};
+    struct sm_verdict verdict = {.kind = SM_VERDICT_INCONCLUSIVE, .decided_at_s = -1};
+    size_t present = 0, ignored;
+    int rc = 0;
+    j.resolution_per_s = resolution_per_s > 0
+                             ? resolution_per_s
+                             : sm_growth_default_resolution(trace, channel, values);
+    j.values = copy_without_gaps(values, trace->count, &present);
+    if (trace->infl)
+        j.in_flight = copy_without_gaps(trace->infl, trace->count, &ignored);
+    if (!j.values || (trace->infl && !j.in_flight)) {
+        rc = -ENOMEM;
+    } else {
+        describe_series(&j, &verdict);
+        int cycles = trace->plan == SM_PLAN_CYCLES || trace->plan == SM_PLAN_FAULT_CYCLES;
+        if (present < trace->count / 2)
+            sm_growth_explain_missing(&verdict);
+        else
+            rc = cycles ? judge_cycles(&j, &verdict) : judge_windows(&j, &verdict);
+    }
+    free(j.values);
+    free(j.in_flight);
+    if (rc == 0)
+        *ret_verdict = verdict;
+    return rc;
+}
+
+int sm_growth_judge_upto(const struct sm_trace *trace, enum sm_channel channel,
+                         const double *values, double resolution_per_s, double declared_cap,
+                         double upto_s, struct sm_verdict *ret_verdict) {
+    struct sm_trace prefix = *trace;
+    size_t count = (size_t)fmax(0, upto_s * trace->rate_hz + 1e-6);
+    if (count < prefix.count)
+        prefix.count = count;
+    return sm_growth_judge(&prefix, channel, values, resolution_per_s, declared_cap, ret_verdict);
+}
+
+int sm_growth_may_stop(const struct sm_trace *trace, const struct sm_verdict *verdict) {
+    return trace->plan == SM_PLAN_CYCLES && verdict->kind != SM_VERDICT_INCONCLUSIVE;
+}

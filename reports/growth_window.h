@@ -1,0 +1,39 @@
+/* growth_window.h - the verdict on one window of constant load and fault. Internal to the growth
+ * engine; the reasoning is in growth_window.c. */
+#pragma once
+
+#include "growth.h"
+#include "growth_profile.h"
+
+struct sm_window {
+    const double *values; /* without NAN */
+    size_t count;
+    double seconds;
+    double resolution_per_s;
+    double alpha;               /* two-sided error allowed for growing, and again for bounded */
+    double slowest_exponential; /* in windows, see growth_profile.h */
+};
+
+/* What stood in the way of a verdict. */
+enum sm_window_doubt {
+    SM_DOUBT_NONE,
+    SM_DOUBT_SHORT,      /* too few samples or seconds */
+    SM_DOUBT_NOISE,      /* neither growth nor its absence shows above the noise */
+    SM_DOUBT_SATURATION, /* it grew, but could still be filling up */
+    SM_DOUBT_RECENT,     /* flat now, but not for long against how it rose */
+};
+
+struct sm_window_verdict {
+    enum sm_verdict_kind kind;
+    enum sm_window_doubt doubt;
+    int suspect;
+    struct sm_profile profile; /* of the suffix and reduction that decided */
+    double used_seconds;       /* length of that suffix; 0 = none was judged */
+};
+
+/* 0 or -ENOMEM. */
+int sm_window_judge(const struct sm_window *window, struct sm_window_verdict *ret_verdict);
+
+/* The slowest exponential that counts as bounded growth when nothing else is known: one that
+ * stops beyond 1.5 times the growth seen counts as a line. */
+#define SM_SLOWEST_EXPONENTIAL .95

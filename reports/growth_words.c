@@ -1,0 +1,216 @@
+#include "growth_words.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "units.h"
+
+/* Text of quantities in the unit of the channel, for use within one statement. */
+struct words {
+    char text[40];
+};
+
+static struct words quantity(enum sm_channel channel, double value) {
+    struct words w;
+    char plain[SM_UNIT_TEXT_BYTES];
+    switch (channel) {
+    case SM_CHANNEL_FD:
+        snprintf(w.text, sizeof w.text, "%.3g descriptors", value);
+        break;
+    case SM_CHANNEL_OTHER:
+        snprintf(w.text, sizeof w.text, "%.4g", value);
+        break;
+    default:
+        snprintf(w.text, sizeof w.text, "%s%s", value < 0 ? "-" : "",
+                 sm_unit_format(SM_UNIT_BYTES, fabs(value), plain));
+    }
+    return w;
+}
+
+static struct words per_second(enum sm_channel channel, double value) {
+    struct words w;
+    char plain[SM_UNIT_TEXT_BYTES];
+    if (channel == SM_CHANNEL_HEAP || channel == SM_CHANNEL_RSS)
+        snprintf(w.text, sizeof w.text, "%s%s", value < 0 ? "-" : "",
+                 sm_unit_format(SM_UNIT_BYTES_PER_S, fabs(value), plain));
+    else
+        snprintf(w.text, sizeof w.text, "%.3g%s per second", value,
+                 channel == SM_CHANNEL_FD ? " descriptors" : "");
+    return w;
+}
+
+/* The error of a slope falls with the 3/2 power of the time watched. */
+static double seconds_for(double window_s, double ratio) {
+    return window_s * fmin(1000, pow(fmax(1.1, ratio), 2. / 3));
+}
+
+static void explain_growing(const struct sm_growth_scene *scene,
+                            const struct sm_window_verdict *window, struct sm_verdict *verdict) {
+    enum sm_channel c = scene->channel;
+    if (scene->rule == SM_RULE_CAP_EXCEEDED) {
+        snprintf(verdict->why, sizeof verdict->why,
+                 "declared bound exceeded: it rose by %s%s, over the %s declared, and was still "
+                 "rising",
+                 quantity(c, scene->risen).text, scene->in_fault ? " during the fault" : "",
+                 quantity(c, scene->declared_cap).text);
+        return;
+    }
+    snprintf(verdict->why, sizeof verdict->why,
+             "over the last %.0f s of constant load it rose by at least %s (99 %% sure), more than "
+             "the %s asked about, even if part of it is a cache still filling",
+             window->used_seconds, per_second(c, window->profile.low).text,
+             per_second(c, scene->resolution_per_s).text);
+}
+
+static void explain_bounded(const struct sm_growth_scene *scene,
+                            const struct sm_window_verdict *window, struct sm_verdict *verdict) {
+    enum sm_channel c = scene->channel;
+    snprintf(verdict->why, sizeof verdict->why,
+             "over the last %.0f s%s it rose by at most %s (99 %% sure), less than the %s asked "
+             "about, and stayed under %s",
+             window->used_seconds, scene->in_fault ? " of the fault" : " of constant load",
+             per_second(c, fmax(0, window->profile.high_any)).text,
+             per_second(c, scene->resolution_per_s).text, quantity(c, verdict->bound).text);
+}
+
+static void explain_doubt(const struct sm_growth_scene *scene,
+                          const struct sm_window_verdict *window, struct sm_verdict *verdict) {
+    const struct sm_profile *p = &window->profile;
+    enum sm_channel c = scene->channel;
+    double longer;
+    switch (window->doubt) {
+    case SM_DOUBT_SHORT:
+        snprintf(verdict->why, sizeof verdict->why,
+                 "only %.1f s of constant load were sampled, too few to tell a trend",
+                 scene->window_s);
+        snprintf(verdict->needs, sizeof verdict->needs, "at least 20 s of constant load");
+        break;
+    case SM_DOUBT_SATURATION:
+    case SM_DOUBT_NONE:
+        snprintf(verdict->why, sizeof verdict->why,
+                 "it rose by about %s over %.0f s, but a cache or queue that is still filling "
+                 "would look the same so far",
+                 per_second(c, p->plain_rate).text, window->used_seconds);
+        snprintf(verdict->needs, sizeof verdict->needs,
+                 "about %.0f s of constant load instead of %.0f s, or 8 cycles of load and rest",
+                 scene->window_s * 2.5, scene->window_s);
+        break;
+    case SM_DOUBT_RECENT:
+        snprintf(verdict->why, sizeof verdict->why,
+                 "it is flat now, but has not been for long compared with how it rose before");
+        snprintf(verdict->needs, sizeof verdict->needs, "about %.0f s of constant load",
+                 scene->window_s * 2);
+        break;
+    case SM_DOUBT_NOISE:
+        longer = seconds_for(scene->window_s, 3 * p->noise / scene->resolution_per_s);
+        snprintf(verdict->why, sizeof verdict->why,
+                 "it varies so much that growth is only known to within %s, coarser than the %s "
+                 "asked about",
+                 per_second(c, 3 * p->noise).text, per_second(c, scene->resolution_per_s).text);
+        snprintf(verdict->needs, sizeof verdict->needs,
+                 "about %.0f s of constant load, or cycles of load and rest, which leave the "
+                 "noise of work under way out",
+                 fmax(longer, 1.5 * scene->window_s));
+        break;
+    }
+}
+
+void sm_growth_explain_window(const struct sm_growth_scene *scene,
+                              const struct sm_window_verdict *window, struct sm_verdict *verdict) {
+    enum sm_channel c = scene->channel;
+    if (verdict->kind == SM_VERDICT_GROWING) {
+        explain_growing(scene, window, verdict);
+        return;
+    }
+    if (verdict->kind == SM_VERDICT_BOUNDED) {
+        explain_bounded(scene, window, verdict);
+        return;
+    }
+    switch (scene->rule) {
+    case SM_RULE_BACKLOG:
+        snprintf(verdict->why, sizeof verdict->why,
+                 "it rose by %s during the fault, but a bounded queue that is not yet full looks "
+                 "exactly like an unbounded one",
+                 quantity(c, scene->risen).text);
+        snprintf(verdict->needs, sizeof verdict->needs,
+                 "a declared bound, or a fault that lasts until more than 1.2 times the bound "
+                 "has been pushed");
+        return;
+    case SM_RULE_UNDER_CAP:
+        snprintf(verdict->why, sizeof verdict->why,
+                 "it rose by %s at about %s, but may still be filling the %s declared",
+                 quantity(c, scene->risen).text, per_second(c, window->profile.plain_rate).text,
+                 quantity(c, scene->declared_cap).text);
+        snprintf(verdict->needs, sizeof verdict->needs,
+                 "about %.0f s, until it passes 1.2 times the declared bound",
+                 fmax(scene->window_s * 1.2,
+                      1.2 * scene->declared_cap / fmax(window->profile.plain_rate, 1e-9)));
+        return;
+    case SM_RULE_LOAD_CHANGED:
+        snprintf(verdict->why, sizeof verdict->why,
+                 "it rose by about %s, but the load offered changed by more than a quarter "
+                 "meanwhile",
+                 per_second(c, window->profile.plain_rate).text);
+        snprintf(verdict->needs, sizeof verdict->needs,
+                 "a constant load for about %.0f s, or 8 cycles of load and rest", scene->window_s);
+        return;
+    default:
+        explain_doubt(scene, window, verdict);
+    }
+}
+
+static const char *const driver_words[] = {
+    [SM_DRIVER_TIME] = "time",
+    [SM_DRIVER_REQUESTS] = "requests",
+    [SM_DRIVER_ERRORS] = "refused requests",
+    [SM_DRIVER_LOSSES] = "lost requests",
+};
+
+void sm_growth_explain_cycles(const struct sm_growth_scene *scene,
+                              const struct sm_cycles_verdict *cycles, struct sm_verdict *verdict) {
+    enum sm_channel c = scene->channel;
+    switch (verdict->kind) {
+    case SM_VERDICT_GROWING:
+        snprintf(verdict->why, sizeof verdict->why,
+                 "what is still held at rest rose over %d cycles by at least %s (99 %% sure), "
+                 "more than the %s asked about, with %s",
+                 cycles->marks, per_second(c, cycles->low).text,
+                 per_second(c, scene->resolution_per_s).text, driver_words[cycles->driver]);
+        return;
+    case SM_VERDICT_BOUNDED:
+        snprintf(verdict->why, sizeof verdict->why,
+                 "what is still held at rest rose over %d cycles by at most %s (99 %% sure), less "
+                 "than the %s asked about, and stayed under %s",
+                 cycles->marks, per_second(c, fmax(0, cycles->high)).text,
+                 per_second(c, scene->resolution_per_s).text, quantity(c, verdict->bound).text);
+        return;
+    default:
+        break;
+    }
+    if (cycles->marks < 4) {
+        snprintf(verdict->why, sizeof verdict->why,
+                 "only %d rests were measured, too few to tell a trend", cycles->marks);
+        snprintf(verdict->needs, sizeof verdict->needs, "8 cycles of load and rest");
+        return;
+    }
+    if (verdict->suspect)
+        snprintf(verdict->why, sizeof verdict->why,
+                 "what is held at rest rose by about %s, but something still filling would look "
+                 "the same after %d cycles",
+                 per_second(c, cycles->rate).text, cycles->marks);
+    else
+        snprintf(
+            verdict->why, sizeof verdict->why,
+            "what is held at rest varies so much that growth is only known to within %s, "
+            "coarser than the %s asked about",
+            per_second(c, fmax(fabs(cycles->high - cycles->rate), fabs(cycles->rate - cycles->low)))
+                .text,
+            per_second(c, scene->resolution_per_s).text);
+    snprintf(verdict->needs, sizeof verdict->needs, "%d cycles of load and rest instead of %d",
+             cycles->marks + (cycles->marks > 8 ? cycles->marks / 2 : 4), cycles->marks);
+}
+
+void sm_growth_explain_missing(struct sm_verdict *verdict) {
+    snprintf(verdict->why, sizeof verdict->why, "more than half of its samples are missing");
+    snprintf(verdict->needs, sizeof verdict->needs, "a monitor that misses fewer of them");
+}
