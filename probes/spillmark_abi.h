@@ -8,7 +8,9 @@
  * All integers are fixed-width and in host order. Positions are byte offsets from the start of
  * the slot, never pointers. The writer may die between any two stores: a reader copies what it
  * needs, validates every offset, index and count against the capacities, and takes an entry
- * only when its publishing field (named below, written last with release order) is set.
+ * only when its publishing field (named below, written last with release order) is set. Entry 0
+ * of STACKS, LIVE and FREES is never used. The same stack may stand twice, when two threads met
+ * it at once: readers join by frames.
  * Counters only rise, but for those marked (level). Sampled estimates are unbiased: an object
  * of s bytes is sampled with p = 1 - exp(-s / interval) and weighs 1/p objects. */
 #pragma once
@@ -70,7 +72,7 @@ enum spillmark_state {
     X(NONE, "on") X(ABI, "pool of another version") X(MAP, "the slot could not be mapped")         \
     X(SYMBOLS, "libc's functions were not found")                                                  \
     X(HIDDEN_ALLOCATOR, "the program has an allocator of its own that the probe cannot see")       \
-    X(INTERNAL, "internal failure")
+    X(INTERNAL, "internal failure") X(NO_SLOT, "no slot of the pool was free")
 enum spillmark_off_reason {
 #define X(id, text) SPILLMARK_OFF_##id,
     SPILLMARK_OFF_REASON_TABLE(X)
@@ -80,7 +82,7 @@ enum spillmark_off_reason {
 /* One entry of the claim table. pid is claimed by CAS 0 -> pid. */
 struct spillmark_claim {
     uint32_t pid;
-    uint32_t generation; /* rises when a slot is recycled by the harness */
+    uint32_t generation; /* rises when a slot is recycled by the harness, which clears it first */
 };
 
 /* At offset 0 of the pool. Written by the harness before the start, but for (probe). */
@@ -127,7 +129,7 @@ struct spillmark_slot {
     uint64_t start_ns; /* CLOCK_MONOTONIC */
     uint64_t end_ns;   /* of exec or exit, 0 before */
     uint32_t state;    /* enum spillmark_state */
-    uint32_t off_reason;
+    uint32_t off_reason; /* enum; also set when only a feature is off (hidden allocator) */
     uint32_t features; /* what is really on */
     uint32_t allocator; /* 0 unknown, 1 glibc, 2 tcmalloc, 3 jemalloc, 4 mimalloc */
     struct spillmark_section sections[SPILLMARK_SECTIONS];
@@ -139,7 +141,10 @@ struct spillmark_slot {
     uint64_t self_bytes;      /* slot bytes touched by the probe itself */
     char executable[SPILLMARK_MODULE_PATH];
     char command[SPILLMARK_MODULE_PATH]; /* arguments joined by spaces, cut at the end */
-    uint64_t reserved[16];
+    /* A forked child: what it got from its parent. Counted as allocated in its last thread
+     * block, so that its frees balance; its stacks are not known. */
+    uint64_t inherited_bytes, inherited_count;
+    uint64_t reserved[14];
 };
 
 /* Counters of one thread at a time, alone on its cache lines; never folded: a thread that exits
@@ -172,14 +177,15 @@ struct spillmark_stack {
     uint64_t reserved[2];
 };
 
-/* A sampled object that is live. Open addressing by address. */
+/* A sampled object that is live, in no order: entries [1, used) of the section, where gaps are
+ * refilled. */
 struct spillmark_live {
-    uint64_t address; /* published last; 0 = empty, 1 = deleted */
+    uint64_t address; /* published last; below 4096: no object */
     uint64_t bytes;   /* usable size of this one object */
     uint64_t weight_q10;
     uint64_t born_ns; /* CLOCK_MONOTONIC (coarse) */
     uint32_t stack;
-    uint32_t reserved;
+    uint32_t next; /* (probe) */
 };
 
 /* Who frees what: sampled objects of one allocating stack freed by one freeing stack. */
