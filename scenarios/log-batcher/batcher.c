@@ -19,8 +19,9 @@ struct lb_batcher {
     struct lb_store *store;
     pthread_t thread;
     atomic_uint_fast64_t flushes;
-    uint64_t dropped_told; /* drops that a warning has spoken of */
-    unsigned failures;     /* in a row */
+    uint64_t dropped_told;  /* drops that a warning has spoken of */
+    unsigned failures;      /* in a row */
+    unsigned last_attempts; /* that failed since the channel was closed */
 };
 
 static int64_t now_ns(void) {
@@ -73,25 +74,27 @@ static void sleep_until(int64_t deadline_ns) {
         continue;
 }
 
-/* Writes the whole list, in batches. What a failing store does not take stays in it. */
-static void flush_all(struct lb_batcher *batcher, struct lb_entry **list, bool is_closed) {
+/* Writes the whole list, in batches. What a failing store does not take stays in it, until the
+ * daemon is to stop and has tried often enough. */
+static void flush_all(struct lb_batcher *batcher, struct lb_entry **list) {
     while (*list && flush(batcher, list))
         warn_of_drops(batcher);
-    if (*list && is_closed && batcher->failures >= LAST_ATTEMPTS)
+    if (*list && lb_channel_is_closed(batcher->channel) &&
+        ++batcher->last_attempts >= LAST_ATTEMPTS)
         give_up(batcher, list);
 }
 
 static void *batcher_main(void *argument) {
     struct lb_batcher *batcher = argument;
     struct lb_entry *list = NULL;
-    bool is_closed = false;
-    while (!is_closed || list) {
+    bool is_last = false;
+    while (!is_last || list) {
         int64_t tick_ns = now_ns() + TICK_NS;
         if (list) /* the store failed: leave new entries in the channel, try again next tick */
             sleep_until(tick_ns);
         else
-            list = lb_channel_take(batcher->channel, BATCH_ENTRIES, tick_ns, &is_closed);
-        flush_all(batcher, &list, is_closed);
+            list = lb_channel_take(batcher->channel, BATCH_ENTRIES, tick_ns, &is_last);
+        flush_all(batcher, &list);
         warn_of_drops(batcher);
     }
     return NULL;

@@ -126,8 +126,15 @@ void lb_channel_close(struct lb_channel *channel) {
     pthread_mutex_unlock(&channel->lock);
 }
 
+bool lb_channel_is_closed(struct lb_channel *channel) {
+    pthread_mutex_lock(&channel->lock);
+    bool is_closed = channel->is_closed;
+    pthread_mutex_unlock(&channel->lock);
+    return is_closed;
+}
+
 struct lb_entry *lb_channel_take(struct lb_channel *channel, size_t enough, int64_t deadline_ns,
-                                 bool *ret_is_closed) {
+                                 bool *ret_is_last) {
     struct timespec deadline = {.tv_sec = deadline_ns / 1000000000,
                                 .tv_nsec = deadline_ns % 1000000000};
     pthread_mutex_lock(&channel->lock);
@@ -140,7 +147,7 @@ struct lb_entry *lb_channel_take(struct lb_channel *channel, size_t enough, int6
     channel->first = NULL;
     channel->end = &channel->first;
     channel->waiting = 0;
-    *ret_is_closed = channel->is_closed;
+    *ret_is_last = channel->is_closed;
     pthread_mutex_unlock(&channel->lock);
     return list;
 }

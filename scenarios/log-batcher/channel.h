@@ -44,12 +44,13 @@ bool lb_channel_send(struct lb_channel *channel, struct lb_text source, struct l
 
 /* No more entries will be sent; wakes the receiver. */
 void lb_channel_close(struct lb_channel *channel);
+bool lb_channel_is_closed(struct lb_channel *channel);
 
 /* Waits until `enough` entries wait, until deadline_ns (CLOCK_MONOTONIC), or until the channel is
  * closed, then takes all that waits: a list in order of arrival, owned by the receiver, NULL when
- * there is none. *ret_is_closed says that nothing will follow. */
+ * there is none. *ret_is_last says that nothing will follow. */
 struct lb_entry *lb_channel_take(struct lb_channel *channel, size_t enough, int64_t deadline_ns,
-                                 bool *ret_is_closed);
+                                 bool *ret_is_last);
 
 /* The first `count` entries of *list are on disk, or given up: frees them, moves *list on. */
 void lb_channel_committed(struct lb_channel *channel, struct lb_entry **list, size_t count);

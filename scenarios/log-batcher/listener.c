@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -11,8 +12,12 @@ static int unix_socket(void) {
     return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-/* Nobody accepts at a socket whose process is gone: connecting is refused at once. */
+/* Nobody accepts at a socket whose process is gone: connecting is refused at once. So it is at a
+ * file that is no socket, which is somebody else's. */
 static bool is_stale(const struct sockaddr_un *address) {
+    struct stat status;
+    if (lstat(address->sun_path, &status) || !S_ISSOCK(status.st_mode))
+        return false;
     int fd = unix_socket();
     if (fd < 0)
         return false;

@@ -1,0 +1,7 @@
+# The pipelines on their own, without spillmark around them.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+add_test(NAME e2e.log-batcher-pipeline
+         COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_log_batcher.py)
+set_tests_properties(e2e.log-batcher-pipeline PROPERTIES LABELS e2e TIMEOUT 180
+  ENVIRONMENT "LOG_BATCHER=$<TARGET_FILE:log-batcher>;PYTHONDONTWRITEBYTECODE=1")
