@@ -17,6 +17,7 @@ const struct sm_verb sm_verb_table[] = {
     {"report", "report RUN [--format F] [-o FILE]",
      "render a run (or a CSV series): text, json, verdicts", sm_verb_report},
     {"gate", "gate RUN [--budget FILE]", "check a run against budgets, for CI", sm_verb_gate},
+    {"compare", "compare RUN RUN", "two runs side by side", sm_verb_compare},
     {"list", "list", "shipped scenarios with their parameters", sm_verb_list},
     {"doctor", "doctor", "what this machine allows, and what to do about it", sm_verb_doctor},
     {NULL, NULL, NULL, NULL},

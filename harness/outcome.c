@@ -1,0 +1,83 @@
+#include "outcome.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../reports/render.h"
+#include "../reports/suggest.h"
+
+int sm_outcome_open(const char *path, struct sm_outcome *ret_outcome, struct sm_error *err) {
+    struct sm_outcome outcome = {0};
+    int rc = sm_run_open(path, &outcome.run, err);
+    if (rc)
+        return rc;
+    rc = sm_analysis_make(outcome.run, &outcome.analysis, err);
+    if (rc) {
+        sm_run_free(outcome.run);
+        return rc;
+    }
+    *ret_outcome = outcome;
+    return 0;
+}
+
+void sm_outcome_free(struct sm_outcome *outcome) {
+    sm_analysis_free(outcome->analysis);
+    sm_run_free(outcome->run);
+    *outcome = (struct sm_outcome){0};
+}
+
+static int find_renderer(const char *format, const struct sm_renderer **ret_renderer,
+                         struct sm_error *err) {
+    const char *names[32];
+    char todo[128];
+    size_t count = 0;
+    for (const struct sm_renderer *renderer = sm_render_table; renderer->name; renderer++) {
+        if (strcmp(renderer->name, format) == 0) {
+            *ret_renderer = renderer;
+            return 0;
+        }
+        if (count < sizeof names / sizeof *names)
+            names[count++] = renderer->name;
+    }
+    const char *near = sm_suggest(format, names, count);
+    snprintf(todo, sizeof todo, near ? "did you mean %s?" : "%s", near ? near : "try text or json");
+    if (err)
+        err->status = SM_STATUS_USAGE;
+    return sm_error_set(err, -EINVAL, "--format", todo, "no format \"%s\"", format);
+}
+
+int sm_outcome_print(const struct sm_outcome *outcome, const char *format, FILE *to,
+                     struct sm_error *err) {
+    const struct sm_renderer *renderer = NULL;
+    int rc = find_renderer(format, &renderer, err);
+    if (rc == 0)
+        rc = renderer->render(outcome->run, outcome->analysis, to, err);
+    if (rc == 0 && (fflush(to) || ferror(to)))
+        rc = sm_error_errno(err, -(errno ? errno : EIO), NULL, NULL,
+                            "the report cannot be written");
+    return rc;
+}
+
+int sm_outcome_render(const struct sm_outcome *outcome, const char *format, const char *path,
+                      struct sm_error *err) {
+    char temporary[4096];
+    if (!path)
+        return sm_outcome_print(outcome, format, stdout, err);
+    if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= sizeof temporary)
+        return sm_error_set(err, -ENAMETOOLONG, path, NULL, "the name is too long");
+    int fd = mkstemp(temporary);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!file)
+        return sm_error_errno(err, -errno, path, "give a writable place with -o",
+                              "the report cannot be written");
+    int rc = sm_outcome_print(outcome, format, file, err);
+    if (fclose(file) && rc == 0)
+        rc = sm_error_errno(err, -errno, path, NULL, "the report cannot be written");
+    if (rc == 0 && rename(temporary, path))
+        rc = sm_error_errno(err, -errno, path, NULL, "the report cannot be written");
+    if (rc)
+        unlink(temporary);
+    return rc;
+}

@@ -1,0 +1,60 @@
+/* verb_report.c - spillmark report: a record, or a CSV series of any other monitor, rendered. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../reports/render_verdicts.h"
+#include "outcome.h"
+#include "verbs.h"
+
+static int is_csv(const char *path) {
+    size_t length = strlen(path);
+    return length > 4 && strcmp(path + length - 4, ".csv") == 0;
+}
+
+static int report_series(const char *path, const char *format, const char *out) {
+    struct sm_error err = {0};
+    struct sm_trace *trace = NULL;
+    if (strcmp(format, "verdicts") != 0)
+        return sm_verb_usage("report", "a CSV series has the format verdicts, not %s", format);
+    if (out)
+        return sm_verb_usage("report", "-o goes with a run, not with a CSV series");
+    int rc = sm_trace_read_csv(path, &trace, &err);
+    if (rc == 0)
+        rc = sm_render_verdicts(trace, stdout, &err);
+    sm_trace_free(trace);
+    return rc ? sm_verb_fail("report", &err, SM_STATUS_USAGE) : SM_STATUS_OK;
+}
+
+static int report_run(const char *path, const char *format, const char *out) {
+    struct sm_error err = {0};
+    struct sm_outcome outcome = {0};
+    if (sm_outcome_open(path, &outcome, &err))
+        return sm_verb_fail("report", &err, SM_STATUS_USAGE);
+    int rc = sm_outcome_render(&outcome, format, out, &err);
+    int status = outcome.analysis->exit_status;
+    sm_outcome_free(&outcome);
+    return rc ? sm_verb_fail("report", &err, SM_STATUS_BROKEN) : status;
+}
+
+int sm_verb_report(int argc, char **argv) {
+    static const struct option options[] = {{"format", required_argument, NULL, 'f'},
+                                            {"out", required_argument, NULL, 'o'},
+                                            {NULL, 0, NULL, 0}};
+    const char *format = NULL, *out = NULL;
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":f:o:", options, NULL)) != -1) {
+        if (option == 'f')
+            format = optarg;
+        else if (option == 'o')
+            out = optarg;
+        else
+            return sm_verb_bad_option("report", option, argv);
+    }
+    if (optind != argc - 1)
+        return sm_verb_usage("report", optind == argc ? "no run given" : "too many arguments");
+    if (is_csv(argv[optind]))
+        return report_series(argv[optind], format ? format : "verdicts", out);
+    return report_run(argv[optind], format ? format : "text", out);
+}
