@@ -2,7 +2,8 @@
  *
  * A driver runs in a thread of its own between start and stop. Open loop: the schedule never
  * waits for a reply, and latency counts from the intended start. Thread rule: open, start, stop
- * and close from the run's thread; set_factor and snapshot from it at any time between. */
+ * and close from the run's thread; set_factor, snapshot and outcomes from it at any time between open
+ * and close. */
 #pragma once
 
 #include <stdint.h>
@@ -35,7 +36,8 @@ struct sm_load_ops {
     const struct sm_key *keys;
     int (*open)(const struct sm_block *config, void **ret_driver, struct sm_error *err);
     int (*start)(void *driver, struct sm_error *err);
-    void (*set_factor)(void *driver, double factor); /* 0 pauses the schedule, 1 as declared */
+    /* 0 pauses the schedule, 1 as declared (and from the start on, unless set before it). */
+    void (*set_factor)(void *driver, double factor);
     void (*snapshot)(void *driver, struct sm_load_snapshot *snapshot);
     /* Outcomes so far; returns how many were written, at most `capacity`. */
     size_t (*outcomes)(void *driver, struct sm_load_outcome_count *outcomes, size_t capacity);

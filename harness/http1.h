@@ -1,0 +1,61 @@
+/* http1.h - HTTP/1.1 messages as bytes: a request is built once, a reply is read as it comes.
+ *
+ * Replies come from outside and are parsed by libhttp_parser; nothing here allocates per reply.
+ * Thread rule: one thread at a time for each object. */
+#pragma once
+
+#include <http_parser.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../reports/error.h"
+#include "config.h"
+
+/* What is asked for. Texts are checked: none may smuggle in a line of its own. */
+struct sm_http1_ask {
+    const char *method, *path, *host;
+    const char *const *headers; /* "Name: value"; they take the place of ours */
+    size_t header_count;
+    const struct sm_body *body; /* NULL: none */
+};
+
+/* The bytes to send: `first`, then `rest`, which lies in the body and is not copied, so that a
+ * small request is one send and a large one is not held twice. */
+struct sm_http1_request {
+    char *first;
+    size_t first_length;
+    const char *rest;
+    size_t rest_length;
+    bool is_head; /* its reply has no body */
+};
+
+/* Returns 0, and the caller frees with sm_http1_request_free; or -EINVAL or -ENOMEM. */
+int sm_http1_request_make(const struct sm_http1_ask *ask, const char *where,
+                          struct sm_http1_request *ret_request, struct sm_error *err);
+void sm_http1_request_free(struct sm_http1_request *request);
+
+/* The next piece at an offset from the start; 0 at the end. */
+size_t sm_http1_request_piece(const struct sm_http1_request *request, size_t offset,
+                              const char **ret_piece);
+
+enum sm_http1_progress {
+    SM_HTTP1_MORE,      /* not all there yet */
+    SM_HTTP1_DONE,      /* status and keep_alive are set */
+    SM_HTTP1_MALFORMED, /* words say why */
+};
+
+struct sm_http1_reply {
+    int status;
+    bool keep_alive;   /* the connection can take another request */
+    bool has_begun;    /* some of it has come */
+    const char *words; /* static storage */
+    /* private */
+    http_parser parser;
+    bool is_head, is_done;
+};
+
+void sm_http1_reply_begin(struct sm_http1_reply *reply, bool is_head);
+enum sm_http1_progress sm_http1_reply_feed(struct sm_http1_reply *reply, const char *bytes,
+                                           size_t length);
+/* The peer has closed: DONE where that ends a reply, MORE where it cuts one short. */
+enum sm_http1_progress sm_http1_reply_end(struct sm_http1_reply *reply);

@@ -1,0 +1,321 @@
+/* libcurl's connect-only mode. Connecting goes through curl_multi_socket_action with the caller's
+ * epoll; a connected link is registered there once and for all, level-triggered, and then costs
+ * one system call to send and one to receive. */
+#include "link.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "clock.h"
+#include "schedule.h"
+
+enum {
+    /* Each send and receive walks libcurl's list of the connections of its multi handle. */
+    LINKS_PER_PART = 16,
+    WATCHES = 4, /* sockets of one link at a time: two address families and the resolver's */
+};
+
+enum link_state { LINK_CLOSED, LINK_CONNECTING, LINK_CONNECTED };
+
+/* A socket in epoll. */
+struct watch {
+    struct sm_link *link; /* NULL: free */
+    curl_socket_t fd;
+};
+
+struct part {
+    struct sm_links *links;
+    CURLM *multi;
+    int64_t timer_ns;
+};
+
+struct sm_link {
+    struct part *part;
+    CURL *easy;
+    void *owner;
+    enum link_state state;
+    bool wants_write;
+    curl_socket_t fd;
+    struct watch watches[WATCHES];
+};
+
+struct sm_links {
+    struct sm_link_events events;
+    int epoll_fd;
+    size_t count, part_count;
+    struct sm_link *all;
+    struct part *parts;
+};
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static CURLcode curl_ready;
+
+static void start_curl(void) {
+    curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static void watch(struct watch *watch, uint32_t events) {
+    struct epoll_event event = {.events = events, .data.ptr = watch};
+    int epoll_fd = watch->link->part->links->epoll_fd;
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, watch->fd, &event) < 0 && errno == ENOENT)
+        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, watch->fd, &event);
+}
+
+static struct watch *find_watch(struct sm_link *link, curl_socket_t fd) {
+    struct watch *free_one = NULL;
+    for (int i = 0; i < WATCHES; i++) {
+        if (link->watches[i].link && link->watches[i].fd == fd)
+            return &link->watches[i];
+        if (!link->watches[i].link)
+            free_one = &link->watches[i];
+    }
+    return free_one;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *socket_user) {
+    struct sm_link *link = NULL;
+    (void)user, (void)socket_user;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &link);
+    struct watch *slot = find_watch(link, fd);
+    if (!slot || link->state == LINK_CONNECTED) /* once connected, the socket is ours to watch */
+        return 0;
+    if (what == CURL_POLL_REMOVE) {
+        slot->link = NULL;
+        epoll_ctl(link->part->links->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+        return 0;
+    }
+    *slot = (struct watch){link, fd};
+    watch(slot, (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u));
+    return 0;
+}
+
+static int on_timer(CURLM *multi, long timeout_ms, void *user) {
+    struct part *part = user;
+    (void)multi;
+    part->timer_ns = timeout_ms < 0 ? SM_NEVER_NS : sm_now_ns() + timeout_ms * INT64_C(1000000);
+    return 0;
+}
+
+static int make_easy(struct sm_link *link, const struct sm_link_options *options) {
+    CURL *easy = link->easy = curl_easy_init();
+    if (!easy)
+        return -ENOMEM;
+    CURLcode rc = curl_easy_setopt(easy, CURLOPT_URL, options->url);
+    if (rc == CURLE_OK)
+        rc = curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, options->unix_path);
+    curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, link);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 24L * 3600);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver at the end */
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");      /* not by the environment of whoever runs it */
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    return rc == CURLE_OK ? 0 : rc == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
+}
+
+static int make_part(struct part *part, struct sm_links *links) {
+    part->links = links;
+    part->timer_ns = SM_NEVER_NS;
+    part->multi = curl_multi_init();
+    if (!part->multi)
+        return -ENOMEM;
+    curl_multi_setopt(part->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(part->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(part->multi, CURLMOPT_TIMERDATA, part);
+    curl_multi_setopt(part->multi, CURLMOPT_MAXCONNECTS, 2L * LINKS_PER_PART);
+    return 0;
+}
+
+static int make_links(struct sm_links *links, const struct sm_link_options *options) {
+    links->part_count = (links->count + LINKS_PER_PART - 1) / LINKS_PER_PART;
+    links->all = calloc(links->count, sizeof *links->all);
+    links->parts = calloc(links->part_count, sizeof *links->parts);
+    if (!links->all || !links->parts)
+        return -ENOMEM;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < links->part_count; i++)
+        rc = make_part(&links->parts[i], links);
+    for (size_t i = 0; rc == 0 && i < links->count; i++) {
+        links->all[i].part = &links->parts[i / LINKS_PER_PART];
+        rc = make_easy(&links->all[i], options);
+    }
+    return rc;
+}
+
+int sm_links_open(const struct sm_link_options *options, size_t count, int epoll_fd,
+                  const struct sm_link_events *events, struct sm_links **ret_links,
+                  struct sm_error *err) {
+    pthread_once(&curl_once, start_curl);
+    if (curl_ready != CURLE_OK)
+        return sm_error_set(err, -EIO, NULL, NULL, "libcurl does not start: %s",
+                            curl_easy_strerror(curl_ready));
+    struct sm_links *links = calloc(1, sizeof *links);
+    if (!links)
+        return sm_error_errno(err, -ENOMEM, NULL, NULL, "cannot make connections");
+    links->count = count;
+    links->epoll_fd = epoll_fd;
+    links->events = *events;
+    int rc = make_links(links, options);
+    if (rc < 0) {
+        sm_links_close(links);
+        return sm_error_errno(err, rc, options->unix_path ? options->unix_path : options->url, NULL,
+                              "cannot be used as an address");
+    }
+    *ret_links = links;
+    return 0;
+}
+
+void sm_links_close(struct sm_links *links) {
+    if (!links)
+        return;
+    for (size_t i = 0; links->all && i < links->count; i++) {
+        if (!links->all[i].easy)
+            continue;
+        sm_link_close(&links->all[i]);
+        curl_easy_cleanup(links->all[i].easy);
+    }
+    for (size_t i = 0; links->parts && i < links->part_count; i++)
+        curl_multi_cleanup(links->parts[i].multi);
+    free(links->parts);
+    free(links->all);
+    free(links);
+}
+
+struct sm_link *sm_links_at(struct sm_links *links, size_t index) {
+    return &links->all[index];
+}
+void sm_link_set_owner(struct sm_link *link, void *owner) {
+    link->owner = owner;
+}
+
+int sm_link_connect(struct sm_link *link) {
+    CURLMcode rc = curl_multi_add_handle(link->part->multi, link->easy);
+    if (rc != CURLM_OK)
+        return rc == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
+    link->state = LINK_CONNECTING;
+    return 0;
+}
+
+void sm_link_close(struct sm_link *link) {
+    if (link->state == LINK_CLOSED)
+        return;
+    /* Closing the socket would take it out of epoll, but libcurl may close it later than this. */
+    if (link->state == LINK_CONNECTED)
+        epoll_ctl(link->part->links->epoll_fd, EPOLL_CTL_DEL, link->fd, NULL);
+    link->state = LINK_CLOSED;
+    link->wants_write = false;
+    curl_multi_remove_handle(link->part->multi, link->easy);
+    memset(link->watches, 0, sizeof link->watches);
+}
+
+/* libcurl's error as an errno: the system's own where it kept it. */
+static int errno_of(const struct sm_link *link, int otherwise) {
+    long os_errno = 0;
+    curl_easy_getinfo(link->easy, CURLINFO_OS_ERRNO, &os_errno);
+    return os_errno > 0 ? -(int)os_errno : otherwise;
+}
+
+static void want_write(struct sm_link *link, bool wanted) {
+    if (link->wants_write == wanted)
+        return;
+    link->wants_write = wanted;
+    watch(&link->watches[0], EPOLLIN | (wanted ? EPOLLOUT : 0u));
+}
+
+ssize_t sm_link_send(struct sm_link *link, const void *bytes, size_t length) {
+    size_t sent = 0;
+    CURLcode rc = curl_easy_send(link->easy, bytes, length, &sent);
+    if (rc != CURLE_OK && rc != CURLE_AGAIN)
+        return errno_of(link, -EPIPE);
+    want_write(link, sent < length);
+    return rc == CURLE_AGAIN ? -EAGAIN : (ssize_t)sent;
+}
+
+ssize_t sm_link_receive(struct sm_link *link, void *bytes, size_t capacity) {
+    size_t received = 0;
+    CURLcode rc = curl_easy_recv(link->easy, bytes, capacity, &received);
+    if (rc == CURLE_AGAIN)
+        return -EAGAIN;
+    if (rc != CURLE_OK)
+        return errno_of(link, -ECONNRESET);
+    return (ssize_t)received;
+}
+
+/* In the words of the system where it has some, else of libcurl. */
+static void say_why(const struct sm_link *link, CURLcode result, char words[SM_LINK_WORDS]) {
+    int code = result == CURLE_COULDNT_CONNECT ? -errno_of(link, 0) : 0;
+    if (code == ECONNREFUSED)
+        snprintf(words, SM_LINK_WORDS, "connection refused");
+    else
+        snprintf(words, SM_LINK_WORDS, "cannot connect: %s",
+                 code ? strerrordesc_np(code) : curl_easy_strerror(result));
+}
+
+static void finish_connect(struct sm_link *link, CURLcode result) {
+    char words[SM_LINK_WORDS];
+    if (result == CURLE_OK)
+        result = curl_easy_getinfo(link->easy, CURLINFO_ACTIVESOCKET, &link->fd);
+    if (result == CURLE_OK) {
+        link->state = LINK_CONNECTED;
+        memset(link->watches, 0, sizeof link->watches);
+        link->watches[0] = (struct watch){link, link->fd};
+        watch(&link->watches[0], EPOLLIN);
+        link->part->links->events.connected(link->owner, NULL);
+        return;
+    }
+    say_why(link, result, words);
+    sm_link_close(link);
+    link->part->links->events.connected(link->owner, words);
+}
+
+static void take_messages(struct part *part) {
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(part->multi, &left))) {
+        struct sm_link *link = NULL;
+        CURLcode result = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &link);
+        if (message->msg == CURLMSG_DONE && link->state == LINK_CONNECTING)
+            finish_connect(link, result);
+    }
+}
+
+void sm_links_ready(struct sm_links *links, void *what, uint32_t events) {
+    struct watch *ready = what;
+    struct sm_link *link = ready->link;
+    int running;
+    if (!link) /* closed since epoll looked */
+        return;
+    if (link->state == LINK_CONNECTED) {
+        links->events.ready(link->owner, (events & ~(uint32_t)EPOLLOUT) != 0,
+                            (events & EPOLLOUT) != 0);
+        return;
+    }
+    int mask = (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+               (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+               (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    struct part *part = link->part;
+    curl_multi_socket_action(part->multi, ready->fd, mask, &running);
+    take_messages(part);
+}
+
+int64_t sm_links_tick(struct sm_links *links, int64_t now_ns) {
+    int64_t next_ns = SM_NEVER_NS;
+    int running;
+    for (size_t i = 0; i < links->part_count; i++) {
+        struct part *part = &links->parts[i];
+        if (part->timer_ns <= now_ns) {
+            part->timer_ns = SM_NEVER_NS;
+            curl_multi_socket_action(part->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+            take_messages(part);
+        }
+        if (part->timer_ns < next_ns)
+            next_ns = part->timer_ns;
+    }
+    return next_ns;
+}

@@ -1,0 +1,61 @@
+/* link.h - connections made by libcurl (TCP, TLS, unix sockets, proxies), used as pipes of bytes.
+ *
+ * libcurl connects and keeps the transport; what is said over it is up to the caller. A set of
+ * links shares an address and an epoll descriptor. Thread rule: a set belongs to one thread, the
+ * one that handles its events. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../reports/error.h"
+
+struct sm_links;
+struct sm_link;
+
+struct sm_link_options {
+    const char *url;       /* scheme, host and port; the scheme decides on TLS */
+    const char *unix_path; /* NULL: over TCP */
+};
+
+enum { SM_LINK_WORDS = 64 };
+
+/* What a link tells its owner, in the thread of sm_links_ready and sm_links_tick. */
+struct sm_link_events {
+    /* It is connected, or (words not NULL: "connection refused") it will not be. */
+    void (*connected)(void *owner, const char *words);
+    /* It can be read (bytes, end or error) or written. */
+    void (*ready)(void *owner, bool readable, bool writable);
+};
+
+/* Makes `count` closed links. epoll_fd stays the caller's; what is put there carries pointers for
+ * sm_links_ready. Returns 0 and a set for sm_links_close, or a negative errno and *err. */
+int sm_links_open(const struct sm_link_options *options, size_t count, int epoll_fd,
+                  const struct sm_link_events *events, struct sm_links **ret_links,
+                  struct sm_error *err);
+void sm_links_close(struct sm_links *links); /* NULL is allowed */
+
+struct sm_link *sm_links_at(struct sm_links *links, size_t index);
+void sm_link_set_owner(struct sm_link *link, void *owner);
+
+/* Begins to connect a closed link; `connected` is called later, never from within. It may take as
+ * long as it likes: the owner closes the link when it has waited enough. Returns 0 or a negative
+ * errno (and nothing is called). */
+int sm_link_connect(struct sm_link *link);
+
+/* Sends or receives what is possible now: the number of bytes (0 from sm_link_receive: the peer
+ * has closed), -EAGAIN, or another negative errno. sm_link_send asks for `ready` to be called
+ * once it is writable again when not all was taken. */
+ssize_t sm_link_send(struct sm_link *link, const void *bytes, size_t length);
+ssize_t sm_link_receive(struct sm_link *link, void *bytes, size_t capacity);
+
+/* Closes it at once, whatever it is at. A closed link stays closed. */
+void sm_link_close(struct sm_link *link);
+
+/* Hands over what epoll gave: `what` is its data.ptr. */
+void sm_links_ready(struct sm_links *links, void *what, uint32_t events);
+
+/* Does what libcurl wants done by now and returns when it wants to be called again. */
+int64_t sm_links_tick(struct sm_links *links, int64_t now_ns);

@@ -1,0 +1,418 @@
+#include "load_engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+enum {
+    EVENTS = 128,     /* taken from the kernel at once */
+    SEND_BATCH = 256, /* units sent before replies are looked at again */
+    OFFER_BATCH = 65536,
+};
+
+struct sm_engine {
+    const struct sm_engine_ops *ops;
+    void *driver;
+    struct sm_schedule_options options;
+    int64_t concurrency, timeout_ns;
+    struct sm_tally *tally;
+    int expired_outcome, stopped_outcome;
+    int epoll_fd, wake_fd;
+    pthread_t thread;
+    bool started;
+
+    /* What the run's thread asks for, under the lock; wake_fd says that something is new. */
+    pthread_mutex_t lock;
+    struct {
+        bool has_factor, stop;
+        double factor;
+        int64_t factor_at_ns, stop_at_ns;
+    } orders;
+
+    /* The engine's thread only. Units from next.number to due.number wait to be sent. */
+    struct sm_schedule *schedule;
+    struct sm_cursor due, next;
+    int64_t last_due_ns;
+    double factor;
+    bool stopping;
+    int64_t stop_at_ns;
+    int64_t sent, ended;              /* closed loop */
+    int64_t rest_from_ns, rest_to_ns; /* when it last had nothing to do */
+};
+
+static int read_arrivals(const struct sm_block *config, enum sm_arrivals *ret_arrivals,
+                         struct sm_error *err) {
+    const char *text = sm_block_text(config, "arrivals");
+#define X(id, name)                                                                                \
+    if (strcmp(text, name) == 0) {                                                                 \
+        *ret_arrivals = SM_ARRIVALS_##id;                                                          \
+        return 0;                                                                                  \
+    }
+    SM_ARRIVALS_TABLE(X)
+#undef X
+    return sm_error_set(err, -EINVAL, config->where, "write \"poisson\" or \"uniform\"",
+                        "arrivals = \"%s\" is not known", text);
+}
+
+static double quantity_or(const struct sm_block *config, const char *key, double otherwise) {
+    return sm_block_has(config, key) ? sm_block_quantity(config, key) : otherwise;
+}
+
+/* A count that must be at least 1 where it is given. */
+static int read_count(const struct sm_block *config, const char *key, int64_t *ret_count,
+                      struct sm_error *err) {
+    if (!sm_block_has(config, key))
+        return 0;
+    double value = sm_block_quantity(config, key);
+    if (!(value >= 1 && value <= 1e15))
+        return sm_error_set(err, -EINVAL, config->where, NULL, "%s must be at least 1", key);
+    *ret_count = (int64_t)value;
+    return 0;
+}
+
+static int read_model(struct sm_engine *engine, const struct sm_block *config,
+                      struct sm_error *err) {
+    struct sm_schedule_options *options = &engine->options;
+    bool has_rate = sm_block_has(config, "rate"), has_ramp = sm_block_has(config, "ramp_to");
+    options->rate_per_s = quantity_or(config, "rate", 0);
+    options->rate_to_per_s = quantity_or(config, "ramp_to", 0);
+    options->ramp_s = quantity_or(config, "ramp_for", 0);
+    options->seed = (uint64_t)sm_block_quantity(config, "seed");
+    options->burst = 1;
+    engine->timeout_ns = (int64_t)(sm_block_quantity(config, "timeout") * 1e9);
+    int rc = read_arrivals(config, &options->arrivals, err);
+    if (rc == 0)
+        rc = read_count(config, "burst", &options->burst, err);
+    if (rc == 0)
+        rc = read_count(config, "count", &options->count, err);
+    if (rc == 0)
+        rc = read_count(config, "concurrency", &engine->concurrency, err);
+    if (rc < 0)
+        return rc;
+    if (has_rate && engine->concurrency)
+        return sm_error_set(err, -EINVAL, config->where,
+                            "keep rate (open loop) or concurrency (closed loop)",
+                            "both rate and concurrency are given");
+    if (!has_rate && !engine->concurrency && !options->count)
+        return sm_error_set(err, -EINVAL, config->where, "add rate = \"100/s\"",
+                            "it says neither rate nor concurrency nor count");
+    if (has_ramp != sm_block_has(config, "ramp_for") || (has_ramp && !has_rate))
+        return sm_error_set(err, -EINVAL, config->where, NULL,
+                            "a ramp needs all of rate, ramp_to and ramp_for");
+    if (has_rate && !(options->rate_per_s > 0 || options->ramp_s > 0))
+        return sm_error_set(err, -EINVAL, config->where, "pause a load with load = off in a phase",
+                            "rate must be more than 0");
+    if (engine->timeout_ns <= 0)
+        return sm_error_set(err, -EINVAL, config->where, NULL, "timeout must be more than 0");
+    return 0;
+}
+
+static int open_resources(struct sm_engine *engine, int64_t unit_bytes, struct sm_error *err) {
+    engine->tally = sm_tally_new(unit_bytes);
+    if (!engine->tally)
+        return sm_error_errno(err, -ENOMEM, NULL, NULL, "cannot count");
+    engine->expired_outcome = sm_tally_outcome(engine->tally, "time-out before it was sent");
+    engine->stopped_outcome = sm_tally_outcome(engine->tally, "stopped before it was sent");
+    engine->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    engine->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = engine};
+    if (engine->epoll_fd < 0 || engine->wake_fd < 0 ||
+        epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, engine->wake_fd, &event) < 0)
+        return sm_error_errno(err, -errno, NULL, NULL, "cannot wait for descriptors");
+    return 0;
+}
+
+int sm_engine_open(const struct sm_block *config, const struct sm_engine_ops *ops, void *driver,
+                   int64_t unit_bytes, struct sm_engine **ret_engine, struct sm_error *err) {
+    struct sm_engine *engine = calloc(1, sizeof *engine);
+    if (!engine)
+        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
+    engine->ops = ops;
+    engine->driver = driver;
+    engine->epoll_fd = engine->wake_fd = -1;
+    engine->due.due_ns = engine->next.due_ns = SM_NEVER_NS;
+    pthread_mutex_init(&engine->lock, NULL);
+    int rc = read_model(engine, config, err);
+    if (rc == 0)
+        rc = open_resources(engine, unit_bytes, err);
+    if (rc < 0) {
+        sm_engine_close(engine);
+        return rc;
+    }
+    *ret_engine = engine;
+    return 0;
+}
+
+int sm_engine_epoll(const struct sm_engine *engine) {
+    return engine->epoll_fd;
+}
+struct sm_tally *sm_engine_tally(const struct sm_engine *engine) {
+    return engine->tally;
+}
+int64_t sm_engine_timeout_ns(const struct sm_engine *engine) {
+    return engine->timeout_ns;
+}
+int64_t sm_engine_concurrency(const struct sm_engine *engine) {
+    return engine->concurrency;
+}
+
+void sm_engine_end(struct sm_engine *engine, const struct sm_load_unit *unit, enum sm_ending ending,
+                   int outcome) {
+    sm_tally_end(engine->tally, ending, outcome, sm_now_ns() - unit->due_ns);
+    engine->ended++;
+}
+
+static void offer_due(struct sm_engine *engine, int64_t now_ns) {
+    int64_t offered = 0;
+    for (; offered < OFFER_BATCH && engine->due.due_ns <= now_ns; offered++) {
+        engine->last_due_ns = engine->due.due_ns;
+        sm_cursor_next(&engine->due);
+    }
+    if (offered)
+        sm_tally_offer(engine->tally, offered);
+}
+
+/* Steps over the next waiting unit and says how late that is by the driver's own fault: since it
+ * was due, or, where it was waiting already when the driver last rested (for want of a free
+ * connection, say), since that rest ended. */
+static void step_over(struct sm_engine *engine, int64_t now_ns) {
+    int64_t due_ns = engine->next.due_ns;
+    int64_t since_ns = due_ns < engine->rest_from_ns ? engine->rest_to_ns : due_ns;
+    sm_tally_slip(engine->tally, now_ns - since_ns);
+    sm_cursor_next(&engine->next);
+}
+
+static void fail_next(struct sm_engine *engine, int64_t now_ns, int outcome) {
+    struct sm_load_unit unit = {engine->next.number, engine->next.due_ns};
+    step_over(engine, now_ns);
+    sm_engine_end(engine, &unit, SM_ENDING_UNANSWERED, outcome);
+}
+
+static bool is_waiting(const struct sm_engine *engine) {
+    return !engine->concurrency && engine->next.number < engine->due.number;
+}
+
+void sm_engine_fail_waiting(struct sm_engine *engine, int64_t at_ns, int outcome) {
+    int64_t now_ns = sm_now_ns();
+    while (is_waiting(engine) && engine->next.due_ns <= at_ns)
+        fail_next(engine, now_ns, outcome);
+}
+
+static void send_waiting(struct sm_engine *engine) {
+    for (int i = 0; i < SEND_BATCH && is_waiting(engine); i++) {
+        int64_t now_ns = sm_now_ns();
+        struct sm_load_unit unit = {engine->next.number, engine->next.due_ns};
+        if (now_ns - unit.due_ns >= engine->timeout_ns) {
+            fail_next(engine, now_ns, engine->expired_outcome);
+            continue;
+        }
+        if (!engine->ops->send(engine->driver, &unit, now_ns))
+            return;
+        step_over(engine, now_ns);
+    }
+}
+
+/* Closed loop: a unit is due when there is room for it. */
+static void send_concurrent(struct sm_engine *engine) {
+    int64_t room = (int64_t)((double)engine->concurrency * engine->factor + 0.5);
+    for (int i = 0; i < SEND_BATCH && engine->sent - engine->ended < room; i++) {
+        if (engine->options.count && engine->sent >= engine->options.count)
+            return;
+        struct sm_load_unit unit = {engine->sent, sm_now_ns()};
+        sm_tally_offer(engine->tally, 1);
+        engine->sent++;
+        if (!engine->ops->send(engine->driver, &unit, unit.due_ns)) {
+            engine->sent--;
+            sm_tally_offer(engine->tally, -1);
+            return;
+        }
+    }
+}
+
+/* When the engine itself must look again, whatever the driver is waiting for. */
+static int64_t next_look_ns(const struct sm_engine *engine, int64_t now_ns) {
+    if (engine->stopping)
+        return engine->stop_at_ns;
+    if (engine->concurrency)
+        return SM_NEVER_NS;
+    int64_t look_ns = engine->due.due_ns;
+    if (is_waiting(engine)) {
+        int64_t expiry_ns = engine->next.due_ns + engine->timeout_ns;
+        if (expiry_ns < look_ns)
+            look_ns = expiry_ns;
+    }
+    return look_ns > now_ns ? look_ns : now_ns;
+}
+
+/* The schedule begins when the load is first on, so that no ramp is spent on a pause before. */
+static int change_factor(struct sm_engine *engine, int64_t at_ns, double factor) {
+    if (!engine->schedule) {
+        engine->schedule = factor > 0 ? sm_schedule_new(&engine->options, at_ns) : NULL;
+        if (!engine->schedule)
+            return factor > 0 ? -ENOMEM : 0;
+        engine->last_due_ns = at_ns;
+        sm_cursor_begin(&engine->due, engine->schedule);
+        engine->next = engine->due;
+    }
+    if (at_ns < engine->last_due_ns)
+        at_ns = engine->last_due_ns;
+    int rc = sm_schedule_set_factor(engine->schedule, at_ns, factor);
+    if (rc == 0) {
+        sm_cursor_refresh(&engine->due);
+        sm_cursor_refresh(&engine->next);
+    }
+    return rc;
+}
+
+static void take_orders(struct sm_engine *engine) {
+    uint64_t ignored;
+    if (read(engine->wake_fd, &ignored, sizeof ignored) < 0 && errno != EAGAIN)
+        return;
+    pthread_mutex_lock(&engine->lock);
+    if (engine->orders.has_factor &&
+        change_factor(engine, engine->orders.factor_at_ns, engine->orders.factor) == 0) {
+        engine->orders.has_factor = false;
+        engine->factor = engine->orders.factor;
+    }
+    bool stop = engine->orders.stop && !engine->stopping;
+    if (stop)
+        engine->stop_at_ns = engine->orders.stop_at_ns;
+    pthread_mutex_unlock(&engine->lock);
+    if (stop) {
+        offer_due(engine, sm_now_ns());
+        engine->stopping = true;
+    }
+}
+
+static void wait_and_handle(struct sm_engine *engine, int64_t until_ns) {
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(engine->epoll_fd, events, EVENTS, 0);
+    int64_t now_ns = sm_now_ns();
+    if (count <= 0 && now_ns < until_ns) {
+        struct timespec timeout = {.tv_sec = (until_ns - now_ns) / 1000000000,
+                                   .tv_nsec = (until_ns - now_ns) % 1000000000};
+        engine->rest_from_ns = now_ns;
+        count = epoll_pwait2(engine->epoll_fd, events, EVENTS,
+                             until_ns == SM_NEVER_NS ? NULL : &timeout, NULL);
+        engine->rest_to_ns = sm_now_ns();
+    }
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.ptr == engine)
+            take_orders(engine);
+        else
+            engine->ops->ready(engine->driver, events[i].data.ptr, events[i].events);
+    }
+}
+
+static void *engine_thread(void *argument) {
+    struct sm_engine *engine = argument;
+    /* The default lets the kernel come 50 us late to every unit. */
+    prctl(PR_SET_TIMERSLACK, 1);
+    take_orders(engine);
+    for (;;) {
+        int64_t now_ns = sm_now_ns();
+        if (engine->stopping) {
+            if (now_ns >= engine->stop_at_ns || sm_tally_in_flight(engine->tally) == 0)
+                break;
+        } else if (engine->concurrency) {
+            send_concurrent(engine);
+        } else {
+            offer_due(engine, now_ns);
+        }
+        send_waiting(engine);
+        int64_t until_ns = engine->ops->tick(engine->driver, now_ns);
+        int64_t look_ns = next_look_ns(engine, now_ns);
+        wait_and_handle(engine, look_ns < until_ns ? look_ns : until_ns);
+    }
+    sm_engine_fail_waiting(engine, SM_NEVER_NS, engine->stopped_outcome);
+    engine->ops->abandon(engine->driver);
+    return NULL;
+}
+
+/* The load's thread takes no signals: they are the run's. */
+static int start_thread(struct sm_engine *engine) {
+    sigset_t all, kept;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &kept);
+    int rc = pthread_create(&engine->thread, NULL, engine_thread, engine);
+    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    return -rc;
+}
+
+static struct sm_engine *engine_of(void *driver) {
+    return *(struct sm_engine **)driver;
+}
+
+int sm_driver_start(void *driver, struct sm_error *err) {
+    struct sm_engine *engine = engine_of(driver);
+    if (!engine->orders.has_factor) {
+        engine->orders.has_factor = true;
+        engine->orders.factor = 1;
+    }
+    engine->orders.factor_at_ns = sm_now_ns();
+    int rc = start_thread(engine);
+    if (rc < 0)
+        return sm_error_errno(err, rc, NULL, NULL, "cannot start a thread for the load");
+    engine->started = true;
+    return 0;
+}
+
+static void wake(struct sm_engine *engine) {
+    uint64_t one = 1;
+    /* Fails only when the count is at its end already, and then it wakes all the same. */
+    if (write(engine->wake_fd, &one, sizeof one) < 0)
+        return;
+}
+
+void sm_driver_set_factor(void *driver, double factor) {
+    struct sm_engine *engine = engine_of(driver);
+    pthread_mutex_lock(&engine->lock);
+    engine->orders.has_factor = true;
+    engine->orders.factor = factor;
+    engine->orders.factor_at_ns = sm_now_ns();
+    pthread_mutex_unlock(&engine->lock);
+    wake(engine);
+}
+
+void sm_driver_snapshot(void *driver, struct sm_load_snapshot *snapshot) {
+    sm_tally_snapshot(engine_of(driver)->tally, snapshot);
+}
+
+size_t sm_driver_outcomes(void *driver, struct sm_load_outcome_count *outcomes, size_t capacity) {
+    return sm_tally_outcomes(engine_of(driver)->tally, outcomes, capacity);
+}
+
+void sm_driver_stop(void *driver, double grace_s) {
+    struct sm_engine *engine = engine_of(driver);
+    if (!engine->started)
+        return;
+    pthread_mutex_lock(&engine->lock);
+    engine->orders.stop = true;
+    engine->orders.stop_at_ns = sm_now_ns() + (int64_t)(grace_s * 1e9);
+    pthread_mutex_unlock(&engine->lock);
+    wake(engine);
+    pthread_join(engine->thread, NULL);
+    engine->started = false;
+}
+
+void sm_engine_close(struct sm_engine *engine) {
+    if (!engine)
+        return;
+    sm_driver_stop(&engine, 0);
+    sm_schedule_free(engine->schedule);
+    sm_tally_free(engine->tally);
+    if (engine->wake_fd >= 0)
+        close(engine->wake_fd);
+    if (engine->epoll_fd >= 0)
+        close(engine->epoll_fd);
+    pthread_mutex_destroy(&engine->lock);
+    free(engine);
+}

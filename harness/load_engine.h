@@ -1,0 +1,108 @@
+/* load_engine.h - what every load driver shares: its thread, its schedule, its counts.
+ *
+ * A driver is four functions that the engine calls from one thread: send a unit, look at a
+ * descriptor that is ready, look at the clock, drop everything. The engine decides when a unit is
+ * due and never waits for a reply: units that cannot be sent yet stay in the schedule, offered and
+ * in flight, and their latency counts from when they were due.
+ *
+ * A new driver: copy load_null.c, put its name into load_table.c. Its struct begins with
+ * `struct sm_engine *engine`, which the ready-made functions below rely on. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "load.h"
+#include "load_tally.h"
+#include "schedule.h"
+
+/* Rows that every driver's table of keys begins with. */
+#define SM_LOAD_KEYS                                                                               \
+    {.name = "rate",                                                                               \
+     .type = SM_KEY_QUANTITY,                                                                      \
+     .unit = SM_UNIT_COUNT_PER_S,                                                                  \
+     .help = "units per second, whether or not the target keeps up"},                              \
+        {.name = "ramp_to",                                                                        \
+         .type = SM_KEY_QUANTITY,                                                                  \
+         .unit = SM_UNIT_COUNT_PER_S,                                                              \
+         .help = "rate reached after ramp_for"},                                                   \
+        {.name = "ramp_for",                                                                       \
+         .type = SM_KEY_QUANTITY,                                                                  \
+         .unit = SM_UNIT_SECONDS,                                                                  \
+         .help = "how long the rate takes to get there"},                                          \
+        {.name = "arrivals",                                                                       \
+         .type = SM_KEY_TEXT,                                                                      \
+         .fallback = "poisson",                                                                    \
+         .help = "poisson (as independent clients) or uniform (evenly spaced)"},                   \
+        {.name = "burst",                                                                          \
+         .type = SM_KEY_QUANTITY,                                                                  \
+         .unit = SM_UNIT_COUNT,                                                                    \
+         .fallback = "1",                                                                          \
+         .help = "units that come at the same moment"},                                            \
+        {.name = "count",                                                                          \
+         .type = SM_KEY_QUANTITY,                                                                  \
+         .unit = SM_UNIT_COUNT,                                                                    \
+         .help = "units in all; without rate or concurrency all at once"},                         \
+        {.name = "concurrency",                                                                    \
+         .type = SM_KEY_QUANTITY,                                                                  \
+         .unit = SM_UNIT_COUNT,                                                                    \
+         .help = "closed loop: so many in flight, the next one when one is answered"},             \
+        {.name = "timeout",                                                                        \
+         .type = SM_KEY_QUANTITY,                                                                  \
+         .unit = SM_UNIT_SECONDS,                                                                  \
+         .fallback = "30s",                                                                        \
+         .help = "from when a unit was due to the end of its reply"},                              \
+    {                                                                                              \
+        .name = "seed", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_COUNT, .fallback = "1",           \
+        .help = "of the arrivals"                                                                  \
+    }
+
+struct sm_engine;
+
+struct sm_load_unit {
+    int64_t number; /* from 0 */
+    int64_t due_ns; /* CLOCK_MONOTONIC */
+};
+
+/* A driver's part. All are called in the engine's thread. */
+struct sm_engine_ops {
+    /* Takes the unit on (it must end in sm_engine_end, now or later) and returns true; or returns
+     * false when it can take none now, to be asked again after the next event. */
+    bool (*send)(void *driver, const struct sm_load_unit *unit, int64_t now_ns);
+    /* A descriptor that the driver put into sm_engine_epoll is ready; what = its data.ptr. */
+    void (*ready)(void *driver, void *what, uint32_t events);
+    /* Does what is due by the driver's own clock and returns when it wants to be called next. */
+    int64_t (*tick)(void *driver, int64_t now_ns);
+    /* The end: ends every unit it has taken as unanswered. */
+    void (*abandon)(void *driver);
+};
+
+/* Reads SM_LOAD_KEYS from the block. unit_bytes: payload of one unit. Returns 0 and an engine for
+ * sm_engine_close, or a negative errno and *err. */
+int sm_engine_open(const struct sm_block *config, const struct sm_engine_ops *ops, void *driver,
+                   int64_t unit_bytes, struct sm_engine **ret_engine, struct sm_error *err);
+
+/* Ends a unit that the driver has taken. Engine's thread. */
+void sm_engine_end(struct sm_engine *engine, const struct sm_load_unit *unit, enum sm_ending ending,
+                   int outcome);
+
+/* Ends all units that were due by at_ns but not sent, as unanswered with this outcome: what became
+ * of one of them would have become of all. Engine's thread. */
+void sm_engine_fail_waiting(struct sm_engine *engine, int64_t at_ns, int outcome);
+
+/* The engine's epoll descriptor, for the driver's own; data.ptr must not be NULL. */
+int sm_engine_epoll(const struct sm_engine *engine);
+struct sm_tally *sm_engine_tally(const struct sm_engine *engine);
+int64_t sm_engine_timeout_ns(const struct sm_engine *engine);
+/* Units in flight at once at the most in a closed loop; 0 = open loop. */
+int64_t sm_engine_concurrency(const struct sm_engine *engine);
+
+/* For struct sm_load_ops of any driver whose struct begins with its engine. */
+int sm_driver_start(void *driver, struct sm_error *err);
+void sm_driver_set_factor(void *driver, double factor);
+void sm_driver_snapshot(void *driver, struct sm_load_snapshot *snapshot);
+size_t sm_driver_outcomes(void *driver, struct sm_load_outcome_count *outcomes, size_t capacity);
+void sm_driver_stop(void *driver, double grace_s);
+
+/* Stops at once if still running. NULL is allowed. */
+void sm_engine_close(struct sm_engine *engine);
