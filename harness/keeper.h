@@ -16,13 +16,13 @@
 struct sm_keeper;
 
 struct sm_spawn {
-    const char *const *argv;      /* argv[0] is looked up in PATH */
-    const char *const *env;       /* "NAME=VALUE" added to or replacing the harness's own */
-    const char *cwd;              /* NULL = as the harness */
-    const char *output_path;      /* stdout and stderr are appended here; NULL = inherited */
-    int inherit_stdio;            /* keep stdin, stdout and stderr (spillmark probe) */
+    const char *const *argv; /* argv[0] is looked up in PATH */
+    const char *const *env;  /* "NAME=VALUE" added to or replacing the harness's own */
+    const char *cwd;         /* NULL = as the harness */
+    const char *output_path; /* stdout and stderr are appended here; NULL = inherited */
+    int inherit_stdio;       /* keep stdin, stdout and stderr (spillmark probe) */
     struct sm_supervisor_shared *supervisor; /* not NULL: run under a supervisor of its own */
-    uint64_t address_space_bytes; /* RLIMIT_AS, 0 = none */
+    uint64_t address_space_bytes;            /* RLIMIT_AS, 0 = none */
 };
 
 struct sm_exit {

@@ -1,0 +1,34 @@
+/* proc.h - who is whose child, from /proc. Functions fill the caller's memory; no locks, any
+ * thread. A process may go at any moment: what is returned is what was there. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A growing list of process ids; {0} is empty. Free with sm_pid_list_free. */
+struct sm_pid_list {
+    pid_t *pids;
+    size_t count, capacity;
+};
+int sm_pid_list_add(struct sm_pid_list *list, pid_t pid); /* 0 or -ENOMEM */
+int sm_pid_list_has(const struct sm_pid_list *list, pid_t pid);
+void sm_pid_list_free(struct sm_pid_list *list);
+
+/* The line of /proc/PID/stat, as far as it is used. */
+struct sm_proc_stat {
+    char command[32];
+    char state; /* 'R', 'S', 'D', 'T', 'Z', ... */
+    pid_t parent, group, session;
+    uint64_t start_ticks; /* since boot: tells two processes of one pid apart */
+};
+int sm_proc_stat(pid_t pid, struct sm_proc_stat *ret_stat);
+/* The same from the text of the file. -EBADMSG when it is not one. */
+int sm_proc_stat_parse(const char *text, struct sm_proc_stat *ret_stat);
+
+/* Appends the children of all threads of pid; 0 or a negative errno (-ENOENT: no such process). */
+int sm_proc_children(pid_t pid, struct sm_pid_list *list);
+
+/* Appends everything below root, parents first; processes in `without` (may be NULL) and what is
+ * below them are left out. */
+int sm_proc_descendants(pid_t root, const struct sm_pid_list *without, struct sm_pid_list *list);
