@@ -13,35 +13,54 @@
 
 enum { SM_SUPERVISOR_RULES = 32, SM_RULE_PATH_BYTES = 512 };
 
+/* In stall_until_ns: until the rule is no longer active. */
+#define SM_STALL_FOR_EVER UINT64_MAX
+
 struct sm_disk_rule {
-    uint32_t used;   /* set last, before the target starts */
-    uint32_t active; /* the fault is at work now */
-    char path[SM_RULE_PATH_BYTES]; /* absolute; a directory covers all below it */
+    uint32_t used;                 /* set last, before the target starts */
+    uint32_t active;               /* the fault is at work now */
+    uint32_t epoch;                /* one more at each begin, before active is set */
+    uint32_t waiting;              /* (supervisor) calls held back at this moment */
+    char path[SM_RULE_PATH_BYTES]; /* absolute, without links; a directory covers all below it */
     /* Throttle: a token bucket on bytes written, a delay per call, a full stall. */
-    uint64_t bytes_per_s;  /* 0 = not limited */
-    uint64_t latency_ns;   /* added to every write, sync and truncate */
-    uint32_t stalled;      /* 1 = nothing goes through until cleared */
-    uint32_t reserved;
+    uint64_t bytes_per_s;    /* 0 = not limited */
+    uint64_t latency_ns;     /* added to every write, sync and truncate */
+    uint64_t stall_until_ns; /* CLOCK_MONOTONIC: nothing goes through before */
     /* Receipt (supervisor). */
     uint64_t calls, bytes, delay_ns;
 };
 
 struct sm_supervisor_shared {
-    uint32_t way; /* (supervisor) enum sm_supervisor_way that is in use */
-    uint32_t failed; /* (supervisor) negative errno of what stopped it, 0 while well */
+    uint32_t way;        /* enum sm_supervisor_way that is in use, set by sm_supervisor_install */
+    uint32_t first_high; /* watched files live at this descriptor and above, set by install */
+    uint32_t failed;     /* (supervisor) errno of what stopped it, 0 while well */
+    /* (supervisor) What the way could not see, over all rules: */
+    uint32_t escaped;       /* watched descriptors that had to stay below first_high */
+    uint32_t mapped;        /* shared writable mappings of watched files */
+    uint32_t uring_refused; /* io_uring_setup calls answered with ENOSYS */
+    uint32_t unreadable;    /* calls let through because the target's memory was closed to us */
+    uint32_t reserved;
     struct sm_disk_rule rules[SM_SUPERVISOR_RULES];
 };
 
-enum sm_supervisor_way { SM_WAY_NONE, SM_WAY_HIGH_DESCRIPTORS, SM_WAY_ALL_WRITES };
+enum sm_supervisor_way {
+    SM_WAY_NONE,
+    SM_WAY_HIGH_DESCRIPTORS, /* watched files are moved up, only writes there are trapped */
+    SM_WAY_ALL_WRITES,       /* every write is trapped: an inherited descriptor is watched */
+};
 
 /* Maps zeroed memory shared with children forked later; NULL when out of memory. */
 struct sm_supervisor_shared *sm_supervisor_share(void);
 void sm_supervisor_unshare(struct sm_supervisor_shared *shared);
 
-/* In the child, between fork and exec: sets no_new_privs, installs the filter and returns the
- * listener's descriptor (close-on-exec), or a negative errno. Async-signal-safe. */
-int sm_supervisor_install(void);
+/* In the child, between fork and exec, with its descriptors already in place: chooses the way,
+ * installs the filter (with no_new_privs where the kernel asks for it) and returns the
+ * listener's descriptor (close-on-exec), or a negative errno. Async-signal-safe. From here on
+ * some calls of the child wait for the supervisor: pass the listener on with sendmsg, and do not
+ * wait for exec before serving it. */
+int sm_supervisor_install(struct sm_supervisor_shared *shared);
 
 /* The supervisor's main loop over one listener. Returns when no traced process is left (0), or a
- * negative errno. Single-threaded process; never sleeps while a call could be answered. */
+ * negative errno. Single-threaded process; never sleeps while a call could be answered. Ignores
+ * the signals of a terminal and SIGTERM: its end would fail the target's calls. */
 int sm_supervisor_serve(int listener_fd, struct sm_supervisor_shared *shared);

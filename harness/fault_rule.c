@@ -1,0 +1,128 @@
+/* fault_rule.c - one rule of the supervisor, as the faults on files use it. */
+#include "fault_rule.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+/* realpath for a file that may not exist yet: its directory must. malloc'd, NULL and errno. */
+static char *absolute_path(const char *path) {
+    char *whole = realpath(path, NULL);
+    if (whole || errno != ENOENT)
+        return whole;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    char *folder_name = slash == path ? strdup("/") : strndup(path, slash ? slash - path : 0);
+    char *folder = folder_name ? realpath(slash ? folder_name : ".", NULL) : NULL;
+    int code = errno;
+    free(folder_name);
+    if (folder && asprintf(&whole, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name) < 0)
+        whole = NULL;
+    free(folder);
+    errno = code;
+    return whole;
+}
+
+static struct sm_disk_rule *free_rule(struct sm_supervisor_shared *shared) {
+    for (int i = 0; i < SM_SUPERVISOR_RULES; i++)
+        if (!shared->rules[i].used && shared->rules[i].path[0] == '\0')
+            return &shared->rules[i];
+    return NULL;
+}
+
+int sm_fault_rule_claim(struct sm_fault_rule *rule, struct sm_fault_env *env,
+                        const struct sm_block *config, const char *path, struct sm_error *err) {
+    struct sm_disk_rule *chosen = free_rule(env->supervisor);
+    if (!chosen)
+        return sm_error_set(err, -ENOSPC, config->where, "use one fault in several phases",
+                            "more than %d faults on files", SM_SUPERVISOR_RULES);
+    char *absolute = absolute_path(path);
+    if (!absolute)
+        return sm_error_errno(err, -errno, config->where, "make its directory first", "the path %s",
+                              path);
+    size_t length = strlen(absolute);
+    if (length < sizeof chosen->path)
+        memcpy(chosen->path, absolute, length + 1);
+    free(absolute);
+    if (length >= sizeof chosen->path)
+        return sm_error_set(err, -ENAMETOOLONG, config->where, NULL,
+                            "a path of %zu bytes; at most %zu can be watched", length,
+                            sizeof chosen->path - 1);
+    env->needs_supervisor = true;
+    *rule = (struct sm_fault_rule){.shared = env->supervisor, .rule = chosen};
+    return 0;
+}
+
+void sm_fault_rule_publish(struct sm_fault_rule *rule) {
+    __atomic_store_n(&rule->rule->used, 1, __ATOMIC_RELEASE);
+}
+
+int sm_fault_rule_begin(struct sm_fault_rule *rule, struct sm_error *err) {
+    static const char todo[] = "spillmark doctor says what this machine allows";
+    uint32_t failed = __atomic_load_n(&rule->shared->failed, __ATOMIC_ACQUIRE);
+    if (failed)
+        return sm_error_errno(err, -(int)failed, rule->rule->path, todo,
+                              "the supervisor of file calls has failed");
+    if (__atomic_load_n(&rule->shared->way, __ATOMIC_ACQUIRE) == SM_WAY_NONE)
+        return sm_error_set(err, -ENOTCONN, rule->rule->path, todo,
+                            "the target runs without a supervisor of file calls");
+    __atomic_add_fetch(&rule->rule->epoch, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&rule->rule->active, 1, __ATOMIC_RELEASE);
+    return 0;
+}
+
+void sm_fault_rule_end(struct sm_fault_rule *rule) {
+    static const int64_t patience_ns = 500 * 1000 * 1000, step_ns = 1000 * 1000;
+    __atomic_store_n(&rule->rule->active, 0, __ATOMIC_RELEASE);
+    int64_t start_ns = sm_now_ns();
+    for (int64_t now_ns = start_ns; now_ns - start_ns < patience_ns; now_ns = sm_now_ns()) {
+        if (__atomic_load_n(&rule->rule->waiting, __ATOMIC_ACQUIRE) == 0)
+            return;
+        sm_sleep_until_ns(now_ns + step_ns);
+    }
+}
+
+static void append(char *note, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void append(char *note, size_t size, const char *format, ...) {
+    size_t length = strlen(note);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(note + length, size - length, format, args);
+    va_end(args);
+}
+
+static void write_note(const struct sm_supervisor_shared *shared, char *note, size_t size) {
+    const char *way = shared->way == SM_WAY_HIGH_DESCRIPTORS ? "watched descriptors"
+                      : shared->way == SM_WAY_ALL_WRITES     ? "every write"
+                                                             : "nothing";
+    note[0] = '\0';
+    append(note, size, "seccomp notification on %s", way);
+    if (shared->failed)
+        append(note, size, "; the supervisor failed: %s", strerror((int)shared->failed));
+    if (shared->escaped)
+        append(note, size, "; %u descriptors out of its sight", shared->escaped);
+    if (shared->unreadable)
+        append(note, size, "; %u calls it could not read", shared->unreadable);
+    if (shared->uring_refused)
+        append(note, size, "; io_uring refused %u times", shared->uring_refused);
+    if (shared->mapped)
+        append(note, size, "; stores through %u shared mappings not seen", shared->mapped);
+}
+
+void sm_fault_rule_receipt(const struct sm_fault_rule *rule, struct sm_receipt *ret_receipt) {
+    const struct sm_disk_rule *from = rule->rule;
+    struct sm_receipt receipt = {
+        .calls = (int64_t)__atomic_load_n(&from->calls, __ATOMIC_RELAXED),
+        .bytes = (int64_t)__atomic_load_n(&from->bytes, __ATOMIC_RELAXED),
+        .delay_s = (double)__atomic_load_n(&from->delay_ns, __ATOMIC_RELAXED) / 1e9,
+    };
+    write_note(rule->shared, receipt.note, sizeof receipt.note);
+    *ret_receipt = receipt;
+}

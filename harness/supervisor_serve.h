@@ -1,0 +1,40 @@
+/* supervisor_serve.h - inside the supervisor: one notification, from its decoding to its answer.
+ * Private to supervisor_*.c. */
+#pragma once
+
+#include <linux/seccomp.h>
+#include <sys/types.h>
+
+#include "supervisor_delay.h"
+
+struct sm_server {
+    int listener;
+    struct sm_supervisor_shared *shared;
+    struct sm_delay delay;
+};
+
+/* Lets the call go on in the target. All three tell nothing of failures: the target is gone then,
+ * and so is the call. */
+void sm_serve_continue(const struct sm_server *server, uint64_t id);
+/* Answers with an error (positive errno). */
+void sm_serve_fail(const struct sm_server *server, uint64_t id, int code);
+/* Whether the caller still waits; what was read of it before is meant for this call. */
+bool sm_serve_is_waiting(const struct sm_server *server, uint64_t id);
+
+/* Gives the target our descriptor as its number `fd`, which answers the call; false when that
+ * didn't work and the call still waits. */
+bool sm_serve_give(const struct sm_server *server, uint64_t id, int ours, int fd,
+                   int close_on_exec);
+
+/* The rules that cover the file behind a descriptor of the target. */
+sm_rule_set sm_serve_watched(const struct sm_server *server, pid_t tid, int fd);
+
+/* Counts one thing the way could not see. */
+void sm_serve_count(uint32_t *counter);
+
+/* open, openat, openat2, creat (supervisor_open.c). */
+void sm_serve_open(struct sm_server *server, const struct seccomp_notif *call);
+/* dup, dup2, dup3, fcntl(F_DUPFD...) (supervisor_duplicate.c). */
+void sm_serve_duplicate(struct sm_server *server, const struct seccomp_notif *call);
+/* The write family (supervisor_write.c). */
+void sm_serve_write(struct sm_server *server, const struct seccomp_notif *call);
