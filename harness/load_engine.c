@@ -18,6 +18,9 @@ enum {
     OFFER_BATCH = 65536,
 };
 
+/* Far beyond what can be sent, and little enough for the schedule alone to be kept up with. */
+#define HIGHEST_RATE_PER_S 1e7
+
 struct sm_engine {
     const struct sm_engine_ops *ops;
     void *driver;
@@ -107,6 +110,9 @@ static int read_model(struct sm_engine *engine, const struct sm_block *config,
     if (has_ramp != sm_block_has(config, "ramp_for") || (has_ramp && !has_rate))
         return sm_error_set(err, -EINVAL, config->where, NULL,
                             "a ramp needs all of rate, ramp_to and ramp_for");
+    if (options->rate_per_s > HIGHEST_RATE_PER_S || options->rate_to_per_s > HIGHEST_RATE_PER_S)
+        return sm_error_set(err, -EINVAL, config->where, NULL, "no rate may be above %.0f/s",
+                            HIGHEST_RATE_PER_S);
     if (has_rate && !(options->rate_per_s > 0 || options->ramp_s > 0))
         return sm_error_set(err, -EINVAL, config->where, "pause a load with load = off in a phase",
                             "rate must be more than 0");
@@ -206,8 +212,11 @@ void sm_engine_fail_waiting(struct sm_engine *engine, int64_t at_ns, int outcome
         fail_next(engine, now_ns, outcome);
 }
 
-static void send_waiting(struct sm_engine *engine) {
-    for (int i = 0; i < SEND_BATCH && is_waiting(engine); i++) {
+/* The senders return true when the driver would have taken more. */
+static bool send_waiting(struct sm_engine *engine) {
+    for (int i = 0; i < SEND_BATCH; i++) {
+        if (!is_waiting(engine))
+            return false;
         int64_t now_ns = sm_now_ns();
         struct sm_load_unit unit = {engine->next.number, engine->next.due_ns};
         if (now_ns - unit.due_ns >= engine->timeout_ns) {
@@ -215,35 +224,34 @@ static void send_waiting(struct sm_engine *engine) {
             continue;
         }
         if (!engine->ops->send(engine->driver, &unit, now_ns))
-            return;
+            return false;
         step_over(engine, now_ns);
     }
+    return true;
 }
 
 /* Closed loop: a unit is due when there is room for it. */
-static void send_concurrent(struct sm_engine *engine) {
+static bool send_concurrent(struct sm_engine *engine) {
     int64_t room = (int64_t)((double)engine->concurrency * engine->factor + 0.5);
-    for (int i = 0; i < SEND_BATCH && engine->sent - engine->ended < room; i++) {
-        if (engine->options.count && engine->sent >= engine->options.count)
-            return;
+    for (int i = 0; i < SEND_BATCH; i++) {
+        if (engine->sent - engine->ended >= room ||
+            (engine->options.count && engine->sent >= engine->options.count))
+            return false;
         struct sm_load_unit unit = {engine->sent, sm_now_ns()};
         sm_tally_offer(engine->tally, 1);
         engine->sent++;
         if (!engine->ops->send(engine->driver, &unit, unit.due_ns)) {
             engine->sent--;
             sm_tally_offer(engine->tally, -1);
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 /* When the engine itself must look again, whatever the driver is waiting for. */
 static int64_t next_look_ns(const struct sm_engine *engine, int64_t now_ns) {
-    if (engine->stopping)
-        return engine->stop_at_ns;
-    if (engine->concurrency)
-        return SM_NEVER_NS;
-    int64_t look_ns = engine->due.due_ns;
+    int64_t look_ns = engine->stopping ? engine->stop_at_ns : engine->due.due_ns;
     if (is_waiting(engine)) {
         int64_t expiry_ns = engine->next.due_ns + engine->timeout_ns;
         if (expiry_ns < look_ns)
@@ -254,6 +262,8 @@ static int64_t next_look_ns(const struct sm_engine *engine, int64_t now_ns) {
 
 /* The schedule begins when the load is first on, so that no ramp is spent on a pause before. */
 static int change_factor(struct sm_engine *engine, int64_t at_ns, double factor) {
+    if (engine->concurrency)
+        return 0;
     if (!engine->schedule) {
         engine->schedule = factor > 0 ? sm_schedule_new(&engine->options, at_ns) : NULL;
         if (!engine->schedule)
@@ -287,7 +297,9 @@ static void take_orders(struct sm_engine *engine) {
         engine->stop_at_ns = engine->orders.stop_at_ns;
     pthread_mutex_unlock(&engine->lock);
     if (stop) {
-        offer_due(engine, sm_now_ns());
+        int64_t now_ns = sm_now_ns();
+        while (engine->due.due_ns <= now_ns)
+            offer_due(engine, now_ns);
         engine->stopping = true;
     }
 }
@@ -312,6 +324,14 @@ static void wait_and_handle(struct sm_engine *engine, int64_t until_ns) {
     }
 }
 
+static bool send_due(struct sm_engine *engine, int64_t now_ns) {
+    if (engine->concurrency)
+        return !engine->stopping && send_concurrent(engine);
+    if (!engine->stopping)
+        offer_due(engine, now_ns);
+    return send_waiting(engine);
+}
+
 static void *engine_thread(void *argument) {
     struct sm_engine *engine = argument;
     /* The default lets the kernel come 50 us late to every unit. */
@@ -319,17 +339,12 @@ static void *engine_thread(void *argument) {
     take_orders(engine);
     for (;;) {
         int64_t now_ns = sm_now_ns();
-        if (engine->stopping) {
-            if (now_ns >= engine->stop_at_ns || sm_tally_in_flight(engine->tally) == 0)
-                break;
-        } else if (engine->concurrency) {
-            send_concurrent(engine);
-        } else {
-            offer_due(engine, now_ns);
-        }
-        send_waiting(engine);
+        if (engine->stopping &&
+            (now_ns >= engine->stop_at_ns || sm_tally_in_flight(engine->tally) == 0))
+            break;
+        bool has_more = send_due(engine, now_ns);
         int64_t until_ns = engine->ops->tick(engine->driver, now_ns);
-        int64_t look_ns = next_look_ns(engine, now_ns);
+        int64_t look_ns = has_more ? now_ns : next_look_ns(engine, now_ns);
         wait_and_handle(engine, look_ns < until_ns ? look_ns : until_ns);
     }
     sm_engine_fail_waiting(engine, SM_NEVER_NS, engine->stopped_outcome);
