@@ -8,6 +8,8 @@
 #include "record_schema.h"
 #include "record_sqlite.h"
 
+#define INTEGER_MAX (INT64_C(1) << 58)
+
 struct loader {
     sqlite3 *db;
     const struct sm_table *table;
@@ -66,7 +68,12 @@ static int load_integer(const struct loader *loader, const struct sm_column *col
             return bad_value(loader, column, "is out of range");
         *(int32_t *)(void *)field = (int32_t)value;
         return 0;
-    default:
+    case SM_COLUMN_UINT64:
+        *(int64_t *)(void *)field = value;
+        return 0;
+    default: /* times and counts: far from where sums of them would overflow */
+        if (value < -INTEGER_MAX || value > INTEGER_MAX)
+            return bad_value(loader, column, "is out of range");
         *(int64_t *)(void *)field = value;
         return 0;
     }

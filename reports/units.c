@@ -16,11 +16,10 @@ struct prefix {
 static const struct prefix byte_prefixes[] = {
     {"", 1},      {"B", 1},      {"KB", 1e3},      {"MB", 1e6},         {"GB", 1e9},
     {"TB", 1e12}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {NULL, 0}};
-static const struct prefix count_prefixes[] = {
-    {"", 1}, {"k", 1e3}, {"M", 1e6}, {NULL, 0}};
-static const struct prefix second_prefixes[] = {
-    {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600},
-    {NULL, 0}};
+static const struct prefix count_prefixes[] = {{"", 1}, {"k", 1e3}, {"M", 1e6}, {NULL, 0}};
+static const struct prefix second_prefixes[] = {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3},
+                                                {"s", 1},     {"m", 60},    {"min", 60},
+                                                {"h", 3600},  {NULL, 0}};
 
 static const struct {
     const struct prefix *prefixes;
@@ -73,7 +72,9 @@ int sm_unit_parse(enum sm_unit unit, const char *text, double *ret_value) {
     return 0;
 }
 
-const char *sm_unit_example(enum sm_unit unit) { return unit_table[unit].example; }
+const char *sm_unit_example(enum sm_unit unit) {
+    return unit_table[unit].example;
+}
 
 static char *with_prefix(double value, const char *const *names, double step, const char *suffix,
                          char *buffer) {
@@ -134,4 +135,8 @@ char *sm_unit_format(enum sm_unit unit, double value, char *buffer) {
     default:
         return format_count(value, "", buffer);
     }
+}
+
+enum sm_unit sm_unit_per_second(enum sm_unit unit) {
+    return unit == SM_UNIT_BYTES ? SM_UNIT_BYTES_PER_S : SM_UNIT_COUNT_PER_S;
 }

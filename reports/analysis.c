@@ -1,0 +1,298 @@
+#include "analysis.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "budget.h"
+#include "cause.h"
+#include "ledger.h"
+#include "memory.h"
+#include "run_verdict.h"
+#include "sites.h"
+#include "timeline.h"
+#include "trace_record.h"
+
+/* Growth slower than this share of the payload that comes in matters to nobody. */
+static const double SHARE_OF_PAYLOAD = .01;
+
+/* ---- series ---- */
+
+/* Totals that only rise: growth is their nature. */
+static int is_counter(const char *name) {
+    static const char *const counters[] = {"cpu",        "read",      "written",
+                                           "offered",    "accepted",  "refused",
+                                           "unanswered", "delivered", "dropped"};
+    size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
+        if (strcmp(name, counters[i]) == 0)
+            return 1;
+    return length > 6 && strcmp(name + length - 6, "_total") == 0;
+}
+
+/* Of single processes only what a leak would show in. */
+static int is_wanted(const struct sm_series *series) {
+    static const char *const names[] = {"heap", "rss", "fds"};
+    if (series->process_id == 0)
+        return !is_counter(series->name);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(series->name, names[i]) == 0)
+            return 1;
+    return 0;
+}
+
+static enum sm_channel channel_of(const struct sm_series *series) {
+    if (strcmp(series->name, "heap") == 0)
+        return SM_CHANNEL_HEAP;
+    if (strncmp(series->name, "fds", 3) == 0 || strcmp(series->name, "threads") == 0)
+        return SM_CHANNEL_FD;
+    if (strncmp(series->name, "rss", 3) == 0 || strcmp(series->name, "slack") == 0 ||
+        strcmp(series->name, "mapped") == 0)
+        return SM_CHANNEL_RSS;
+    return SM_CHANNEL_OTHER;
+}
+
+static double declared_for(const struct sm_run *run, const char *series) {
+    for (size_t i = 0; i < run->declared_bounds_count; i++)
+        if (strcmp(run->declared_bounds[i].series, series) == 0)
+            return run->declared_bounds[i].value;
+    return 0;
+}
+
+/* Units offered per second while the load was on. */
+static double offered_per_s(const struct sm_run *run) {
+    const struct sm_series *offered = sm_run_series(run, 0, "offered");
+    double units = 0, seconds = 0;
+    for (size_t i = 0; i < run->phases_count; i++) {
+        const struct sm_phase *phase = &run->phases[i];
+        int64_t end_ns = sm_timeline_phase_end(run, phase);
+        if (phase->load_factor <= 0)
+            continue;
+        units +=
+            sm_timeline_at(run, offered, end_ns) - sm_timeline_at(run, offered, phase->from_ns);
+        seconds += sm_timeline_seconds(end_ns - phase->from_ns);
+    }
+    return seconds > 0 && units > 0 ? units / seconds : NAN;
+}
+
+static double resolution_for(const struct sm_run *run, const struct sm_trace *trace,
+                             const struct sm_series *series, const double *values) {
+    double resolution = sm_growth_default_resolution(trace, channel_of(series), values);
+    double payload_per_s = offered_per_s(run) * run->ledger.unit_bytes;
+    if (series->unit == SM_UNIT_BYTES && payload_per_s > 0)
+        resolution = fmax(resolution, SHARE_OF_PAYLOAD * payload_per_s);
+    return resolution;
+}
+
+static struct sm_interval interval_of(double value, double low, double high, double divisor) {
+    if (!(divisor > 0))
+        return (struct sm_interval){NAN, NAN, NAN};
+    return (struct sm_interval){value / divisor, low / divisor, high / divisor};
+}
+
+static double level_at_start(const struct sm_run *run, const struct sm_series *series,
+                             int64_t from_ns) {
+    size_t count;
+    double level = sm_timeline_at(run, series, from_ns);
+    const struct sm_sample *samples = sm_run_samples(run, series->id, &count);
+    return isnan(level) && count ? samples[0].value : level;
+}
+
+static int judge_series(const struct sm_run *run, const struct sm_trace *trace, double *values,
+                        struct sm_series_result *result) {
+    const struct sm_series *series = result->series;
+    int64_t from_ns = 0, to_ns = 0;
+    size_t count;
+    sm_run_samples(run, series->id, &count);
+    sm_timeline_range(run, &from_ns, &to_ns);
+    result->rate_per_s = result->rate_per_unit = interval_of(0, 0, 0, 0);
+    result->start = count ? level_at_start(run, series, from_ns) : NAN;
+    result->peak = sm_timeline_peak(run, series, from_ns, to_ns);
+    result->end = sm_timeline_at(run, series, to_ns);
+    if (!trace || !is_wanted(series) || count < 2)
+        return 0;
+    sm_trace_resample(run, trace, series, values);
+    result->resolution_per_s = resolution_for(run, trace, series, values);
+    int r = sm_growth_judge(trace, channel_of(series), values, result->resolution_per_s,
+                            declared_for(run, series->name), &result->verdict);
+    if (r < 0)
+        return r;
+    const struct sm_verdict *verdict = &result->verdict;
+    result->is_judged = 1;
+    result->rate_per_s = interval_of(verdict->rate_per_s, verdict->rate_low, verdict->rate_high, 1);
+    result->rate_per_unit =
+        interval_of(verdict->rate_per_s, verdict->rate_low, verdict->rate_high, offered_per_s(run));
+    return 0;
+}
+
+static int compare_series(const void *a, const void *b) {
+    const struct sm_series *x = ((const struct sm_series_result *)a)->series;
+    const struct sm_series *y = ((const struct sm_series_result *)b)->series;
+    if (x->process_id != y->process_id)
+        return x->process_id < y->process_id ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static int judge_all_series(const struct sm_run *run, struct sm_analysis *analysis) {
+    size_t points = analysis->trace ? analysis->trace->count : 0;
+    double *values = calloc(points ? points : 1, sizeof *values);
+    analysis->series = calloc(run->series_count ? run->series_count : 1, sizeof *analysis->series);
+    int r = values && analysis->series ? 0 : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < run->series_count; i++) {
+        struct sm_series_result *result = &analysis->series[analysis->series_count++];
+        result->series = &run->series[i];
+        r = judge_series(run, analysis->trace, values, result);
+    }
+    free(values);
+    if (r == 0)
+        qsort(analysis->series, analysis->series_count, sizeof *analysis->series, compare_series);
+    return r;
+}
+
+const struct sm_series_result *sm_analysis_series(const struct sm_analysis *analysis,
+                                                  int process_id, const char *name) {
+    for (size_t i = 0; i < analysis->series_count; i++)
+        if (analysis->series[i].series->process_id == process_id &&
+            strcmp(analysis->series[i].series->name, name) == 0)
+            return &analysis->series[i];
+    return NULL;
+}
+
+/* ---- the stretch in which sites are ranked ---- */
+
+static const struct sm_series *memory_series(const struct sm_run *run) {
+    static const char *const names[] = {"heap", "rss_anon", "rss"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t count = 0;
+        const struct sm_series *series = sm_run_series(run, 0, names[i]);
+        if (series && (sm_run_samples(run, series->id, &count), count > 0))
+            return series;
+    }
+    return NULL;
+}
+
+/* The fault in which memory rose the most; else all of the time under load. */
+static void choose_window(const struct sm_run *run, struct sm_analysis *analysis, int64_t *from_ns,
+                          int64_t *to_ns) {
+    int found = 0;
+    analysis->window = sm_timeline_rise(run, memory_series(run));
+    if (analysis->window && analysis->window->fault_count > 0) {
+        *from_ns = analysis->window->from_ns;
+        *to_ns = sm_timeline_phase_end(run, analysis->window);
+        return;
+    }
+    for (size_t i = 0; i < run->phases_count; i++) {
+        const struct sm_phase *phase = &run->phases[i];
+        if (phase->load_factor <= 0)
+            continue;
+        if (!found)
+            *from_ns = phase->from_ns;
+        found = 1;
+        *to_ns = sm_timeline_phase_end(run, phase);
+    }
+}
+
+static int rank_sites(const struct sm_run *run, struct sm_analysis *analysis) {
+    int64_t from_ns = 0, to_ns = 0;
+    const struct sm_series *offered = sm_run_series(run, 0, "offered");
+    sm_timeline_range(run, &from_ns, &to_ns);
+    choose_window(run, analysis, &from_ns, &to_ns);
+    double units = sm_timeline_at(run, offered, to_ns) - sm_timeline_at(run, offered, from_ns);
+    double units_per_s = units / sm_timeline_seconds(to_ns - from_ns);
+    return sm_sites_rank(run, from_ns, to_ns, units_per_s, &analysis->sites, &analysis->site_count);
+}
+
+/* ---- causes ---- */
+
+static const struct sm_phase *last_rest(const struct sm_run *run) {
+    const struct sm_phase *rest = NULL;
+    int load_before = 0;
+    for (size_t i = 0; i < run->phases_count; i++) {
+        if (run->phases[i].load_factor > 0)
+            load_before = 1;
+        else if (load_before)
+            rest = &run->phases[i];
+    }
+    return rest;
+}
+
+static const struct sm_phase *worst_fault(const struct sm_facts *facts) {
+    const struct sm_phase *worst = NULL;
+    double most = 0;
+    for (size_t i = 0; i < facts->run->phases_count; i++) {
+        const struct sm_phase *phase = &facts->run->phases[i];
+        double rise = facts->memory ? sm_facts_increase(facts, facts->memory->name, phase) : 0;
+        if (phase->fault_count > 0 && (!worst || rise > most)) {
+            worst = phase;
+            most = rise;
+        }
+    }
+    return worst;
+}
+
+static int find_causes(const struct sm_run *run, struct sm_analysis *analysis) {
+    struct sm_facts facts = {.run = run, .analysis = analysis, .memory = memory_series(run)};
+    const char *ended_by = sm_run_meta(run, SM_META_ENDED_BY);
+    if (!analysis->trace || !sm_timeline_range(run, &facts.from_ns, &facts.to_ns))
+        return 0;
+    facts.was_scheduled = run->complete && (!ended_by[0] || strcmp(ended_by, "schedule") == 0);
+    facts.settle = last_rest(run);
+    facts.fault = worst_fault(&facts);
+    facts.memory_before = facts.memory_after = facts.memory_peak = NAN;
+    if (facts.memory) {
+        facts.memory_before = level_at_start(run, facts.memory, facts.from_ns);
+        facts.memory_after =
+            sm_timeline_median(run, facts.memory, facts.to_ns - 1000000000, facts.to_ns);
+        facts.memory_peak = sm_timeline_peak(run, facts.memory, facts.from_ns, facts.to_ns);
+        const struct sm_series_result *result = sm_analysis_series(analysis, 0, facts.memory->name);
+        facts.memory_result = result && result->is_judged ? result : NULL;
+    }
+    return sm_causes_find(&facts, &analysis->causes, &analysis->cause_count);
+}
+
+static void reconcile(const struct sm_run *run, struct sm_analysis *analysis) {
+    int64_t from_ns = 0, to_ns = 0;
+    sm_timeline_range(run, &from_ns, &to_ns);
+    sm_memory_reconcile(run, to_ns, &analysis->memory);
+    sm_memory_reconcile(run, sm_memory_peak_time(run, from_ns, to_ns), &analysis->memory_at_peak);
+}
+
+int sm_analysis_make(const struct sm_run *run, struct sm_analysis **ret_analysis,
+                     struct sm_error *err) {
+    struct sm_analysis *analysis = calloc(1, sizeof *analysis);
+    int r = analysis ? 0 : -ENOMEM;
+    if (r == 0)
+        r = sm_trace_from_run(run, &analysis->trace, NULL);
+    if (r == -ENODATA || r == -EBADMSG)
+        r = 0; /* a run without measured time is inconclusive, not an error */
+    if (r == 0)
+        r = judge_all_series(run, analysis);
+    if (r == 0)
+        r = rank_sites(run, analysis);
+    if (r == 0) {
+        sm_ledger_make(run, &analysis->ledger);
+        reconcile(run, analysis);
+        r = find_causes(run, analysis);
+    }
+    if (r == 0)
+        r = sm_budget_judge(run, analysis);
+    if (r < 0) {
+        sm_analysis_free(analysis);
+        return sm_error_errno(err, r, run->path, NULL, "the run cannot be analysed");
+    }
+    sm_run_verdict_decide(run, analysis);
+    *ret_analysis = analysis;
+    return 0;
+}
+
+void sm_analysis_free(struct sm_analysis *analysis) {
+    if (!analysis)
+        return;
+    free(analysis->series);
+    free(analysis->sites);
+    free(analysis->causes);
+    free(analysis->budget);
+    sm_trace_free(analysis->trace);
+    free(analysis);
+}

@@ -1,0 +1,249 @@
+#include "budget.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suggest.h"
+#include "timeline.h"
+
+struct context {
+    const struct sm_run *run;
+    const struct sm_analysis *analysis;
+    struct sm_budget_line *line;
+};
+
+/* One kind of line. `subject` is a series, a column of the ledger or of latencies. */
+struct rule {
+    const char *name;
+    const char *subject;
+    enum sm_unit unit;
+    int is_bounded; /* the limit must be "bounded" */
+    void (*judge)(const struct context *context, const struct rule *rule);
+};
+
+static void judge_bounded(const struct context *context, const struct rule *rule);
+static void judge_peak(const struct context *context, const struct rule *rule);
+static void judge_ledger(const struct context *context, const struct rule *rule);
+static void judge_latency(const struct context *context, const struct rule *rule);
+
+static const struct rule rules[] = {
+    {"heap", "heap", SM_UNIT_BYTES, 1, judge_bounded},
+    {"rss", "rss", SM_UNIT_BYTES, 1, judge_bounded},
+    {"slack", "slack", SM_UNIT_BYTES, 1, judge_bounded},
+    {"fds", "fds", SM_UNIT_COUNT, 1, judge_bounded},
+    {"heap_peak", "heap", SM_UNIT_BYTES, 0, judge_peak},
+    {"rss_peak", "rss", SM_UNIT_BYTES, 0, judge_peak},
+    {"fds_peak", "fds", SM_UNIT_COUNT, 0, judge_peak},
+    {"unaccounted", "unaccounted", SM_UNIT_COUNT, 0, judge_ledger},
+    {"dropped", "dropped", SM_UNIT_COUNT, 0, judge_ledger},
+    {"refused", "refused", SM_UNIT_COUNT, 0, judge_ledger},
+    {"unanswered", "unanswered", SM_UNIT_COUNT, 0, judge_ledger},
+    {"latency_p50", "p50", SM_UNIT_SECONDS, 0, judge_latency},
+    {"latency_p90", "p90", SM_UNIT_SECONDS, 0, judge_latency},
+    {"latency_p99", "p99", SM_UNIT_SECONDS, 0, judge_latency},
+    {"latency_max", "max", SM_UNIT_SECONDS, 0, judge_latency},
+};
+enum { RULES = sizeof rules / sizeof *rules };
+
+static const char GAUGE[] = "gauge:";
+
+static int is_gauge(const char *name) {
+    return strncmp(name, GAUGE, sizeof GAUGE - 1) == 0 && name[sizeof GAUGE - 1];
+}
+
+static const struct rule *find_rule(const char *name) {
+    for (size_t i = 0; i < RULES; i++)
+        if (strcmp(rules[i].name, name) == 0)
+            return &rules[i];
+    return NULL;
+}
+
+static int refuse_name(const char *name, struct sm_error *err) {
+    const char *names[RULES + 1];
+    char todo[128];
+    for (size_t i = 0; i < RULES; i++)
+        names[i] = rules[i].name;
+    names[RULES] = "gauge:NAME";
+    const char *near = sm_suggest(name, names, RULES + 1);
+    snprintf(todo, sizeof todo, "did you mean \"%s\"?", near ? near : "");
+    return sm_error_set(err, -EINVAL, NULL,
+                        near ? todo : "heap, rss, fds, heap_peak, unaccounted, latency_p99, ...",
+                        "a budget has no line \"%s\"", name);
+}
+
+static int fill_item(const char *name, const char *limit, int is_bounded, double value,
+                     struct sm_budget_item *out, struct sm_error *err) {
+    struct sm_budget_item item = {strdup(name), strdup(limit), is_bounded, value};
+    if (!item.name || !item.limit) {
+        sm_budget_item_clear(&item);
+        return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
+    }
+    *out = item;
+    return 0;
+}
+
+int sm_budget_check_name(const char *name, const char *limit, struct sm_budget_item *out,
+                         struct sm_error *err) {
+    const struct rule *rule = find_rule(name);
+    int wants_bounded = strcmp(limit, "bounded") == 0, gauge = is_gauge(name);
+    char todo[160];
+    double value = 0;
+    if (!rule && !gauge)
+        return refuse_name(name, err);
+    if (wants_bounded && (gauge || rule->is_bounded))
+        return fill_item(name, limit, 1, 0, out, err);
+    enum sm_unit unit = gauge ? SM_UNIT_NONE : rule->unit;
+    if (rule && rule->is_bounded) {
+        snprintf(todo, sizeof todo, "write %s = bounded, or %s_peak = \"%s\"", name, name,
+                 sm_unit_example(unit));
+        if (strcmp(name, "slack") == 0)
+            snprintf(todo, sizeof todo, "write slack = bounded");
+        return sm_error_set(err, -EINVAL, NULL, todo, "the limit of %s cannot be \"%s\"", name,
+                            limit);
+    }
+    snprintf(todo, sizeof todo, "write %s = \"%s\"", name, sm_unit_example(unit));
+    if (sm_unit_parse(unit, limit, &value) < 0)
+        return sm_error_set(err, -EINVAL, NULL, todo, "the limit of %s cannot be \"%s\"", name,
+                            limit);
+    return fill_item(name, limit, 0, value, out, err);
+}
+
+void sm_budget_item_clear(struct sm_budget_item *item) {
+    free(item->name);
+    free(item->limit);
+    *item = (struct sm_budget_item){0};
+}
+
+__attribute__((format(printf, 3, 4))) static void
+settle(struct sm_budget_line *line, enum sm_holds holds, const char *why_format, ...) {
+    va_list args;
+    va_start(args, why_format);
+    vsnprintf(line->why, sizeof line->why, why_format, args);
+    va_end(args);
+    line->holds = holds;
+}
+
+/* ---- lines that must be bounded ---- */
+
+static void judge_bounded(const struct context *context, const struct rule *rule) {
+    struct sm_budget_line *line = context->line;
+    const struct sm_series_result *result = sm_analysis_series(context->analysis, 0, rule->subject);
+    if (!result || !result->is_judged) {
+        settle(line, SM_HOLDS_UNKNOWN, "%s was not measured", rule->subject);
+        return;
+    }
+    line->actual = result->end;
+    if (!context->run->complete && result->verdict.kind == SM_VERDICT_BOUNDED)
+        settle(line, SM_HOLDS_UNKNOWN, "bounded so far, but the record was cut short");
+    else
+        settle(line,
+               result->verdict.kind == SM_VERDICT_BOUNDED   ? SM_HOLDS_YES
+               : result->verdict.kind == SM_VERDICT_GROWING ? SM_HOLDS_NO
+                                                            : SM_HOLDS_UNKNOWN,
+               "%s: %s%s%s", sm_verdict_name(result->verdict.kind), result->verdict.why,
+               result->verdict.needs[0] ? "; " : "", result->verdict.needs);
+}
+
+/* ---- lines with a limit ---- */
+
+/* A figure against its limit. An excess is certain at any time; to have stayed below is certain
+ * only at the end of a complete run. */
+static void compare(const struct context *context, double actual, const char *what) {
+    struct sm_budget_line *line = context->line;
+    char have[SM_UNIT_TEXT_BYTES], limit[SM_UNIT_TEXT_BYTES];
+    line->actual = actual;
+    line->margin = line->item->value - actual;
+    sm_unit_format(line->unit, actual, have);
+    sm_unit_format(line->unit, line->item->value, limit);
+    if (actual > line->item->value)
+        settle(line, SM_HOLDS_NO, "%s %s, the limit is %s", what, have, limit);
+    else if (!context->run->complete)
+        settle(line, SM_HOLDS_UNKNOWN, "%s %s so far, but the record was cut short", what, have);
+    else
+        settle(line, SM_HOLDS_YES, "%s %s of %s", what, have, limit);
+}
+
+static void judge_peak(const struct context *context, const struct rule *rule) {
+    const struct sm_series_result *result = sm_analysis_series(context->analysis, 0, rule->subject);
+    if (!result || isnan(result->peak))
+        settle(context->line, SM_HOLDS_UNKNOWN, "%s was not measured", rule->subject);
+    else
+        compare(context, result->peak, "the peak was");
+}
+
+static void judge_ledger(const struct context *context, const struct rule *rule) {
+    const struct sm_ledger *ledger = &context->analysis->ledger;
+    int64_t value = strcmp(rule->subject, "unaccounted") == 0
+                        ? (ledger->is_unaccounted_known ? llabs(ledger->unaccounted) : -1)
+                    : strcmp(rule->subject, "dropped") == 0 ? ledger->dropped
+                    : strcmp(rule->subject, "refused") == 0 ? ledger->refused
+                                                            : ledger->unanswered;
+    if (strcmp(rule->subject, "unaccounted") == 0 && value > 0 && ledger->unaccounted < 0)
+        value = 0; /* more arrived than was accepted: nothing is lost */
+    if (value < 0)
+        settle(context->line, SM_HOLDS_UNKNOWN, "not known: %s",
+               ledger->note[0] ? ledger->note : "it was not counted");
+    else
+        compare(context, (double)value, "units:");
+}
+
+/* Latencies of the whole run: the worst interval, which is what a caller met. */
+static void judge_latency(const struct context *context, const struct rule *rule) {
+    const struct sm_run *run = context->run;
+    double worst = NAN;
+    for (size_t i = 0; i < run->load_intervals_count; i++) {
+        const struct sm_load_interval *row = &run->load_intervals[i];
+        double value = strcmp(rule->subject, "p50") == 0   ? row->latency_p50_s
+                       : strcmp(rule->subject, "p90") == 0 ? row->latency_p90_s
+                       : strcmp(rule->subject, "p99") == 0 ? row->latency_p99_s
+                                                           : row->latency_max_s;
+        if (row->accepted + row->refused > 0)
+            worst = isnan(worst) ? value : fmax(worst, value);
+    }
+    if (isnan(worst))
+        settle(context->line, SM_HOLDS_UNKNOWN, "no request was answered");
+    else
+        compare(context, worst, "in the worst interval");
+}
+
+static void judge_gauge(const struct context *context) {
+    struct sm_budget_line *line = context->line;
+    const struct rule rule = {line->item->name, line->item->name, line->unit, 0, NULL};
+    if (!sm_analysis_series(context->analysis, 0, line->item->name))
+        settle(line, SM_HOLDS_UNKNOWN, "the program reported no such gauge");
+    else if (line->item->is_bounded)
+        judge_bounded(context, &rule);
+    else
+        judge_peak(context, &rule);
+}
+
+int sm_budget_judge(const struct sm_run *run, struct sm_analysis *analysis) {
+    size_t count = run->budget_items_count;
+    if (count == 0)
+        return 0;
+    struct sm_budget_line *lines = calloc(count, sizeof *lines);
+    if (!lines)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct sm_budget_item *item = &run->budget_items[i];
+        const struct rule *rule = find_rule(item->name);
+        lines[i] = (struct sm_budget_line){.item = item,
+                                           .unit = rule ? rule->unit : SM_UNIT_NONE,
+                                           .actual = NAN,
+                                           .margin = NAN,
+                                           .holds = SM_HOLDS_UNKNOWN};
+        struct context context = {run, analysis, &lines[i]};
+        if (rule)
+            rule->judge(&context, rule);
+        else if (is_gauge(item->name))
+            judge_gauge(&context);
+        else
+            settle(&lines[i], SM_HOLDS_UNKNOWN, "this version knows no such line");
+    }
+    analysis->budget = lines;
+    analysis->budget_count = count;
+    return 0;
+}

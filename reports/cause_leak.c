@@ -1,0 +1,91 @@
+/* Memory that grows with the load or with time, and is not waiting for anybody.
+ *
+ * Rule: memory is growing, and what decided it was load without a fault. Per request or over
+ * time: the doses of a plan of cycles tell; where the run was only watched, whether the growth
+ * goes on when the load has stopped. Growth that follows refused or lost requests is memory kept
+ * for them. */
+#include <math.h>
+
+#include "cause.h"
+#include "timeline.h"
+
+/* The phase that ended when the verdict was reached. */
+static const struct sm_phase *deciding_phase(const struct sm_facts *facts,
+                                             const struct sm_verdict *verdict) {
+    int64_t at_ns = facts->from_ns + (int64_t)(fmax(verdict->decided_at_s - .05, 0) * 1e9);
+    const struct sm_phase *found = NULL;
+    for (size_t i = 0; i < facts->run->phases_count; i++)
+        if (facts->run->phases[i].from_ns <= at_ns)
+            found = &facts->run->phases[i];
+    return found;
+}
+
+static int has_cycles(const struct sm_facts *facts) {
+    return facts->analysis->trace && (facts->analysis->trace->plan == SM_PLAN_CYCLES ||
+                                      facts->analysis->trace->plan == SM_PLAN_FAULT_CYCLES);
+}
+
+/* What the growth goes with. */
+static enum sm_growth_driver find_driver(const struct sm_facts *facts) {
+    const struct sm_verdict *verdict = &facts->memory_result->verdict;
+    double error, rate = fmax(verdict->rate_per_s, 1e-9);
+    if (has_cycles(facts) || verdict->driver != SM_GROWTH_BY_UNKNOWN)
+        return verdict->driver;
+    if (!sm_run_series(facts->run, 0, "offered"))
+        return SM_GROWTH_BY_TIME;
+    if (!facts->settle)
+        return SM_GROWTH_BY_UNKNOWN;
+    int64_t end_ns = sm_timeline_phase_end(facts->run, facts->settle);
+    double slope = sm_timeline_slope(facts->run, facts->memory, facts->settle->from_ns + 300000000,
+                                     end_ns, &error);
+    if (slope - 2.5 * error > .4 * rate)
+        return SM_GROWTH_BY_TIME;
+    return slope + 2.5 * error < .6 * rate ? SM_GROWTH_BY_REQUESTS : SM_GROWTH_BY_UNKNOWN;
+}
+
+static void describe(const struct sm_series_result *result, enum sm_growth_driver driver,
+                     struct sm_cause *cause) {
+    const struct sm_interval *rate = &result->rate_per_s, *unit = &result->rate_per_unit;
+    const char *name = result->series->name;
+    sm_cause_say(cause, "%s grows by %s (%s to %s) under constant load and does not level off.",
+                 name, SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, rate->value),
+                 SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, rate->low),
+                 SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, rate->high));
+    if (driver == SM_GROWTH_BY_REQUESTS)
+        sm_cause_say(cause, "It stops when the load stops: %s stay behind for every unit offered.",
+                     SM_UNIT_TEXT(SM_UNIT_BYTES, unit->value));
+    else if (driver == SM_GROWTH_BY_TIME)
+        sm_cause_say(cause, "It goes with time, not with requests.");
+    else if (driver == SM_GROWTH_BY_FAILURES)
+        sm_cause_say(cause, "It goes with the requests that were refused or lost.");
+    else {
+        sm_cause_say(cause, "Whether it goes with requests or with time this run cannot tell.");
+        sm_cause_advise(cause, "Cycles of load and rest with two doses would tell.");
+    }
+    sm_cause_advise(cause, "Look at the first stack: what it allocates is not freed.");
+}
+
+void sm_cause_find_leak(const struct sm_facts *facts, struct sm_cause_list *list) {
+    static const enum sm_cause_kind kinds[] = {
+        [SM_GROWTH_BY_UNKNOWN] = SM_CAUSE_LEAK_PER_REQUEST,
+        [SM_GROWTH_BY_TIME] = SM_CAUSE_LEAK_OVER_TIME,
+        [SM_GROWTH_BY_REQUESTS] = SM_CAUSE_LEAK_PER_REQUEST,
+        [SM_GROWTH_BY_FAILURES] = SM_CAUSE_KEPT_AFTER_LOAD,
+    };
+    if (!facts->memory_result || facts->memory_result->verdict.kind != SM_VERDICT_GROWING)
+        return;
+    const struct sm_phase *phase = deciding_phase(facts, &facts->memory_result->verdict);
+    if (phase && phase->fault_count > 0 && !has_cycles(facts))
+        return;
+    enum sm_growth_driver driver = find_driver(facts);
+    struct sm_cause *cause = sm_cause_add(list, kinds[driver], facts->memory->name);
+    if (!cause)
+        return;
+    describe(facts->memory_result, driver, cause);
+    sm_cause_show(cause, "rate_bytes_per_s", SM_UNIT_BYTES_PER_S,
+                  facts->memory_result->rate_per_s.value);
+    sm_cause_show(cause, "bytes_per_unit", SM_UNIT_BYTES,
+                  facts->memory_result->rate_per_unit.value);
+    sm_cause_show(cause, "driver_told_apart", SM_UNIT_NONE, driver != SM_GROWTH_BY_UNKNOWN);
+    sm_cause_blame(cause, facts, 0, 3);
+}

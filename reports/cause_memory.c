@@ -1,0 +1,82 @@
+/* Memory that is resident but not live, and peaks far above what came in.
+ *
+ * Allocator retention: after the rest, RSS above its start exceeds the live heap above its start
+ * (4 % more is normal) by a fifth of the heap at the start, by 30 % of the highest rise of RSS,
+ * and by 4 MB. The program has freed it; the allocator keeps the pages.
+ * Peak amplification: without a fault and without growth, the heap rose by more than twice the
+ * payload in flight at once, and gave it back. */
+#include <math.h>
+
+#include "cause.h"
+#include "timeline.h"
+
+static const double LEAST_RETAINED_BYTES = 4e6;
+static const double LEAST_IN_FLIGHT_BYTES = 65536;
+
+void sm_cause_find_retention(const struct sm_facts *facts, struct sm_cause_list *list) {
+    const struct sm_run *run = facts->run;
+    const struct sm_series *rss = sm_run_series(run, 0, "rss_anon");
+    const struct sm_series *heap = sm_run_series(run, 0, "heap");
+    if (!rss)
+        rss = sm_run_series(run, 0, "rss");
+    if (!rss || !heap || !facts->settle)
+        return;
+    int64_t end_ns = sm_timeline_phase_end(run, facts->settle);
+    double rss_start = sm_timeline_at(run, rss, facts->from_ns);
+    double rss_end = sm_timeline_at(run, rss, end_ns);
+    double rss_rise = sm_timeline_peak(run, rss, facts->from_ns, end_ns) - rss_start;
+    double heap_start = sm_timeline_at(run, heap, facts->from_ns);
+    double heap_end = sm_timeline_at(run, heap, end_ns);
+    double retained = rss_end - rss_start - 1.04 * (heap_end - heap_start);
+    if (!(retained > .2 * heap_start && retained > .3 * rss_rise &&
+          retained > LEAST_RETAINED_BYTES))
+        return;
+    struct sm_cause *cause = sm_cause_add(list, SM_CAUSE_ALLOCATOR_RETENTION, "slack");
+    if (!cause)
+        return;
+    cause->is_note = 1;
+    sm_cause_say(cause,
+                 "After the load %s are resident that the program has freed: live heap is "
+                 "back to %s, RSS stays at %s. The allocator keeps the pages; it is not a leak.",
+                 SM_UNIT_TEXT(SM_UNIT_BYTES, retained), SM_UNIT_TEXT(SM_UNIT_BYTES, heap_end),
+                 SM_UNIT_TEXT(SM_UNIT_BYTES, rss_end));
+    sm_cause_advise(cause,
+                    "malloc_trim after the burst, fewer arenas, or another allocator give it "
+                    "back.");
+    sm_cause_show(cause, "retained_bytes", SM_UNIT_BYTES, retained);
+    sm_cause_show(cause, "heap_at_end_bytes", SM_UNIT_BYTES, heap_end);
+    sm_cause_show(cause, "rss_at_end_bytes", SM_UNIT_BYTES, rss_end);
+}
+
+void sm_cause_find_amplification(const struct sm_facts *facts, struct sm_cause_list *list) {
+    const struct sm_run *run = facts->run;
+    const struct sm_series *in_flight = sm_run_series(run, 0, "in_flight:driver");
+    const struct sm_series *heap = sm_run_series(run, 0, "heap");
+    double unit_bytes = facts->analysis->ledger.unit_bytes;
+    if (!heap || !in_flight || unit_bytes <= 0 || facts->fault || !facts->memory_result ||
+        facts->memory_result->verdict.kind == SM_VERDICT_GROWING)
+        return;
+    double before = sm_timeline_at(run, heap, facts->from_ns);
+    double peak = sm_timeline_peak(run, heap, facts->from_ns, facts->to_ns);
+    double end = sm_timeline_at(run, heap, facts->to_ns);
+    double payload =
+        unit_bytes * fmax(1, sm_timeline_peak(run, in_flight, facts->from_ns, facts->to_ns));
+    double rise = peak - before, factor = rise / payload;
+    int is_payload_large = payload > LEAST_IN_FLIGHT_BYTES && payload > .05 * before;
+    if (!(factor > 2 && rise > .15 * before && is_payload_large && end - before < .3 * rise))
+        return;
+    struct sm_cause *cause = sm_cause_add(list, SM_CAUSE_PEAK_AMPLIFICATION, "heap");
+    if (!cause)
+        return;
+    cause->is_note = 1;
+    sm_cause_say(cause,
+                 "The heap peaked %s above its start for at most %s of payload in flight: "
+                 "%.1f bytes for every byte. It gave them back afterwards.",
+                 SM_UNIT_TEXT(SM_UNIT_BYTES, rise), SM_UNIT_TEXT(SM_UNIT_BYTES, payload), factor);
+    sm_cause_advise(cause, "Take the payload piece by piece, and do not hold it in two forms at "
+                           "once.");
+    sm_cause_show(cause, "peak_over_payload", SM_UNIT_NONE, factor);
+    sm_cause_show(cause, "rise_bytes", SM_UNIT_BYTES, rise);
+    sm_cause_show(cause, "payload_in_flight_bytes", SM_UNIT_BYTES, payload);
+    sm_cause_blame(cause, facts, 0, 3);
+}

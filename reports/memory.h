@@ -1,0 +1,11 @@
+/* memory.h - what resident memory is made of. Internal to the analysis. */
+#pragma once
+
+#include "analysis.h"
+
+/* Reconciles RSS = live heap + slack + other mappings + remainder at a time, from the whole
+ * target's series; what the record does not have is NAN. */
+void sm_memory_reconcile(const struct sm_run *run, int64_t t_ns, struct sm_memory *ret_memory);
+
+/* The time at which the whole target's RSS was highest within [from, to]; `to` when unknown. */
+int64_t sm_memory_peak_time(const struct sm_run *run, int64_t from_ns, int64_t to_ns);

@@ -1,0 +1,34 @@
+/* render.h - the forms a report can take: one file each behind this table (render.c lists them).
+ *
+ * Renderers print what the analysis says and decide nothing. */
+#pragma once
+
+#include <stdio.h>
+
+#include "analysis.h"
+
+struct sm_renderer {
+    const char *name; /* as --format takes it; NULL ends the table */
+    const char *help;
+    /* 0 or a negative errno with *err; errors of the stream itself are the caller's to check. */
+    int (*render)(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                  struct sm_error *err);
+};
+
+extern const struct sm_renderer sm_render_table[];
+
+/* What a user reads at the end of a run. Colours only on a terminal and without NO_COLOR. */
+int sm_render_text(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                   struct sm_error *err);
+
+/* One JSON object, version 1: see reports/README.md. */
+int sm_render_json(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                   struct sm_error *err);
+
+/* The verdict and the budget, line by line: what `gate` prints. */
+void sm_render_budget(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to);
+
+/* Two runs side by side: verdicts, reasons and figures. */
+void sm_render_side_by_side(const struct sm_run *run_a, const struct sm_analysis *analysis_a,
+                            const struct sm_run *run_b, const struct sm_analysis *analysis_b,
+                            FILE *to);

@@ -1,0 +1,187 @@
+/* What a user reads at the end of a run: the verdict and its reason, then why, then the figures. */
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "render.h"
+#include "render_text_parts.h"
+#include "stacks.h"
+#include "timeline.h"
+
+enum { FRAMES_READ = 64, FRAMES_SHOWN = 6, FUNCTION_COLUMNS = 44 };
+
+enum sm_style sm_text_verdict_style(enum sm_run_verdict verdict) {
+    return verdict == SM_RUN_PASS   ? SM_STYLE_GOOD
+           : verdict == SM_RUN_FAIL ? SM_STYLE_BAD
+                                    : SM_STYLE_DOUBT;
+}
+
+void sm_text_badge(const struct sm_text *text, enum sm_run_verdict verdict) {
+    static const char *const badges[] = {
+        [SM_RUN_PASS] = "PASS", [SM_RUN_FAIL] = "FAIL", [SM_RUN_INCONCLUSIVE] = "INCONCLUSIVE"};
+    sm_text_print(text, sm_text_verdict_style(verdict), "%s", badges[verdict]);
+}
+
+char *sm_text_params(const struct sm_run *run, char *buffer, size_t buffer_bytes) {
+    json_t *params = json_loads(sm_run_meta(run, SM_META_PARAMS), 0, NULL), *value;
+    const char *key;
+    size_t used = 0;
+    buffer[0] = '\0';
+    json_object_foreach(params, key, value) {
+        char *other = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+        const char *words = other ? other : json_string_value(value);
+        int n = words && words[0] ? snprintf(buffer + used, buffer_bytes - used, "%s%s=%s",
+                                             used ? " " : "", key, words)
+                                  : 0;
+        free(other);
+        if (n < 0 || (size_t)n >= buffer_bytes - used)
+            break;
+        used += (size_t)n;
+    }
+    json_decref(params);
+    return buffer;
+}
+
+static void print_head(const struct sm_text *text, const struct sm_run *run,
+                       const struct sm_analysis *analysis) {
+    char params[300];
+    int64_t from_ns = 0, to_ns = 0;
+    const char *title = sm_run_meta(run, SM_META_TITLE);
+    sm_timeline_range(run, &from_ns, &to_ns);
+    sm_text_badge(text, analysis->verdict);
+    sm_text_print(text, SM_STYLE_PLAIN, "  ");
+    sm_text_put(text, SM_STYLE_BOLD, 0, sm_run_meta(run, SM_META_SCENARIO));
+    if (title[0]) {
+        sm_text_print(text, SM_STYLE_PLAIN, ": ");
+        sm_text_put(text, SM_STYLE_PLAIN, 0, title);
+    }
+    sm_text_print(text, SM_STYLE_DIM, "  (%s%s)\n",
+                  SM_UNIT_TEXT(SM_UNIT_SECONDS, sm_timeline_seconds(to_ns - from_ns)),
+                  run->complete ? "" : ", record cut short");
+    if (sm_text_params(run, params, sizeof params)[0])
+        sm_text_wrap(text, SM_STYLE_DIM, 0, 0, params);
+    sm_text_print(text, SM_STYLE_PLAIN, "\n");
+    sm_text_wrap(text, SM_STYLE_PLAIN, 0, 0, analysis->why);
+}
+
+/* ---- causes with their stacks ---- */
+
+static void print_frame(const struct sm_text *text, const struct sm_stack_frame *frame,
+                        enum sm_style style) {
+    char words[256], place[256];
+    const char *file = strrchr(frame->file, '/'), *module = strrchr(frame->module, '/');
+    file = file ? file + 1 : frame->file;
+    module = module ? module + 1 : frame->module;
+    if (frame->function[0])
+        snprintf(words, sizeof words, "%s", frame->function);
+    else
+        sm_stack_frame_text(frame, words, sizeof words);
+    if (file[0] && frame->line > 0)
+        snprintf(place, sizeof place, "%s:%d", file, frame->line);
+    else
+        snprintf(place, sizeof place, "%s", frame->function[0] ? module : "");
+    sm_text_print(text, SM_STYLE_PLAIN, "      ");
+    sm_text_put(text, style, -FUNCTION_COLUMNS, words);
+    sm_text_print(text, SM_STYLE_PLAIN, "  ");
+    sm_text_put(text, SM_STYLE_DIM, 0, place);
+    sm_text_print(text, SM_STYLE_PLAIN, "\n");
+}
+
+/* The frames from the culprit on: what lies below it is the library's. */
+static void print_stack(const struct sm_text *text, const struct sm_run *run, int stack_id,
+                        size_t most) {
+    struct sm_stack_frame frames[FRAMES_READ];
+    size_t count = sm_stack_frames(run, stack_id, frames, FRAMES_READ);
+    if (count > FRAMES_READ)
+        count = FRAMES_READ;
+    if (count == 0) {
+        sm_text_print(text, SM_STYLE_DIM, "      (no stack was taken)\n");
+        return;
+    }
+    size_t culprit = sm_stack_culprit(frames, count);
+    for (size_t i = culprit; i < count && i < culprit + most; i++)
+        print_frame(text, &frames[i], i == culprit ? SM_STYLE_BOLD : SM_STYLE_PLAIN);
+    if (count > culprit + most)
+        sm_text_print(text, SM_STYLE_DIM, "      ... %zu more\n", count - culprit - most);
+}
+
+static void print_residence(const struct sm_text *text, const struct sm_site_result *site) {
+    if (isfinite(site->residence_before_s) && isfinite(site->residence_now_s))
+        sm_text_print(text, SM_STYLE_PLAIN, "    they stayed %s before, %s now\n",
+                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_before_s),
+                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
+    else if (isfinite(site->residence_now_s))
+        sm_text_print(text, SM_STYLE_PLAIN, "    they stay %s\n",
+                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
+}
+
+static void print_site(const struct sm_text *text, const struct sm_run *run,
+                       const struct sm_site_result *site) {
+    int is_fd = site->kind == SM_SITE_FD;
+    sm_text_print(text, SM_STYLE_PLAIN, "    %s", is_fd ? "opened at" : "allocated at");
+    if (is_fd)
+        sm_text_print(text, SM_STYLE_DIM, "   %s open, %s more, %s\n",
+                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
+                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->growth_count)),
+                      SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, site->rate_per_s.value));
+    else
+        sm_text_print(text, SM_STYLE_DIM, "   %s live in %s objects, %s more, %s\n",
+                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->live_bytes),
+                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
+                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->growth_bytes),
+                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.value));
+    print_stack(text, run, site->stack_id, FRAMES_SHOWN);
+    if (is_fd)
+        return;
+    if (site->freed_by_stack_id) {
+        sm_text_print(text, SM_STYLE_PLAIN, "    freed by\n");
+        print_stack(text, run, site->freed_by_stack_id, 3);
+        print_residence(text, site);
+    } else {
+        sm_text_print(text, SM_STYLE_DIM, "    nobody was seen to free any of it\n");
+    }
+}
+
+void sm_text_causes(const struct sm_text *text, const struct sm_run *run,
+                    const struct sm_analysis *analysis) {
+    if (analysis->cause_count == 0)
+        return;
+    sm_text_heading(text, "WHY");
+    for (size_t i = 0; i < analysis->cause_count; i++) {
+        const struct sm_cause *cause = &analysis->causes[i];
+        if (i > 0)
+            sm_text_print(text, SM_STYLE_PLAIN, "\n");
+        sm_text_print(text, SM_STYLE_PLAIN, "  ");
+        sm_text_print(text, cause->is_note ? SM_STYLE_DOUBT : SM_STYLE_BAD, "%s",
+                      sm_cause_name(cause->kind));
+        if (cause->series[0])
+            sm_text_print(text, SM_STYLE_DIM, " (%s)", cause->series);
+        if (cause->is_note)
+            sm_text_print(text, SM_STYLE_DIM, "  note");
+        sm_text_print(text, SM_STYLE_PLAIN, "\n");
+        if (!strstr(analysis->why, cause->text)) /* the reason above may have said it already */
+            sm_text_wrap(text, SM_STYLE_PLAIN, 4, 0, cause->text);
+        /* The stack that matters in full; further ones would bury it. */
+        for (size_t s = 0; s < cause->site_count && s < 2; s++)
+            print_site(text, run, cause->sites[s]);
+        if (cause->advice[0]) {
+            sm_text_print(text, SM_STYLE_PLAIN, "    -> ");
+            sm_text_wrap(text, SM_STYLE_PLAIN, 7, 7, cause->advice);
+        }
+    }
+}
+
+int sm_render_text(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                   struct sm_error *err) {
+    (void)err;
+    struct sm_text text = sm_text_open(to);
+    print_head(&text, run, analysis);
+    sm_text_causes(&text, run, analysis);
+    sm_text_budget(&text, analysis);
+    sm_text_series(&text, analysis);
+    sm_text_ledger(&text, run, analysis);
+    sm_text_memory(&text, analysis);
+    sm_text_faults(&text, run);
+    sm_text_processes(&text, run);
+    return 0;
+}

@@ -1,0 +1,263 @@
+/* The tables of the text report. */
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "render.h"
+#include "render_text_parts.h"
+#include "timeline.h"
+
+/* ---- series ---- */
+
+static enum sm_style style_of(const struct sm_verdict *verdict) {
+    return verdict->kind == SM_VERDICT_BOUNDED   ? SM_STYLE_GOOD
+           : verdict->kind == SM_VERDICT_GROWING ? SM_STYLE_BAD
+                                                 : SM_STYLE_DOUBT;
+}
+
+static void print_growth(const struct sm_text *text, const struct sm_series_result *result) {
+    enum sm_unit unit = sm_unit_per_second(result->series->unit);
+    if (result->verdict.kind == SM_VERDICT_GROWING)
+        sm_text_print(text, SM_STYLE_PLAIN, "%s (%s to %s)",
+                      SM_UNIT_TEXT(unit, result->rate_per_s.value),
+                      SM_UNIT_TEXT(unit, result->rate_per_s.low),
+                      SM_UNIT_TEXT(unit, result->rate_per_s.high));
+    else if (result->verdict.kind == SM_VERDICT_BOUNDED)
+        sm_text_print(text, SM_STYLE_DIM, "grows by less than %s",
+                      SM_UNIT_TEXT(unit, result->resolution_per_s));
+    else
+        sm_text_put(text, SM_STYLE_DIM, -34, result->verdict.needs);
+}
+
+static void print_series(const struct sm_text *text, const struct sm_series_result *result) {
+    enum sm_unit unit = result->series->unit;
+    sm_text_print(text, SM_STYLE_PLAIN, "  ");
+    sm_text_put(text, SM_STYLE_PLAIN, -22, result->series->name);
+    sm_text_put(text, SM_STYLE_PLAIN, 10, SM_UNIT_TEXT(unit, result->start));
+    sm_text_put(text, SM_STYLE_PLAIN, 10, SM_UNIT_TEXT(unit, result->peak));
+    sm_text_put(text, SM_STYLE_PLAIN, 10, SM_UNIT_TEXT(unit, result->end));
+    sm_text_print(text, SM_STYLE_PLAIN, "  ");
+    if (result->is_judged) {
+        sm_text_put(text, style_of(&result->verdict), -13, sm_verdict_name(result->verdict.kind));
+        print_growth(text, result);
+    }
+    sm_text_print(text, SM_STYLE_PLAIN, "\n");
+}
+
+/* The whole target's; what never was above 0 is left out. */
+void sm_text_series(const struct sm_text *text, const struct sm_analysis *analysis) {
+    int has_heading = 0;
+    for (size_t i = 0; i < analysis->series_count; i++) {
+        const struct sm_series_result *result = &analysis->series[i];
+        if (result->series->process_id != 0 || !(result->peak > 0))
+            continue;
+        if (!has_heading) {
+            sm_text_heading(text, "SERIES");
+            sm_text_print(text, SM_STYLE_DIM, "  %-22s%10s%10s%10s  %-13s%s\n", "", "start", "peak",
+                          "end", "verdict", "growth, 99 % interval");
+        }
+        has_heading = 1;
+        print_series(text, result);
+    }
+}
+
+/* ---- ledger ---- */
+
+static void print_term(const struct sm_text *text, const char *sign, int64_t value,
+                       const char *name, enum sm_style style) {
+    sm_text_print(text, SM_STYLE_PLAIN, "%s", sign);
+    if (value < 0)
+        sm_text_print(text, SM_STYLE_DOUBT, "unknown");
+    else
+        sm_text_print(text, style, "%lld", (long long)value);
+    sm_text_print(text, SM_STYLE_PLAIN, " %s", name);
+}
+
+static void print_unaccounted(const struct sm_text *text, const struct sm_ledger *ledger) {
+    sm_text_print(text, SM_STYLE_PLAIN, " + ");
+    if (!ledger->is_unaccounted_known)
+        sm_text_print(text, SM_STYLE_DOUBT, "unknown");
+    else
+        sm_text_print(text, ledger->unaccounted > 0 ? SM_STYLE_BAD : SM_STYLE_GOOD, "%lld",
+                      (long long)ledger->unaccounted);
+    sm_text_print(text, SM_STYLE_PLAIN, " unaccounted\n");
+}
+
+static void print_load(const struct sm_text *text, const struct sm_run *run) {
+    double p99 = 0, slip = 0, longest = 0;
+    int64_t answered = 0;
+    for (size_t i = 0; i < run->load_intervals_count; i++) {
+        const struct sm_load_interval *row = &run->load_intervals[i];
+        p99 = fmax(p99, row->latency_p99_s);
+        longest = fmax(longest, row->latency_max_s);
+        slip = fmax(slip, row->slip_p99_s);
+        answered += row->accepted + row->refused;
+    }
+    if (answered > 0)
+        sm_text_print(text, SM_STYLE_PLAIN,
+                      "  latency from the intended start: p99 %s in the worst "
+                      "interval, longest %s; schedule slip p99 %s\n",
+                      SM_UNIT_TEXT(SM_UNIT_SECONDS, p99), SM_UNIT_TEXT(SM_UNIT_SECONDS, longest),
+                      SM_UNIT_TEXT(SM_UNIT_SECONDS, slip));
+    if (run->load_outcomes_count == 0)
+        return;
+    sm_text_print(text, SM_STYLE_PLAIN, "  replies:");
+    for (size_t i = 0; i < run->load_outcomes_count && i < 8; i++) {
+        sm_text_print(text, SM_STYLE_PLAIN, "%s %lld ", i ? "," : "",
+                      (long long)run->load_outcomes[i].count);
+        sm_text_put(text, SM_STYLE_PLAIN, 0, run->load_outcomes[i].outcome);
+    }
+    sm_text_print(text, SM_STYLE_PLAIN, "\n");
+}
+
+void sm_text_ledger(const struct sm_text *text, const struct sm_run *run,
+                    const struct sm_analysis *analysis) {
+    const struct sm_ledger *ledger = &analysis->ledger;
+    if (ledger->offered < 0)
+        return;
+    sm_text_heading(text, "LEDGER");
+    print_term(text, "  ", ledger->offered, "offered ", SM_STYLE_BOLD);
+    print_term(text, "= ", ledger->accepted, "accepted", SM_STYLE_PLAIN);
+    print_term(text, " + ", ledger->refused, "refused", SM_STYLE_PLAIN);
+    print_term(text, " + ", ledger->unanswered, "unanswered\n", SM_STYLE_PLAIN);
+    print_term(text, "  ", ledger->accepted, "accepted", SM_STYLE_BOLD);
+    print_term(text, " = ", ledger->delivered, "delivered", SM_STYLE_PLAIN);
+    print_term(text, " + ", ledger->dropped, "dropped", SM_STYLE_PLAIN);
+    print_term(text, " + ", ledger->in_flight, "in flight", SM_STYLE_PLAIN);
+    print_unaccounted(text, ledger);
+    if (ledger->note[0])
+        sm_text_wrap(text, SM_STYLE_DOUBT, 2, 0, ledger->note);
+    if (ledger->in_flight_note[0]) {
+        sm_text_print(text, SM_STYLE_DIM, "  in flight at most: ");
+        sm_text_wrap(text, SM_STYLE_DIM, 4, 21, ledger->in_flight_note);
+    }
+    print_load(text, run);
+}
+
+/* ---- memory ---- */
+
+static void print_memory(const struct sm_text *text, const char *when,
+                         const struct sm_memory *memory) {
+    sm_text_print(text, SM_STYLE_PLAIN, "  %-8s", when);
+    sm_text_print(text, SM_STYLE_BOLD, "%s", SM_UNIT_TEXT(SM_UNIT_BYTES, memory->rss));
+    sm_text_print(text, SM_STYLE_PLAIN, " RSS = %s live heap + %s slack + %s other mappings + %s\n",
+                  SM_UNIT_TEXT(SM_UNIT_BYTES, memory->heap_live),
+                  SM_UNIT_TEXT(SM_UNIT_BYTES, memory->slack),
+                  SM_UNIT_TEXT(SM_UNIT_BYTES, memory->other_mappings),
+                  SM_UNIT_TEXT(SM_UNIT_BYTES, memory->remainder));
+}
+
+void sm_text_memory(const struct sm_text *text, const struct sm_analysis *analysis) {
+    const struct sm_memory *memory = &analysis->memory;
+    if (isnan(memory->rss))
+        return;
+    sm_text_heading(text, "MEMORY");
+    print_memory(text, "highest", &analysis->memory_at_peak);
+    print_memory(text, "at end", memory);
+    if (memory->remainder_name[0]) {
+        sm_text_print(text, SM_STYLE_DIM, "          the last term: ");
+        sm_text_wrap(text, SM_STYLE_DIM, 12, 25, memory->remainder_name);
+    }
+}
+
+/* ---- budget ---- */
+
+static void print_line(const struct sm_text *text, const struct sm_budget_line *line) {
+    static const struct {
+        const char *word;
+        enum sm_style style;
+    } marks[] = {[SM_HOLDS_NO] = {"broken", SM_STYLE_BAD},
+                 [SM_HOLDS_YES] = {"holds", SM_STYLE_GOOD},
+                 [SM_HOLDS_UNKNOWN] = {"unknown", SM_STYLE_DOUBT}};
+    sm_text_print(text, SM_STYLE_PLAIN, "  ");
+    sm_text_put(text, marks[line->holds].style, -8, marks[line->holds].word);
+    sm_text_put(text, SM_STYLE_PLAIN, -18, line->item->name);
+    sm_text_put(text, SM_STYLE_PLAIN, -10, line->item->limit);
+    sm_text_wrap(text, SM_STYLE_PLAIN, 38, 38, line->why);
+}
+
+void sm_text_budget(const struct sm_text *text, const struct sm_analysis *analysis) {
+    if (analysis->budget_count == 0)
+        return;
+    sm_text_heading(text, "BUDGET");
+    for (size_t i = 0; i < analysis->budget_count; i++)
+        print_line(text, &analysis->budget[i]);
+}
+
+void sm_render_budget(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to) {
+    struct sm_text text = sm_text_open(to);
+    sm_text_badge(&text, analysis->verdict);
+    sm_text_print(&text, SM_STYLE_PLAIN, "  ");
+    sm_text_put(&text, SM_STYLE_BOLD, 0, sm_run_meta(run, SM_META_SCENARIO));
+    sm_text_print(&text, SM_STYLE_PLAIN, "\n");
+    sm_text_wrap(&text, SM_STYLE_PLAIN, 0, 0, analysis->why);
+    sm_text_budget(&text, analysis);
+    if (analysis->budget_count == 0)
+        sm_text_print(&text, SM_STYLE_DIM,
+                      "The run has no budget: only growth and loss were "
+                      "judged.\n");
+}
+
+/* ---- faults and processes ---- */
+
+static void print_asked(const struct sm_text *text, const struct sm_fault *fault) {
+    json_t *asked = json_loads(fault->asked, 0, NULL), *value;
+    const char *key;
+    json_object_foreach(asked, key, value) {
+        char *words = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+        sm_text_print(text, SM_STYLE_PLAIN, " ");
+        sm_text_put(text, SM_STYLE_PLAIN, 0, key);
+        sm_text_print(text, SM_STYLE_PLAIN, "=");
+        sm_text_put(text, SM_STYLE_PLAIN, 0, words ? words : "?");
+        free(words);
+    }
+    json_decref(asked);
+}
+
+void sm_text_faults(const struct sm_text *text, const struct sm_run *run) {
+    if (run->faults_count == 0)
+        return;
+    sm_text_heading(text, "FAULTS");
+    for (size_t i = 0; i < run->faults_count; i++) {
+        const struct sm_fault *fault = &run->faults[i];
+        int has_effect = fault->calls || fault->bytes || fault->delay_s > 0;
+        sm_text_print(text, SM_STYLE_PLAIN, "  ");
+        sm_text_put(text, SM_STYLE_BOLD, 0, fault->kind);
+        if (fault->to_ns < 0)
+            sm_text_print(text, SM_STYLE_PLAIN,
+                          " from %.1f s on:", sm_timeline_seconds(fault->from_ns));
+        else
+            sm_text_print(text, SM_STYLE_PLAIN,
+                          " from %.1f s to %.1f s:", sm_timeline_seconds(fault->from_ns),
+                          sm_timeline_seconds(fault->to_ns));
+        print_asked(text, fault);
+        sm_text_print(text, has_effect ? SM_STYLE_PLAIN : SM_STYLE_BAD,
+                      "\n    receipt: %lld calls, %s, %s of delay%s\n", (long long)fault->calls,
+                      SM_UNIT_TEXT(SM_UNIT_BYTES, (double)fault->bytes),
+                      SM_UNIT_TEXT(SM_UNIT_SECONDS, fault->delay_s),
+                      has_effect ? "" : ": no effect");
+        if (fault->note[0])
+            sm_text_wrap(text, SM_STYLE_DIM, 4, 0, fault->note);
+    }
+}
+
+void sm_text_processes(const struct sm_text *text, const struct sm_run *run) {
+    if (run->processes_count == 0)
+        return;
+    sm_text_heading(text, "PROCESSES");
+    for (size_t i = 0; i < run->processes_count; i++) {
+        const struct sm_process *process = &run->processes[i];
+        int is_on = strncmp(process->probe, "on", 2) == 0 && process->probe_drops == 0;
+        sm_text_print(text, SM_STYLE_PLAIN, "  %-8d", process->pid);
+        sm_text_put(text, SM_STYLE_PLAIN, -50, process->command);
+        sm_text_print(text, SM_STYLE_PLAIN, "  ");
+        sm_text_put(text, SM_STYLE_PLAIN, 0, process->exit[0] ? process->exit : "still running");
+        sm_text_print(text, SM_STYLE_PLAIN, "; probe ");
+        sm_text_put(text, is_on ? SM_STYLE_PLAIN : SM_STYLE_DOUBT, 0,
+                    process->probe[0] ? process->probe : "unknown");
+        if (process->probe_drops)
+            sm_text_print(text, SM_STYLE_DOUBT, ", %lld records dropped",
+                          (long long)process->probe_drops);
+        sm_text_print(text, SM_STYLE_PLAIN, "\n");
+    }
+}

@@ -1,0 +1,272 @@
+/* The rules, in order:
+ *
+ * fail          a budget line is broken; or the live heap or the descriptors grow, or RSS where
+ *               nothing better is seen or what the program maps itself grows with it; or a cause
+ *               that is not a note was found (units lost, a declared bound exceeded)
+ * broken        nothing failed, but the target, a service or this machine ended the run
+ * inconclusive  a budget line could not be judged; without a budget, the heap or the descriptors
+ *               could not; a fault had no effect; the record was cut short or the run interrupted;
+ *               nothing was measured
+ * pass          otherwise
+ *
+ * RSS above a bounded heap is slack and mappings: it is shown as such and is no leak by itself. */
+#include "run_verdict.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "timeline.h"
+
+__attribute__((format(printf, 2, 3))) static void say(struct sm_analysis *analysis,
+                                                      const char *format, ...) {
+    size_t used = strlen(analysis->why);
+    va_list args;
+    if (used && used + 1 < sizeof analysis->why)
+        analysis->why[used++] = ' ';
+    va_start(args, format);
+    vsnprintf(analysis->why + used, sizeof analysis->why - used, format, args);
+    va_end(args);
+}
+
+static int is_kind(const struct sm_analysis *analysis, const char *name,
+                   enum sm_verdict_kind kind) {
+    const struct sm_series_result *result = sm_analysis_series(analysis, 0, name);
+    return result && result->is_judged && result->verdict.kind == kind;
+}
+
+static int is_judged(const struct sm_analysis *analysis, const char *name) {
+    const struct sm_series_result *result = sm_analysis_series(analysis, 0, name);
+    return result && result->is_judged;
+}
+
+/* The series that makes the run fail by growing; NULL when none does. */
+static const struct sm_series_result *growing(const struct sm_analysis *analysis) {
+    static const char *const always[] = {"heap", "fds"};
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        if (is_kind(analysis, always[i], SM_VERDICT_GROWING))
+            return sm_analysis_series(analysis, 0, always[i]);
+    for (size_t i = 0; i < analysis->series_count; i++)
+        if (analysis->series[i].series->process_id == 0 && analysis->series[i].is_judged &&
+            strncmp(analysis->series[i].series->name, "fds:", 4) == 0 &&
+            analysis->series[i].verdict.kind == SM_VERDICT_GROWING)
+            return &analysis->series[i];
+    if (is_kind(analysis, "rss", SM_VERDICT_GROWING) &&
+        (!is_judged(analysis, "heap") || is_kind(analysis, "mapped", SM_VERDICT_GROWING)))
+        return sm_analysis_series(analysis, 0, "rss");
+    return NULL;
+}
+
+static const struct sm_budget_line *line_that(const struct sm_analysis *analysis,
+                                              enum sm_holds holds) {
+    for (size_t i = 0; i < analysis->budget_count; i++)
+        if (analysis->budget[i].holds == holds)
+            return &analysis->budget[i];
+    return NULL;
+}
+
+static size_t count_lines(const struct sm_analysis *analysis, enum sm_holds holds) {
+    size_t count = 0;
+    for (size_t i = 0; i < analysis->budget_count; i++)
+        count += analysis->budget[i].holds == holds;
+    return count;
+}
+
+static const struct sm_cause *gravest(const struct sm_analysis *analysis) {
+    return analysis->cause_count && !analysis->causes[0].is_note ? &analysis->causes[0] : NULL;
+}
+
+/* Causes that fail a run by themselves; the others explain a series that grows. */
+static const struct sm_cause *failing_cause(const struct sm_analysis *analysis) {
+    for (size_t i = 0; i < analysis->cause_count; i++)
+        if (analysis->causes[i].kind == SM_CAUSE_SILENT_LOSS ||
+            analysis->causes[i].kind == SM_CAUSE_DECLARED_BOUND_EXCEEDED)
+            return &analysis->causes[i];
+    return NULL;
+}
+
+static const struct sm_fault *idle_fault(const struct sm_run *run) {
+    for (size_t i = 0; i < run->faults_count; i++)
+        if (run->faults[i].calls == 0 && run->faults[i].bytes == 0 && run->faults[i].delay_s == 0)
+            return &run->faults[i];
+    return NULL;
+}
+
+static const char *title_of(const char *series) {
+    static const struct {
+        const char *name, *title;
+    } titles[] = {
+#define X(id, name, unit, title) {name, title},
+        SM_SERIES_TABLE(X)
+#undef X
+    };
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
+        if (strcmp(titles[i].name, series) == 0)
+            return titles[i].title;
+    return series;
+}
+
+/* "is" or "are", as the title wants it. */
+static const char *be(const char *title) {
+    return title[strlen(title) - 1] == 's' ? "are" : "is";
+}
+
+static void say_growth(struct sm_analysis *analysis, const struct sm_series_result *result) {
+    enum sm_unit unit = result->series->unit, rate = sm_unit_per_second(unit);
+    const char *title = title_of(result->series->name);
+    say(analysis, "The %s %s growing: by %s (99 %% sure of %s to %s), from %s to a peak of %s.",
+        title, be(title), SM_UNIT_TEXT(rate, result->rate_per_s.value),
+        SM_UNIT_TEXT(rate, result->rate_per_s.low), SM_UNIT_TEXT(rate, result->rate_per_s.high),
+        SM_UNIT_TEXT(unit, result->start), SM_UNIT_TEXT(unit, result->peak));
+    say(analysis, "What decided it: %s.", result->verdict.why);
+}
+
+static int decide_failure(struct sm_analysis *analysis) {
+    const struct sm_series_result *result = growing(analysis);
+    const struct sm_budget_line *broken = line_that(analysis, SM_HOLDS_NO);
+    const struct sm_cause *cause = failing_cause(analysis), *first = gravest(analysis);
+    if (!result && !broken && !cause)
+        return 0;
+    analysis->verdict = SM_RUN_FAIL;
+    analysis->exit_status = SM_STATUS_FAILED;
+    if (result)
+        say_growth(analysis, result);
+    if (first)
+        say(analysis, "%s", first->text);
+    if (cause && cause != first)
+        say(analysis, "%s", cause->text);
+    for (size_t i = 0; i < analysis->budget_count; i++)
+        if (analysis->budget[i].holds == SM_HOLDS_NO && !analysis->budget[i].item->is_bounded)
+            say(analysis, "The budget line %s is broken: %s.", analysis->budget[i].item->name,
+                analysis->budget[i].why);
+        else if (analysis->budget[i].holds == SM_HOLDS_NO && !result)
+            say(analysis, "%s is to be bounded and is %s.", analysis->budget[i].item->name,
+                analysis->budget[i].why);
+    return 1;
+}
+
+static int decide_broken(const struct sm_run *run, struct sm_analysis *analysis) {
+    const char *by = sm_run_meta(run, SM_META_ENDED_BY);
+    int target = strcmp(by, "target") == 0;
+    if (!target && strcmp(by, "error") != 0 && strcmp(by, "record") != 0)
+        return 0;
+    analysis->verdict = SM_RUN_INCONCLUSIVE;
+    analysis->exit_status = SM_STATUS_BROKEN;
+    if (target) {
+        const char *how = run->processes_count ? run->processes[0].exit : "";
+        say(analysis,
+            "The target ended before the schedule did%s%s, so nothing is settled; what it "
+            "did until then is below.",
+            how[0] ? ": " : "", how);
+    } else {
+        say(analysis, "The run was ended by a failure of this machine or of a service, not of the "
+                      "target, so nothing is settled; the events say which.");
+    }
+    return 1;
+}
+
+static int doubt(struct sm_analysis *analysis) {
+    analysis->verdict = SM_RUN_INCONCLUSIVE;
+    analysis->exit_status = SM_STATUS_INCONCLUSIVE;
+    return 1;
+}
+
+/* Without a budget the heap (or RSS) and the descriptors are what is asked. */
+static const struct sm_series_result *open_question(const struct sm_analysis *analysis) {
+    const char *names[] = {is_judged(analysis, "heap") ? "heap" : "rss", "fds"};
+    for (size_t i = 0; analysis->budget_count == 0 && i < 2; i++)
+        if (is_kind(analysis, names[i], SM_VERDICT_INCONCLUSIVE))
+            return sm_analysis_series(analysis, 0, names[i]);
+    return NULL;
+}
+
+static void say_open_line(struct sm_analysis *analysis, const struct sm_budget_line *line) {
+    size_t more = count_lines(analysis, SM_HOLDS_UNKNOWN) - 1;
+    say(analysis, "This run cannot settle the budget line %s: %s.", line->item->name, line->why);
+    if (more)
+        say(analysis, "%zu more line%s could not be judged.", more, more == 1 ? "" : "s");
+    const struct sm_cause *cause = gravest(analysis);
+    if (cause)
+        say(analysis, "What was seen: %s", cause->text);
+}
+
+static int decide_doubt(const struct sm_run *run, struct sm_analysis *analysis) {
+    const struct sm_budget_line *line = line_that(analysis, SM_HOLDS_UNKNOWN);
+    const struct sm_fault *fault = idle_fault(run);
+    const struct sm_series_result *open = open_question(analysis);
+    if (!analysis->trace) {
+        say(analysis, "Nothing was measured: the record holds no samples of memory or descriptors "
+                      "within a phase.");
+        return doubt(analysis);
+    }
+    if (!run->complete) {
+        say(analysis, "The record was cut short (its writer was killed), so it proves no bound. Up "
+                      "to then nothing was found growing.");
+        return doubt(analysis);
+    }
+    if (strcmp(sm_run_meta(run, SM_META_ENDED_BY), "interrupt") == 0) {
+        say(analysis,
+            "The run was interrupted, so it proves no bound. Up to then nothing was found "
+            "growing.");
+        return doubt(analysis);
+    }
+    if (fault) {
+        say(analysis,
+            "The fault %s had no effect: its receipt shows not one call, byte or delay, so "
+            "the run did not test what it was to test.",
+            fault->kind);
+        return doubt(analysis);
+    }
+    if (line) {
+        say_open_line(analysis, line);
+        return doubt(analysis);
+    }
+    if (open) {
+        const struct sm_cause *cause = gravest(analysis);
+        say(analysis, "Whether the %s %s bounded this run cannot settle: %s.%s%s",
+            title_of(open->series->name), be(title_of(open->series->name)), open->verdict.why,
+            open->verdict.needs[0] ? " Needed: " : "", open->verdict.needs);
+        if (cause)
+            say(analysis, "What was seen: %s", cause->text);
+        return doubt(analysis);
+    }
+    return 0;
+}
+
+static void say_bounded(struct sm_analysis *analysis, const char *name) {
+    const struct sm_series_result *result = sm_analysis_series(analysis, 0, name);
+    const char *title = title_of(name);
+    if (result && result->is_judged && result->verdict.kind == SM_VERDICT_BOUNDED)
+        say(analysis, "The %s %s bounded, with a peak of %s and %s at the end: %s.", title,
+            be(title), SM_UNIT_TEXT(result->series->unit, result->peak),
+            SM_UNIT_TEXT(result->series->unit, result->end), result->verdict.why);
+}
+
+static void decide_pass(struct sm_analysis *analysis) {
+    analysis->verdict = SM_RUN_PASS;
+    analysis->exit_status = SM_STATUS_OK;
+    say_bounded(analysis, is_judged(analysis, "heap") ? "heap" : "rss");
+    say_bounded(analysis, "fds");
+    if (analysis->budget_count)
+        say(analysis, "%s of the budget hold%s.",
+            analysis->budget_count == 1 ? "The one line" : "All lines",
+            analysis->budget_count == 1 ? "s" : "");
+    if (analysis->ledger.is_unaccounted_known && analysis->ledger.unaccounted <= 0)
+        say(analysis, "Every accepted unit is accounted for.");
+    for (size_t i = 0; i < analysis->cause_count; i++)
+        if (analysis->causes[i].kind == SM_CAUSE_BOUNDED_BY_DISCARDING)
+            say(analysis, "%s", analysis->causes[i].text);
+}
+
+void sm_run_verdict_decide(const struct sm_run *run, struct sm_analysis *analysis) {
+    analysis->why[0] = '\0';
+    if (!decide_failure(analysis) && !decide_broken(run, analysis) && !decide_doubt(run, analysis))
+        decide_pass(analysis);
+}
+
+const char *sm_run_verdict_name(enum sm_run_verdict verdict) {
+    static const char *const names[] = {
+        [SM_RUN_PASS] = "pass", [SM_RUN_FAIL] = "fail", [SM_RUN_INCONCLUSIVE] = "inconclusive"};
+    return names[verdict];
+}

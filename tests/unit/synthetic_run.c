@@ -1,0 +1,318 @@
+#include "synthetic_run.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "reports/budget.h"
+
+enum { TICKS_PER_S = 20, PHASES = 4 };
+
+static const struct {
+    const char *name;
+    double seconds, load;
+    int is_fault;
+} schedule[PHASES] = {
+    {"warm-up", 5, 1, 0}, {"slow disk", 20, 1, 1}, {"drain", 10, 1, 0}, {"settle", 5, 0, 0}};
+
+enum series {
+    HEAP,
+    RSS,
+    RSS_ANON,
+    RSS_FILE,
+    SLACK,
+    FDS,
+    FDS_PROC,
+    OFFERED,
+    ACCEPTED,
+    REFUSED,
+    UNANSWERED,
+    DELIVERED,
+    DRIVER,
+    QUEUED,
+    DROPPED,
+    SERIES
+};
+static const struct {
+    const char *name;
+    enum sm_unit unit;
+} series_table[SERIES] = {{"heap", SM_UNIT_BYTES},
+                          {"rss", SM_UNIT_BYTES},
+                          {"rss_anon", SM_UNIT_BYTES},
+                          {"rss_file", SM_UNIT_BYTES},
+                          {"slack", SM_UNIT_BYTES},
+                          {"fds", SM_UNIT_COUNT},
+                          {"fds:proc", SM_UNIT_COUNT},
+                          {"offered", SM_UNIT_COUNT},
+                          {"accepted", SM_UNIT_COUNT},
+                          {"refused", SM_UNIT_COUNT},
+                          {"unanswered", SM_UNIT_COUNT},
+                          {"delivered", SM_UNIT_COUNT},
+                          {"in_flight:driver", SM_UNIT_COUNT},
+                          {"gauge:queued", SM_UNIT_COUNT},
+                          {"gauge:dropped_total", SM_UNIT_COUNT}};
+
+struct simulation {
+    struct synthetic_run run;
+    struct sm_record *record;
+    double queue, offered, delivered, dropped, lost, leaked, fds, enqueued;
+    uint32_t seed;
+};
+
+static double or_default(double value, double fallback) {
+    return value > 0 ? value : fallback;
+}
+
+static double noise(struct simulation *s) {
+    s->seed = s->seed * 1664525u + 1013904223u;
+    return (double)(s->seed >> 8) / (1 << 24) - .5;
+}
+
+static void put(struct simulation *s, enum series series, int64_t t_ns, double value) {
+    int needs_probe = series == HEAP || series == SLACK;
+    if (needs_probe && s->run.is_without_probe)
+        return;
+    if (series == DELIVERED && s->run.is_without_delivered)
+        return;
+    struct sm_sample sample = {(int32_t)series + 1, t_ns, value, value, value};
+    assert_int_equal(sm_record_add_sample(s->record, &sample), 0);
+}
+
+static void put_sites(struct simulation *s, int64_t t_ns) {
+    if (s->run.is_without_probe)
+        return;
+    double bytes = s->run.bytes_per_unit, freed = s->enqueued - s->queue;
+    struct sm_site_sample queue = {1,
+                                   SYNTHETIC_ENQUEUE,
+                                   SM_SITE_HEAP,
+                                   t_ns,
+                                   s->enqueued * bytes,
+                                   s->enqueued,
+                                   freed * bytes,
+                                   freed,
+                                   s->queue / s->run.offered_per_s / 2,
+                                   10};
+    struct sm_site_sample cache = {
+        1, SYNTHETIC_CACHE, SM_SITE_HEAP, t_ns, 6e7 + s->leaked, 60000 + s->leaked / 1000, 0, 0, 1,
+        10};
+    struct sm_site_sample open = {1, SYNTHETIC_OPEN, SM_SITE_FD, t_ns, 0, s->fds, 0, 0, 1, 10};
+    assert_int_equal(sm_record_add_site_sample(s->record, &queue), 0);
+    assert_int_equal(sm_record_add_site_sample(s->record, &cache), 0);
+    assert_int_equal(sm_record_add_site_sample(s->record, &open), 0);
+}
+
+static void put_frees(struct simulation *s, int64_t t_ns, int is_fault) {
+    struct sm_site_free row = {1,
+                               SYNTHETIC_ENQUEUE,
+                               SYNTHETIC_FREE,
+                               t_ns,
+                               s->delivered * s->run.bytes_per_unit,
+                               s->delivered,
+                               is_fault ? 9 : .04,
+                               is_fault ? 12 : .09,
+                               is_fault ? 20 : .1};
+    assert_int_equal(sm_record_add_site_free(s->record, &row), 0);
+}
+
+static void tick(struct simulation *s, int phase) {
+    double dt = 1. / TICKS_PER_S, arrive = s->run.offered_per_s * schedule[phase].load * dt;
+    int is_slow = schedule[phase].is_fault && !s->run.is_without_fault;
+    double lose = schedule[phase].load > 0 ? s->run.lost_per_s * dt : 0;
+    s->offered += arrive;
+    s->lost += lose;
+    s->enqueued += arrive - lose;
+    s->queue += arrive - lose;
+    if (s->run.capacity > 0 && s->queue > s->run.capacity) {
+        s->dropped += s->queue - s->run.capacity;
+        s->enqueued -= s->queue - s->run.capacity;
+        s->queue = s->run.capacity;
+    }
+    double take =
+        fmin(s->queue, dt * (is_slow ? s->run.consumed_slow_per_s : s->run.consumed_per_s));
+    s->queue -= take;
+    s->delivered += take;
+    s->leaked += schedule[phase].load * s->run.leaked_per_s * dt;
+    s->fds += s->run.fds_per_s * dt;
+}
+
+static void sample(struct simulation *s, int64_t t_ns) {
+    double heap = 6.1e7 + s->queue * s->run.bytes_per_unit + s->leaked + 20000 * noise(s);
+    double anon = heap * 1.06 + 2e6;
+    put(s, HEAP, t_ns, round(heap));
+    put(s, RSS, t_ns, round(anon + 3e6));
+    put(s, RSS_ANON, t_ns, round(anon));
+    put(s, RSS_FILE, t_ns, 3e6);
+    put(s, SLACK, t_ns, round(anon - heap));
+    put(s, FDS, t_ns, 12 + floor(s->fds));
+    put(s, FDS_PROC, t_ns, floor(s->fds));
+    put(s, OFFERED, t_ns, round(s->offered));
+    put(s, ACCEPTED, t_ns, round(s->offered));
+    put(s, REFUSED, t_ns, 0);
+    put(s, UNANSWERED, t_ns, 0);
+    put(s, DELIVERED, t_ns, round(s->delivered));
+    put(s, DRIVER, t_ns, floor(2 + noise(s) * 2));
+    put(s, QUEUED, t_ns, round(s->queue));
+    put(s, DROPPED, t_ns, round(s->dropped));
+}
+
+static void write_names(struct sm_record *record) {
+    static const struct {
+        int stack, depth;
+        const char *function, *file;
+        int line;
+    } frames[] = {
+        {SYNTHETIC_ENQUEUE, 0, "malloc", "", 0},
+        {SYNTHETIC_ENQUEUE, 1, "channel_send", "/src/channel.c", 104},
+        {SYNTHETIC_ENQUEUE, 2, "rpc_insert", "/src/rpc.c", 77},
+        {SYNTHETIC_FREE, 0, "batch_free", "/src/batcher.c", 61},
+        {SYNTHETIC_CACHE, 0, "cache_fill", "/src/cache.c", 9},
+        {SYNTHETIC_OPEN, 0, "sysmon_open", "/src/sysmon.c", 33},
+    };
+    assert_int_equal(sm_record_add_module(record, &(struct sm_module){1, "/usr/bin/batcher", "ab"}),
+                     0);
+    for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
+        uint64_t address = 0x1000 + 16 * i;
+        assert_int_equal(
+            sm_record_add_frame(record,
+                                &(struct sm_frame){frames[i].stack, frames[i].depth, 1, address}),
+            0);
+        assert_int_equal(sm_record_add_symbol(
+                             record, &(struct sm_symbol){1, address, 0, (char *)frames[i].function,
+                                                         (char *)frames[i].file, frames[i].line}),
+                         0);
+        if (frames[i].depth == 0)
+            assert_int_equal(sm_record_add_stack(record, &(struct sm_stack){frames[i].stack, 0}),
+                             0);
+    }
+}
+
+static void write_head(struct simulation *s) {
+    struct sm_record *record = s->record;
+    const struct synthetic_run *run = &s->run;
+    struct sm_process process = {1, 4242, 1,  "batcher --db logs.db",
+                                 0, -1,   "", run->is_without_probe ? "none: static program" : "on",
+                                 0};
+    assert_int_equal(sm_record_add_process(record, &process), 0);
+    for (int i = 0; i < SERIES; i++) {
+        struct sm_series series = {i + 1, 0, (char *)series_table[i].name, series_table[i].unit};
+        if (!(run->is_without_probe && (i == HEAP || i == SLACK)) &&
+            !(run->is_without_delivered && i == DELIVERED))
+            assert_int_equal(sm_record_add_series(record, &series), 0);
+    }
+    for (size_t i = 0; run->budget[i]; i += 2) {
+        struct sm_budget_item item;
+        struct sm_error err = {0};
+        assert_int_equal(sm_budget_check_name(run->budget[i], run->budget[i + 1], &item, &err), 0);
+        assert_int_equal(sm_record_add_budget_item(record, &item), 0);
+        sm_budget_item_clear(&item);
+    }
+    if (run->declared_heap_bytes > 0)
+        assert_int_equal(sm_record_add_declared_bound(
+                             record, &(struct sm_declared_bound){"heap", run->declared_heap_bytes}),
+                         0);
+    sm_record_set_meta(record, SM_META_SCENARIO, "synthetic/slow-disk");
+    sm_record_set_meta(record, SM_META_TITLE, "A batcher that never was");
+    sm_record_set_meta(record, SM_META_PARAMS, "{\"build\": \"before\", \"rate\": 4000}");
+    sm_record_set_meta(record, SM_META_PROBE, "{\"sample_interval_bytes\": 524288}");
+    sm_record_set_meta(record, SM_META_ENVIRONMENT, "{\"cpus\": 2}");
+    sm_record_set_meta(record, SM_META_ENDED_BY, run->ended_by ? run->ended_by : "schedule");
+}
+
+static void write_tail(struct simulation *s, struct synthetic_truth *truth) {
+    struct sm_load_interval interval = {"http_load",
+                                        0,
+                                        INT64_C(40000000000),
+                                        llround(s->offered),
+                                        llround(s->offered),
+                                        0,
+                                        0,
+                                        1000,
+                                        .001,
+                                        .002,
+                                        .0031,
+                                        .05,
+                                        .00004,
+                                        NULL,
+                                        0};
+    struct sm_ledger_totals ledger = {llround(s->offered),
+                                      llround(s->offered),
+                                      0,
+                                      0,
+                                      s->run.is_without_delivered ? -1 : llround(s->delivered),
+                                      llround(s->dropped),
+                                      llround(s->queue),
+                                      142};
+    sm_record_add_load_interval(s->record, &interval);
+    sm_record_add_load_outcome(
+        s->record, &(struct sm_load_outcome){"http_load", "HTTP 200", llround(s->offered)});
+    sm_record_set_ledger(s->record, &ledger);
+    truth->offered = s->offered;
+    truth->delivered = s->delivered;
+    truth->dropped = s->dropped;
+    truth->lost = s->lost;
+}
+
+static void run_phase(struct simulation *s, int phase, int *ticks, struct synthetic_truth *truth) {
+    int is_fault = schedule[phase].is_fault && !s->run.is_without_fault;
+    int64_t from_ns = INT64_C(1000000000) / TICKS_PER_S * *ticks;
+    struct sm_phase row = {
+        phase + 1, (char *)schedule[phase].name, 1,        from_ns,
+        -1,        schedule[phase].load,         is_fault, schedule[phase].load == 0};
+    double held = s->queue;
+    sm_record_add_phase(s->record, &row);
+    for (int i = 0; i < schedule[phase].seconds * TICKS_PER_S; i++) {
+        tick(s, phase);
+        ++*ticks;
+        row.to_ns = INT64_C(1000000000) / TICKS_PER_S * *ticks;
+        if (s->run.kill_at_s > 0 && *ticks > s->run.kill_at_s * TICKS_PER_S)
+            return;
+        sample(s, row.to_ns);
+        if (*ticks % TICKS_PER_S == 0)
+            put_sites(s, row.to_ns);
+    }
+    put_frees(s, row.to_ns, is_fault);
+    sm_record_add_phase(s->record, &row);
+    if (!is_fault)
+        return;
+    int idle = s->run.is_fault_idle;
+    struct sm_fault fault = {
+        "slow_disk",     from_ns,
+        row.to_ns,       "{\"path\": \"/data\", \"bytes_per_s\": 64000}",
+        idle ? 0 : 250,  idle ? 0 : 1280000,
+        idle ? 0 : 19.2, "through seccomp user notification; stores through mmap are not seen"};
+    sm_record_add_fault(s->record, &fault);
+    truth->slow_from_s = (double)from_ns / 1e9;
+    truth->slow_to_s = (double)row.to_ns / 1e9;
+    truth->rate_bytes_per_s = (s->queue - held) * s->run.bytes_per_unit / schedule[phase].seconds;
+}
+
+void synthetic_run_write(const struct synthetic_run *run, struct synthetic_truth *ret_truth) {
+    struct simulation s = {.run = *run, .seed = 7};
+    struct synthetic_truth truth = {0};
+    struct sm_error err = {0};
+    int ticks = 0;
+    s.run.offered_per_s = or_default(run->offered_per_s, 4000);
+    s.run.consumed_per_s = or_default(run->consumed_per_s, 100000);
+    s.run.consumed_slow_per_s = or_default(run->consumed_slow_per_s, 100);
+    s.run.bytes_per_unit = or_default(run->bytes_per_unit, 224);
+    assert_int_equal(sm_record_create(run->record_path, &s.record, &err), 0);
+    if (!run->is_empty) {
+        write_head(&s);
+        write_names(s.record);
+        sample(&s, 0);
+        put_sites(&s, 0);
+        for (int phase = 0; phase < PHASES; phase++)
+            if (run->kill_at_s <= 0 || ticks <= run->kill_at_s * TICKS_PER_S)
+                run_phase(&s, phase, &ticks, &truth);
+        if (run->kill_at_s <= 0)
+            write_tail(&s, &truth);
+    }
+    assert_int_equal(sm_record_close(s.record, run->kill_at_s <= 0), 0);
+    *ret_truth = truth;
+}

@@ -1,0 +1,38 @@
+/* synthetic_run.h - writes records of runs that never were: an ingest program in front of a
+ * consumer that a fault slows down, simulated tick by tick, so that the truth is known. */
+#pragma once
+
+#include "reports/record.h"
+
+struct synthetic_run {
+    const char *record_path;
+    double offered_per_s;       /* default 4000 */
+    double consumed_per_s;      /* without a fault; default 100000 */
+    double consumed_slow_per_s; /* under the fault; default 100 */
+    double bytes_per_unit;      /* on the heap; default 224 */
+    double capacity;            /* units the queue holds, then it drops; 0 = unbounded */
+    double declared_heap_bytes; /* 0 = none declared */
+    double lost_per_s;          /* accepted, then gone without a word */
+    double leaked_per_s;        /* bytes that every second of load leaves behind */
+    double fds_per_s;           /* descriptors of class proc never closed */
+    double kill_at_s;           /* the record ends there, incomplete; 0 = complete */
+    int is_without_probe;       /* no heap, no sites */
+    int is_without_fault;
+    int is_fault_idle;        /* the fault's receipt shows nothing */
+    int is_empty;             /* no phases, no samples */
+    int is_without_delivered; /* nobody counts deliveries */
+    const char *budget[16];   /* "heap", "bounded", "heap_peak", "64MB", ..., NULL */
+    const char *ended_by;     /* default "schedule" */
+};
+
+/* What really happened. */
+struct synthetic_truth {
+    double slow_from_s, slow_to_s;
+    double offered, delivered, dropped, lost;
+    double rate_bytes_per_s; /* (offered - delivered - dropped) x bytes in the fault, per second */
+};
+
+enum { SYNTHETIC_ENQUEUE = 1, SYNTHETIC_FREE = 2, SYNTHETIC_CACHE = 3, SYNTHETIC_OPEN = 4 };
+
+/* Writes the record (cmocka assertions inside) and tells the truth. */
+void synthetic_run_write(const struct synthetic_run *run, struct synthetic_truth *ret_truth);
