@@ -1,0 +1,30 @@
+#include "arena.h"
+
+unsigned char smp_arena[SMP_ARENA_BYTES] __attribute__((aligned(64)));
+
+static size_t taken;
+
+/* Each block has its size in the word before it. */
+void *smp_arena_take(size_t alignment, size_t bytes) {
+    if (alignment < 16) {
+        alignment = 16;
+    }
+    if (bytes > SMP_ARENA_BYTES || alignment > SMP_ARENA_BYTES / 2) {
+        return NULL;
+    }
+    size_t before = __atomic_load_n(&taken, __ATOMIC_RELAXED);
+    size_t start;
+    do {
+        start = (before + sizeof(size_t) + alignment - 1) & ~(alignment - 1);
+        if (start + bytes > SMP_ARENA_BYTES) {
+            return NULL;
+        }
+    } while (!__atomic_compare_exchange_n(&taken, &before, start + bytes, true, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    *(size_t *)(smp_arena + start - sizeof(size_t)) = bytes;
+    return smp_arena + start;
+}
+
+size_t smp_arena_size(const void *block) {
+    return *(const size_t *)((const unsigned char *)block - sizeof(size_t));
+}

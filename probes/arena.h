@@ -1,0 +1,20 @@
+/* arena.h - memory for allocations made while the probe boots, before the real allocator is
+ * known (dlsym's own, for one). Never given back, never counted. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SMP_ARENA_BYTES = 256 * 1024 };
+extern unsigned char smp_arena[SMP_ARENA_BYTES];
+
+/* NULL when it is full. Zeroed. `alignment` is a power of two. Any thread. */
+void *smp_arena_take(size_t alignment, size_t bytes);
+
+/* Usable size of a block of the arena. */
+size_t smp_arena_size(const void *block);
+
+static inline bool smp_arena_holds(const void *block) {
+    return __builtin_expect((uintptr_t)block - (uintptr_t)smp_arena < SMP_ARENA_BYTES, 0);
+}

@@ -1,0 +1,144 @@
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include <dlfcn.h>
+
+#include "heap.h"
+#include "modules.h"
+#include "slot.h"
+
+struct smp_process smp_process;
+
+static _Atomic int phase = SMP_COLD;
+
+enum smp_phase smp_phase(void) {
+    return (enum smp_phase)atomic_load_explicit(&phase, memory_order_acquire);
+}
+
+void smp_turn_off(enum spillmark_off_reason reason) {
+    if (smp_process.slot != NULL) {
+        smp_process.slot->off_reason = reason;
+        smp_process.slot->features = 0;
+        __atomic_store_n(&smp_process.slot->state, SPILLMARK_STATE_OFF, __ATOMIC_RELEASE);
+    }
+    smp_process.features = 0;
+    atomic_store_explicit(&phase, SMP_OFF, memory_order_release);
+}
+
+enum { ALLOCATOR_UNKNOWN, ALLOCATOR_GLIBC, ALLOCATOR_TCMALLOC, ALLOCATOR_JEMALLOC,
+       ALLOCATOR_MIMALLOC };
+
+static uint32_t which_allocator(const struct smp_real_heap *heap) {
+    static const struct {
+        const char *part;
+        uint32_t allocator;
+    } names[] = {{"tcmalloc", ALLOCATOR_TCMALLOC}, {"jemalloc", ALLOCATOR_JEMALLOC},
+                 {"mimalloc", ALLOCATOR_MIMALLOC}, {"libc.so", ALLOCATOR_GLIBC},
+                 {"libc-2", ALLOCATOR_GLIBC}};
+    Dl_info info;
+    if (dladdr((const void *)heap->malloc, &info) == 0 || info.dli_fname == NULL) {
+        return ALLOCATOR_UNKNOWN;
+    }
+    const char *slash = strrchr(info.dli_fname, '/');
+    const char *file = slash != NULL ? slash + 1 : info.dli_fname;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strstr(file, names[i].part) != NULL) {
+            return names[i].allocator;
+        }
+    }
+    return ALLOCATOR_UNKNOWN;
+}
+
+/* Reading sizes from chunk headers rests on glibc's layout: tried out on this very libc, on
+ * blocks small, large and mapped by themselves. */
+static bool headers_agree(const struct smp_real_heap *heap) {
+    static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000, 70000, 300000, 1 << 20};
+    bool agree = true;
+    smp_process.chunk_headers = true;
+    for (size_t i = 0; agree && i < sizeof sizes / sizeof sizes[0]; i++) {
+        void *block = heap->malloc(sizes[i]);
+        if (block != NULL) {
+            agree = smp_size_of(block) == heap->malloc_usable_size(block);
+            heap->free(block);
+        }
+    }
+    return agree;
+}
+
+/* With an allocator linked into the executable, calls never come here. */
+static bool hidden_allocator(void) {
+    return dlsym(RTLD_DEFAULT, "malloc") != (void *)malloc;
+}
+
+static void find_allocator(struct smp_real_heap *heap) {
+    smp_process.allocator = which_allocator(heap);
+    smp_process.chunk_headers =
+        smp_process.allocator == ALLOCATOR_GLIBC && headers_agree(heap);
+    smp_process.slot->allocator = smp_process.allocator;
+    if (hidden_allocator()) {
+        smp_process.features &= ~(uint32_t)(SPILLMARK_FEATURE_HEAP | SPILLMARK_FEATURE_STACKS);
+        smp_process.slot->off_reason = SPILLMARK_OFF_HIDDEN_ALLOCATOR;
+    }
+}
+
+static void after_fork(void) {
+    if (smp_phase() == SMP_ON) {
+        smp_attach();
+    }
+}
+
+static bool bring_up(struct smp_real_heap *heap, enum spillmark_off_reason *ret_reason) {
+    *ret_reason = SPILLMARK_OFF_SYMBOLS;
+    if (!smp_real_find(heap)) {
+        return false;
+    }
+    smp_real_find_all(heap);
+    if (smp_slot_open(ret_reason) < 0) {
+        return false;
+    }
+    find_allocator(heap);
+    if (smp_home_create() < 0) {
+        *ret_reason = SPILLMARK_OFF_INTERNAL;
+        return false;
+    }
+    smp_modules_boot();
+    smp_self_boot();
+    if (smp_process.sample_interval_bytes == 0) {
+        smp_process.features &= ~(uint32_t)SPILLMARK_FEATURE_STACKS;
+    }
+    /* Only so that the child moves at once; any event would make it. */
+    pthread_atfork(NULL, NULL, after_fork);
+    return true;
+}
+
+void smp_boot(void) {
+    int cold = SMP_COLD;
+    if (!atomic_compare_exchange_strong(&phase, &cold, SMP_BOOTING)) {
+        return;
+    }
+    int saved_errno = errno;
+    struct smp_real_heap heap;
+    enum spillmark_off_reason reason;
+    bool up = bring_up(&heap, &reason);
+    if (reason != SPILLMARK_OFF_SYMBOLS || up) {
+        smp_real = heap;
+    }
+    if (up) {
+        atomic_store(&smp_home->ready, SMP_ON);
+        smp_slot_ready();
+        atomic_store_explicit(&phase, SMP_ON, memory_order_release);
+    } else {
+        smp_turn_off(reason);
+    }
+    errno = saved_errno;
+}
+
+__attribute__((constructor(101))) static void start(void) {
+    smp_boot();
+    smp_attach();
+}
+
+__attribute__((destructor(101))) static void finish(void) { smp_slot_exit(); }

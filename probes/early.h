@@ -1,0 +1,9 @@
+/* early.h - the malloc family before the real one is known: the first call boots the probe, and
+ * what the boot itself allocates comes from the arena. */
+#pragma once
+
+#include "real.h"
+
+#define X(name, result, parameters) result smp_early_##name parameters;
+SMP_REAL_HEAP_TABLE(X)
+#undef X

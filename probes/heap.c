@@ -1,0 +1,86 @@
+/* heap.c - the hooks of the malloc family. */
+#include "heap.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+SMP_EXPORT void *malloc(size_t bytes) { return smp_allocated(smp_real.malloc(bytes)); }
+
+SMP_EXPORT void *calloc(size_t count, size_t bytes) {
+    return smp_allocated(smp_real.calloc(count, bytes));
+}
+
+SMP_EXPORT void free(void *block) {
+    if (block == NULL || smp_arena_holds(block)) {
+        return;
+    }
+    smp_count_free(block, smp_size_of(block));
+    smp_real.free(block);
+}
+
+/* A block of the boot arena moves to the real heap. */
+static void *leave_arena(void *block, size_t bytes) {
+    void *moved = bytes != 0 ? malloc(bytes) : NULL;
+    if (moved != NULL) {
+        size_t old_bytes = smp_arena_size(block);
+        memcpy(moved, block, old_bytes < bytes ? old_bytes : bytes);
+    }
+    return moved;
+}
+
+/* Counted as the free of one object and the allocation of another. The free comes first, for
+ * once the call has returned another thread may have got the address; if the call fails, the
+ * object is put back. */
+SMP_EXPORT void *realloc(void *block, size_t bytes) {
+    if (block == NULL) {
+        return smp_allocated(smp_real.realloc(NULL, bytes));
+    }
+    if (smp_arena_holds(block)) {
+        return leave_arena(block, bytes);
+    }
+    size_t old_bytes = smp_size_of(block);
+    struct smp_object old;
+    smp_realloc_before(&old, block, old_bytes);
+    void *moved = smp_real.realloc(block, bytes);
+    if (moved == NULL && bytes != 0) {
+        smp_realloc_failed(&old);
+        return NULL;
+    }
+    smp_realloc_after(&old);
+    return smp_allocated(moved);
+}
+
+SMP_EXPORT void *reallocarray(void *block, size_t count, size_t bytes) {
+    size_t total;
+    if (__builtin_mul_overflow(count, bytes, &total)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return realloc(block, total);
+}
+
+SMP_EXPORT int posix_memalign(void **ret_block, size_t alignment, size_t bytes) {
+    int failed = smp_real.posix_memalign(ret_block, alignment, bytes);
+    if (failed == 0) {
+        smp_allocated(*ret_block);
+    }
+    return failed;
+}
+
+SMP_EXPORT void *aligned_alloc(size_t alignment, size_t bytes) {
+    return smp_allocated(smp_real.aligned_alloc(alignment, bytes));
+}
+
+SMP_EXPORT void *memalign(size_t alignment, size_t bytes) {
+    return smp_allocated(smp_real.memalign(alignment, bytes));
+}
+
+SMP_EXPORT void *valloc(size_t bytes) { return smp_allocated(smp_real.valloc(bytes)); }
+
+SMP_EXPORT void *pvalloc(size_t bytes) { return smp_allocated(smp_real.pvalloc(bytes)); }
+
+SMP_EXPORT size_t malloc_usable_size(void *block) {
+    return smp_arena_holds(block) ? smp_arena_size(block) : smp_real.malloc_usable_size(block);
+}

@@ -1,0 +1,94 @@
+#include "home.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "process.h"
+#include "raw.h"
+
+struct smp_home *smp_home;
+
+static uint32_t power_of_two(uint32_t at_least) {
+    uint32_t size = 1024;
+    while (size < at_least && size < 1u << 30) {
+        size *= 2;
+    }
+    return size;
+}
+
+struct sizes {
+    uint32_t stack_words, free_words, live_heads;
+};
+
+static struct sizes home_sizes(void) {
+    return (struct sizes){
+        .stack_words = power_of_two(smp_section(SPILLMARK_SECTION_STACKS)->capacity / 2 * 3),
+        .free_words = power_of_two(smp_section(SPILLMARK_SECTION_FREES)->capacity / 2 * 3),
+        .live_heads = power_of_two(smp_section(SPILLMARK_SECTION_LIVE)->capacity / 4 * 3),
+    };
+}
+
+int smp_home_create(void) {
+    struct sizes sizes = home_sizes();
+    size_t bytes = sizeof(struct smp_home) + 8ul * (sizes.stack_words + sizes.free_words) +
+                   4ul * sizes.live_heads;
+    bytes = (bytes + 4095) & ~4095ul;
+    long at = smp_raw_mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (smp_raw_failed(at)) {
+        return (int)at;
+    }
+    long advised = smp_raw_madvise((void *)at, bytes, MADV_WIPEONFORK);
+    if (advised < 0) { /* before Linux 4.14: a forked child would count into its parent's slot */
+        smp_raw_munmap((void *)at, bytes);
+        return (int)advised;
+    }
+    smp_home = (struct smp_home *)at;
+    smp_home_arrange();
+    return 0;
+}
+
+void smp_home_arrange(void) {
+    struct sizes sizes = home_sizes();
+    struct smp_home *home = smp_home;
+    _Atomic uint64_t *words = (_Atomic uint64_t *)(home + 1);
+    home->stack_index = (struct smp_index){words, sizes.stack_words - 1};
+    home->free_index = (struct smp_index){words + sizes.stack_words, sizes.free_words - 1};
+    home->live_heads = (_Atomic uint32_t *)(words + sizes.stack_words + sizes.free_words);
+    home->live_mask = sizes.live_heads - 1;
+    home->pid = smp_raw_getpid();
+}
+
+/* Long enough for a table at two thirds; a bound, so that a full one costs no more. */
+enum { PROBES_MAX = 256 };
+
+uint32_t smp_index_find(const struct smp_index *index, uint64_t hash, smp_index_same *same,
+                        const void *key) {
+    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+        uint64_t word = atomic_load_explicit(&index->words[((uint32_t)hash + i) & index->mask],
+                                             memory_order_acquire);
+        if (word == 0) {
+            return 0;
+        }
+        if (word >> 32 == hash >> 32 && same((uint32_t)word, key)) {
+            return (uint32_t)word;
+        }
+    }
+    return 0;
+}
+
+uint32_t smp_index_add(const struct smp_index *index, uint64_t hash, uint32_t entry,
+                       smp_index_same *same, const void *key) {
+    uint64_t mine = (hash >> 32 << 32) | entry;
+    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+        _Atomic uint64_t *at = &index->words[((uint32_t)hash + i) & index->mask];
+        uint64_t word = atomic_load_explicit(at, memory_order_acquire);
+        if (word == 0 && atomic_compare_exchange_strong(at, &word, mine)) {
+            return entry;
+        }
+        if (word >> 32 == hash >> 32 && same((uint32_t)word, key)) {
+            return (uint32_t)word;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,71 @@
+/* home.h - the probe's private memory, which the kernel wipes in a forked child.
+ *
+ * One anonymous mapping under MADV_WIPEONFORK. After fork, or a raw clone without CLONE_VM, it
+ * reads as zeros: `ready` is 0 and every smp_self has lost its counter block, so the next event
+ * of any kind takes the slow path and moves the child to a slot of its own. The address is the
+ * same for the whole life of the process. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spillmark_abi.h"
+
+enum {
+    SMP_FILTER_BYTES = 16384,
+    SMP_FD_CLASSES_KEPT = 65536,
+    SMP_LIVE_LOCAL = 64, /* free entries of the live table that one thread keeps */
+};
+
+/* What a thread keeps beside its counter block. `block` is NULL until it is attached. */
+struct smp_self {
+    struct spillmark_thread *block;
+    int64_t countdown_bytes;   /* to the next sample */
+    int64_t unpublished_bytes; /* not yet in slot.heap_live_bytes */
+    uint64_t random;
+    int64_t free_countdown_bytes; /* to the next freeing stack, when all is recorded */
+    uint32_t index;
+    uint32_t live_free;       /* first of this thread's free live entries, 0 = none */
+    uint32_t live_free_count;
+    uint32_t reserved[3];
+};
+_Static_assert(sizeof(struct smp_self) == 64, "one cache line");
+
+/* A word of an index: hash in the upper half, entry number in the lower; 0 = empty. */
+struct smp_index {
+    _Atomic uint64_t *words;
+    uint32_t mask;
+};
+
+struct smp_home {
+    _Atomic uint32_t ready; /* enum smp_phase; SMP_COLD after a fork */
+    uint32_t pid;
+    _Atomic uint32_t modules_busy;
+    _Atomic uint64_t live_free; /* entry number, tagged against ABA in the upper half */
+    struct smp_self selves[SPILLMARK_THREADS] __attribute__((aligned(64)));
+    uint8_t filter[SMP_FILTER_BYTES];
+    uint8_t fd_class[SMP_FD_CLASSES_KEPT]; /* class + 1; 0 = not known */
+    struct smp_index stack_index;
+    struct smp_index free_index;
+    _Atomic uint32_t *live_heads;
+    uint32_t live_mask;
+};
+
+extern struct smp_home *smp_home;
+
+/* Maps the home, sized for the slot's sections. Negative errno. */
+int smp_home_create(void);
+
+/* Sets the pointers inside the home: after creation and after each fork. */
+void smp_home_arrange(void);
+
+/* Entry of `hash` for which same(entry, key) holds, or 0. Lock-free, any thread. */
+typedef int smp_index_same(uint32_t entry, const void *key);
+uint32_t smp_index_find(const struct smp_index *index, uint64_t hash, smp_index_same *same,
+                        const void *key);
+
+/* Publishes `entry`, which must be complete. Returns the entry that stands for the key: another
+ * one if a different thread was quicker, 0 if the index is full. */
+uint32_t smp_index_add(const struct smp_index *index, uint64_t hash, uint32_t entry,
+                       smp_index_same *same, const void *key);

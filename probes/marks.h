@@ -1,0 +1,7 @@
+/* marks.h - work in flight that the program declares itself. */
+#pragma once
+
+#include "process.h"
+
+/* Gives the marks of a forked child the same numbers; their levels start at 0. */
+void smp_marks_inherit(struct spillmark_slot *child);

@@ -1,0 +1,15 @@
+/* object.h - which loaded object an address belongs to, without a lock.
+ *
+ * By glibc's _dl_find_object, which is safe in signal handlers and never waits for a thread that
+ * is inside dlopen or dlclose. */
+#pragma once
+
+#include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Describes the object as dl_iterate_phdr would, but for the counts of loads and unloads. */
+bool smp_object_of(uintptr_t address, struct dl_phdr_info *ret_info);
+
+/* Its .eh_frame_hdr, or NULL. */
+const void *smp_eh_frame_header(uintptr_t address);

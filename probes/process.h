@@ -1,0 +1,62 @@
+/* process.h - what the probe knows of the process it lives in: phase, pool, slot, allocator.
+ *
+ * Written at boot and after fork, by one thread; read by all. Nothing here is ever freed. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spillmark_abi.h"
+
+enum smp_phase {
+    SMP_COLD,    /* nothing was called yet */
+    SMP_BOOTING, /* one thread is in smp_boot: everybody passes through uncounted */
+    SMP_ON,
+    SMP_OFF, /* for good */
+};
+
+struct smp_process {
+    struct spillmark_pool *pool;  /* the header and the claim table, mapped shared */
+    struct spillmark_slot *slot;  /* mapped shared; the address outlives forks */
+    uint64_t slot_bytes;          /* copies of the pool's fields, validated */
+    uint64_t sample_interval_bytes;
+    uint64_t seed;
+    uint32_t header_bytes;
+    uint32_t slot_count;
+    uint32_t slot_index;
+    uint32_t features;            /* what is on */
+    uint32_t allocator;           /* as in the slot */
+    bool chunk_headers;           /* sizes are read from glibc's chunk header */
+    uint64_t pool_device, pool_inode;
+    char pool_path[SPILLMARK_MODULE_PATH];
+    /* Sections of the slot. */
+    struct spillmark_thread *threads;
+    struct spillmark_stack *stacks;
+    uint64_t *frames;
+    struct spillmark_live *live;
+    struct spillmark_free_pair *frees;
+    struct spillmark_descriptor *descriptors;
+    struct spillmark_module *modules;
+    struct spillmark_mark *marks;
+};
+
+extern struct smp_process smp_process;
+
+/* Brings the probe up, once. Safe to call at any time; a call while another is under way (or
+ * from inside it) returns at once. Keeps errno. */
+void smp_boot(void);
+
+enum smp_phase smp_phase(void);
+
+/* Turns heap counting, sampling and the rest off for good, and says why in the slot if there is
+ * one. */
+void smp_turn_off(enum spillmark_off_reason reason);
+
+static inline struct spillmark_section *smp_section(enum spillmark_section_id id) {
+    return &smp_process.slot->sections[id];
+}
+
+static inline bool smp_feature(enum spillmark_feature feature) {
+    return (smp_process.features & (uint32_t)feature) != 0;
+}

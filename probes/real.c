@@ -1,0 +1,91 @@
+#include "real.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+
+#include "early.h"
+
+struct smp_real_heap smp_real = {
+#define X(name, result, parameters) .name = smp_early_##name,
+    SMP_REAL_HEAP_TABLE(X)
+#undef X
+};
+
+bool smp_real_find(struct smp_real_heap *ret_heap) {
+    struct smp_real_heap found;
+    memset(&found, 0, sizeof found);
+#define X(name, result, parameters) found.name = (result(*) parameters)dlsym(RTLD_NEXT, #name);
+    SMP_REAL_HEAP_TABLE(X)
+#undef X
+    if (found.malloc == NULL || found.calloc == NULL || found.realloc == NULL ||
+        found.free == NULL || found.malloc_usable_size == NULL) {
+        return false;
+    }
+    /* The rarer ones may be missing in an allocator of one's own; nobody can then call them. */
+#define X(name, result, parameters)                                                                \
+    if (found.name == NULL) {                                                                      \
+        found.name = smp_early_##name;                                                             \
+    }
+    SMP_REAL_HEAP_TABLE(X)
+#undef X
+    *ret_heap = found;
+    return true;
+}
+
+extern struct smp_real_slot __start_smp_real_slots[] __attribute__((visibility("hidden")));
+extern struct smp_real_slot __stop_smp_real_slots[] __attribute__((visibility("hidden")));
+
+static const void *real_malloc_base;
+
+static const void *base_of(const void *function) {
+    Dl_info info;
+    return dladdr(function, &info) != 0 ? info.dli_fbase : NULL;
+}
+
+static bool is_operator(const char *name) { return name[0] == '_' && name[1] == 'Z'; }
+
+/* A plugin that brings a C++ library of its own, opened with RTLD_LOCAL, still finds the probe's
+ * operator new first; what it needs is not among the next definitions then. */
+static void *out_of_sight(const char *name) {
+    static const char *const libraries[] = {"libstdc++.so.6", "libc++.so.1"};
+    void *found = NULL;
+    for (int i = 0; found == NULL && i < 2; i++) {
+        void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
+        if (library != NULL) {
+            found = dlsym(library, name);
+            dlclose(library);
+        }
+    }
+    return found;
+}
+
+static void *fill(struct smp_real_slot *slot, void *found) {
+    if (found != NULL && is_operator(slot->name)) {
+        slot->beside_malloc = base_of(found) == real_malloc_base;
+    }
+    __atomic_store_n(&slot->function, found, __ATOMIC_RELEASE);
+    return found;
+}
+
+void *smp_real_slow(struct smp_real_slot *slot) {
+    int saved_errno = errno;
+    void *found = dlsym(RTLD_NEXT, slot->name);
+    if (found == NULL && is_operator(slot->name)) {
+        found = out_of_sight(slot->name);
+    }
+    fill(slot, found);
+    errno = saved_errno;
+    return found;
+}
+
+void smp_real_find_all(const struct smp_real_heap *heap) {
+    real_malloc_base = base_of((const void *)heap->malloc);
+    for (struct smp_real_slot *slot = __start_smp_real_slots; slot < __stop_smp_real_slots;
+         slot++) {
+        void *found = dlsym(RTLD_NEXT, slot->name);
+        if (found != NULL) {
+            fill(slot, found);
+        }
+    }
+}

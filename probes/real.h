@@ -1,0 +1,62 @@
+/* real.h - the functions beneath the hooks.
+ *
+ * The malloc family's pointers lead to early.c until the boot has found it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SMP_REAL_HEAP_TABLE(X)                                                                     \
+    X(malloc, void *, (size_t))                                                                    \
+    X(calloc, void *, (size_t, size_t))                                                            \
+    X(realloc, void *, (void *, size_t))                                                           \
+    X(free, void, (void *))                                                                        \
+    X(posix_memalign, int, (void **, size_t, size_t))                                              \
+    X(aligned_alloc, void *, (size_t, size_t))                                                     \
+    X(memalign, void *, (size_t, size_t))                                                          \
+    X(valloc, void *, (size_t))                                                                    \
+    X(pvalloc, void *, (size_t))                                                                   \
+    X(malloc_usable_size, size_t, (void *))
+
+struct smp_real_heap {
+#define X(name, result, parameters) result(*name) parameters;
+    SMP_REAL_HEAP_TABLE(X)
+#undef X
+};
+
+extern struct smp_real_heap smp_real;
+
+/* Looks the malloc family up. False if malloc or free is missing. Under the boot only. */
+bool smp_real_find(struct smp_real_heap *ret_heap);
+
+/* A function beneath a hook. All of them lie in one linker section, so that the boot can find them
+ * together: dlsym takes the loader's lock, which a hook had better not wait for later on. */
+struct smp_real_slot {
+    void *function; /* NULL until found */
+    const char *name;
+    bool beside_malloc; /* an operator of C++ that comes from the same object as the real malloc */
+};
+
+/* Looks up every slot. Under the boot only, after smp_real_find. */
+void smp_real_find_all(const struct smp_real_heap *heap);
+
+/* Looks one up: a hook that was called before the boot. NULL if there is no such function. */
+void *smp_real_slow(struct smp_real_slot *slot);
+
+#define SMP_REAL_SLOT(text)                                                                        \
+    static struct smp_real_slot real_slot                                                          \
+        __attribute__((section("smp_real_slots"), used, aligned(8))) = {NULL, text, false}
+
+/* The real function behind the hook `hook`, typed like it; NULL if nothing defines it. */
+#define SMP_REAL(hook)                                                                             \
+    ({                                                                                             \
+        SMP_REAL_SLOT(#hook);                                                                      \
+        void *real_found = __atomic_load_n(&real_slot.function, __ATOMIC_RELAXED);                 \
+        if (__builtin_expect(real_found == NULL, 0)) {                                             \
+            real_found = smp_real_slow(&real_slot);                                                \
+        }                                                                                          \
+        (__typeof__(&hook))real_found;                                                             \
+    })
+
+/* Marks what the export map lets out. */
+#define SMP_EXPORT __attribute__((visibility("default")))

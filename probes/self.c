@@ -1,0 +1,171 @@
+#include "self.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "clock.h"
+#include "live.h"
+#include "math.h"
+#include "process.h"
+#include "raw.h"
+#include "slot.h"
+
+static struct smp_self nobody;
+struct smp_self smp_everybody;
+static struct spillmark_thread off_block;
+static struct smp_self off = {.block = &off_block, .countdown_bytes = INT64_MAX};
+
+__thread struct smp_self *smp_tls = &nobody;
+__thread uintptr_t smp_guard_frame;
+
+static pthread_key_t exit_key;
+static bool have_exit_key;
+
+/* The block of those that get none of their own. */
+enum { SHARED_BLOCK = SPILLMARK_THREADS - 1 };
+
+static uint64_t mix(uint64_t x) {
+    x ^= x >> 30;
+    x *= UINT64_C(0xbf58476d1ce4e5b9);
+    x ^= x >> 27;
+    x *= UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+int64_t smp_draw(struct smp_self *self, uint64_t mean_bytes) {
+    self->random += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
+    return smp_exponential(mix(self->random), mean_bytes);
+}
+
+int64_t smp_draw_countdown(struct smp_self *self) {
+    if (!smp_feature(SPILLMARK_FEATURE_STACKS)) {
+        return INT64_MAX;
+    }
+    if (smp_process.sample_interval_bytes == 1) {
+        return INT64_MIN / 2; /* stays below zero whatever is allocated */
+    }
+    return smp_draw(self, smp_process.sample_interval_bytes);
+}
+
+static void detach(void *argument) {
+    struct smp_self *self = argument;
+    if (self != smp_tls || self->block == NULL) {
+        return; /* wiped by a fork, or the thread of another life */
+    }
+    struct smp_guard guard;
+    if (smp_guard_enter(&guard)) {
+        smp_publish(self);
+        smp_live_give_back(&guard, self);
+        smp_tls = &smp_everybody;
+        struct spillmark_thread *block = self->block;
+        self->block = NULL;
+        __atomic_store_n(&block->in_use, 0, __ATOMIC_RELEASE);
+        smp_guard_leave(&guard);
+    }
+}
+
+void smp_self_boot(void) {
+    have_exit_key = pthread_key_create(&exit_key, detach) == 0;
+    smp_everybody.index = SHARED_BLOCK;
+    smp_everybody.random = mix(smp_process.seed ^ smp_process.slot->start_ns);
+    smp_everybody.countdown_bytes = smp_draw_countdown(&smp_everybody);
+    __atomic_store_n(&smp_process.threads[SHARED_BLOCK].in_use, 1, __ATOMIC_RELAXED);
+}
+
+static bool take(uint32_t index) {
+    uint32_t *in_use = &smp_process.threads[index].in_use;
+    uint32_t expected = 0;
+    return __atomic_load_n(in_use, __ATOMIC_RELAXED) == 0 &&
+           __atomic_compare_exchange_n(in_use, &expected, 1, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+/* Threads that ended without their destructors (killed by a raw exit) still hold blocks. */
+static void reclaim_dead(void) {
+    uint32_t pid = smp_raw_getpid();
+    for (uint32_t i = 0; i < SHARED_BLOCK; i++) {
+        struct spillmark_thread *block = &smp_process.threads[i];
+        if (__atomic_load_n(&block->in_use, __ATOMIC_RELAXED) != 0 && block->thread_id != 0 &&
+            smp_raw6(SYS_tgkill, pid, block->thread_id, 0, 0, 0, 0) == -ESRCH) {
+            smp_home->selves[i].block = NULL;
+            __atomic_store_n(&block->in_use, 0, __ATOMIC_RELEASE);
+        }
+    }
+}
+
+/* The lowest free block, so that few pages are touched. */
+static uint32_t take_any(void) {
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < SHARED_BLOCK; i++) {
+            if (take(i)) {
+                return i;
+            }
+        }
+        reclaim_dead();
+    }
+    return SHARED_BLOCK;
+}
+
+static struct smp_self *attach_block(void) {
+    uint32_t index = take_any();
+    if (index == SHARED_BLOCK) {
+        smp_tls = &smp_everybody;
+        return NULL;
+    }
+    struct smp_self *self = &smp_home->selves[index];
+    struct spillmark_thread *block = &smp_process.threads[index];
+    struct spillmark_section *section = smp_section(SPILLMARK_SECTION_THREADS);
+    block->thread_id = smp_raw_gettid();
+    if (index >= section->used) {
+        section->used = index + 1;
+    }
+    self->index = index;
+    self->unpublished_bytes = 0;
+    self->random = mix(smp_process.seed ^ (uint64_t)block->thread_id << 32 ^
+                       mix(smp_clock_ns()) ^ smp_process.slot_index);
+    self->countdown_bytes = smp_draw_countdown(self);
+    __atomic_store_n(&self->block, block, __ATOMIC_RELEASE);
+    smp_tls = self;
+    if (have_exit_key) {
+        pthread_setspecific(exit_key, self); /* may allocate: this thread is attached by now */
+    }
+    return self;
+}
+
+struct smp_self *smp_attach(void) {
+    int saved_errno = errno;
+    if (smp_phase() == SMP_COLD) {
+        smp_boot();
+    }
+    struct smp_self *self = NULL;
+    if (smp_phase() == SMP_ON && smp_follow_fork() && smp_tls != &smp_everybody) {
+        self = smp_tls->block != NULL ? smp_tls : attach_block();
+    }
+    if (smp_phase() == SMP_OFF) {
+        self = smp_tls = &off;
+    }
+    errno = saved_errno;
+    return self;
+}
+
+static void raise_to(int64_t *mark, int64_t value, bool upwards) {
+    int64_t seen = __atomic_load_n(mark, __ATOMIC_RELAXED);
+    while ((upwards ? value > seen : value < seen) &&
+           !__atomic_compare_exchange_n(mark, &seen, value, true, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED)) {
+    }
+}
+
+void smp_publish_bytes(int64_t bytes) {
+    struct spillmark_slot *slot = smp_process.slot;
+    int64_t live = __atomic_add_fetch(&slot->heap_live_bytes, bytes, __ATOMIC_RELAXED);
+    raise_to(&slot->heap_high_bytes, live, true);
+    raise_to(&slot->heap_low_bytes, live, false);
+}
+
+void smp_publish(struct smp_self *self) {
+    int64_t bytes = __atomic_exchange_n(&self->unpublished_bytes, 0, __ATOMIC_RELAXED);
+    if (smp_phase() == SMP_ON && bytes != 0) {
+        smp_publish_bytes(bytes);
+    }
+}

@@ -1,0 +1,180 @@
+#include "slot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "clock.h"
+#include "descriptors.h"
+#include "home.h"
+#include "layout.h"
+#include "marks.h"
+#include "modules.h"
+#include "pool.h"
+#include "raw.h"
+#include "self.h"
+
+static void read_command(struct spillmark_slot *slot) {
+    long length = smp_raw6(SYS_readlink, (long)"/proc/self/exe", (long)slot->executable,
+                           sizeof slot->executable - 1, 0, 0, 0);
+    slot->executable[length > 0 ? length : 0] = '\0';
+    int fd = smp_raw_open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) {
+        return;
+    }
+    long got = smp_raw_read(fd, slot->command, sizeof slot->command - 1);
+    smp_raw_close(fd);
+    for (long i = 0; i + 1 < got; i++) {
+        if (slot->command[i] == '\0') {
+            slot->command[i] = ' ';
+        }
+    }
+    slot->command[got > 0 ? got : 0] = '\0';
+}
+
+/* Everything but `magic`. The slot is all zeros: fresh, or cleared when it was recycled. */
+static void write_header(struct spillmark_slot *slot) {
+    slot->abi_major = SPILLMARK_ABI_MAJOR;
+    slot->abi_minor = SPILLMARK_ABI_MINOR;
+    slot->pid = smp_raw_getpid();
+    slot->parent_pid = smp_raw_getppid();
+    slot->start_ns = smp_clock_ns();
+    slot->state = SPILLMARK_STATE_BOOTING;
+    slot->features = smp_process.features;
+    slot->allocator = smp_process.allocator;
+    smp_layout_sections(slot->sections, smp_process.slot_bytes,
+                        smp_process.sample_interval_bytes);
+    read_command(slot);
+}
+
+int smp_slot_open(enum spillmark_off_reason *ret_reason) {
+    int failed = smp_pool_open(ret_reason);
+    if (failed < 0) {
+        return failed;
+    }
+    failed = smp_pool_claim(&smp_process.slot_index);
+    if (failed < 0) {
+        *ret_reason = SPILLMARK_OFF_NO_SLOT;
+        return failed;
+    }
+    smp_process.slot = smp_pool_map_slot(smp_process.slot_index);
+    if (smp_process.slot == NULL) {
+        *ret_reason = SPILLMARK_OFF_MAP;
+        return -ENOMEM;
+    }
+    write_header(smp_process.slot);
+    smp_layout_bind();
+    return 0;
+}
+
+void smp_slot_ready(void) {
+    struct spillmark_slot *slot = smp_process.slot;
+    slot->features = smp_process.features;
+    __atomic_store_n(&slot->state, SPILLMARK_STATE_ON, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->magic, SPILLMARK_MAGIC, __ATOMIC_RELEASE);
+}
+
+/* A forked child starts with its parent's heap: what was live is carried over as allocated, so
+ * that its frees balance. Exact when the parent had one thread; else within what its other
+ * threads did between the fork and this moment. */
+static void inherit_heap(struct spillmark_slot *child) {
+    uint64_t bytes = 0, count = 0;
+    for (uint32_t i = 0; i < SPILLMARK_THREADS; i++) {
+        const struct spillmark_thread *from = &smp_process.threads[i];
+        bytes += from->alloc_bytes - from->free_bytes;
+        count += from->alloc_count - from->free_count;
+    }
+    child->inherited_bytes = bytes;
+    child->inherited_count = count;
+    child->heap_live_bytes = (int64_t)bytes;
+    child->heap_high_bytes = (int64_t)bytes;
+    child->heap_low_bytes = (int64_t)bytes;
+    struct spillmark_thread *block =
+        (struct spillmark_thread *)((char *)child +
+                                    child->sections[SPILLMARK_SECTION_THREADS].offset);
+    block[SPILLMARK_THREADS - 1].alloc_bytes = bytes;
+    block[SPILLMARK_THREADS - 1].alloc_count = count;
+    block[SPILLMARK_THREADS - 1].in_use = 1;
+}
+
+/* Puts `replacement` where the parent's slot was, so that no pointer anywhere goes stale. */
+static int replace_slot(void *replacement) {
+    long at = smp_raw_mremap(replacement, smp_process.slot_bytes, smp_process.slot_bytes,
+                             MREMAP_MAYMOVE | MREMAP_FIXED, smp_process.slot);
+    return smp_raw_failed(at) ? (int)at : 0;
+}
+
+/* Without a slot of its own the child must not go on writing into its parent's. */
+static void go_without(enum spillmark_off_reason reason) {
+    long at = smp_raw_mmap(smp_process.slot, smp_process.slot_bytes, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    if (!smp_raw_failed(at)) {
+        smp_layout_sections(smp_process.slot->sections, smp_process.slot_bytes,
+                            smp_process.sample_interval_bytes);
+    }
+    smp_turn_off(reason);
+}
+
+static void move_to_own_slot(void) {
+    uint32_t index;
+    if (smp_pool_claim(&index) < 0) {
+        go_without(SPILLMARK_OFF_NO_SLOT);
+        return;
+    }
+    struct spillmark_slot *child = smp_pool_map_slot(index);
+    if (child == NULL) {
+        go_without(SPILLMARK_OFF_MAP);
+        return;
+    }
+    write_header(child);
+    inherit_heap(child);
+    smp_modules_inherit(child);
+    smp_marks_inherit(child);
+    smp_home_arrange();
+    smp_descriptors_inherit(child);
+    if (replace_slot(child) < 0) {
+        go_without(SPILLMARK_OFF_MAP);
+        return;
+    }
+    smp_process.slot_index = index;
+    smp_slot_ready();
+}
+
+bool smp_follow_fork(void) {
+    uint32_t cold = SMP_COLD;
+    if (atomic_load_explicit(&smp_home->ready, memory_order_acquire) == SMP_ON) {
+        return true;
+    }
+    if (!atomic_compare_exchange_strong(&smp_home->ready, &cold, SMP_BOOTING)) {
+        return false;
+    }
+    move_to_own_slot();
+    atomic_store_explicit(&smp_home->ready, SMP_ON, memory_order_release);
+    return smp_phase() == SMP_ON;
+}
+
+bool smp_is_owner(void) {
+    return smp_phase() == SMP_ON && smp_follow_fork() && smp_home->pid == smp_raw_getpid();
+}
+
+void smp_slot_exec(void) {
+    if (smp_is_owner()) {
+        smp_process.slot->end_ns = smp_clock_ns();
+        __atomic_store_n(&smp_process.slot->state, SPILLMARK_STATE_EXEC, __ATOMIC_RELEASE);
+    }
+}
+
+void smp_slot_exec_failed(void) {
+    if (smp_is_owner()) {
+        smp_process.slot->end_ns = 0;
+        __atomic_store_n(&smp_process.slot->state, SPILLMARK_STATE_ON, __ATOMIC_RELEASE);
+    }
+}
+
+void smp_slot_exit(void) {
+    if (smp_is_owner()) {
+        smp_process.slot->end_ns = smp_clock_ns();
+        __atomic_store_n(&smp_process.slot->state, SPILLMARK_STATE_EXIT, __ATOMIC_RELEASE);
+    }
+}

@@ -1,0 +1,28 @@
+/* slot.h - claiming a slot of the pool, laying it out, and following fork, exec and exit. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "process.h"
+
+/* Finds the pool (environment) or makes one, claims a slot and maps it. Called once, at boot.
+ * Negative errno, with the reason in *ret_reason. */
+int smp_slot_open(enum spillmark_off_reason *ret_reason);
+
+/* Publishes the slot as ready. */
+void smp_slot_ready(void);
+
+/* True when this process owns its slot. In a forked child that has not got one yet it is
+ * claimed here; false while another thread (or the caller, below) is at it. */
+bool smp_follow_fork(void);
+
+/* The process whose slot this is. False in a child of vfork or of clone with CLONE_VM: it
+ * shares this memory, not these descriptors. One system call. */
+bool smp_is_owner(void);
+
+/* Marks the slot before an exec; undone if the exec fails. */
+void smp_slot_exec(void);
+void smp_slot_exec_failed(void);
+
+/* Marks the slot as having reached its exit handlers. */
+void smp_slot_exit(void);

@@ -1,0 +1,11 @@
+/* stacks.h - call stacks: taken, stripped of the probe's own frames and interned in the slot. */
+#pragma once
+
+#include "self.h"
+
+/* Interns the stack of the caller of the hook. The entry's number; 0 when it could not be walked
+ * or found no room (counted). */
+uint32_t smp_stack_here(const struct smp_guard *guard, enum spillmark_kind kind);
+
+/* Copies one stack of this slot into the slot of a forked child, under the same number. */
+void smp_stack_inherit(struct spillmark_slot *child, uint32_t stack);
