@@ -47,6 +47,7 @@ struct sm_link {
 struct sm_links {
     struct sm_link_events events;
     int epoll_fd;
+    bool is_unix;
     size_t count, part_count;
     struct sm_link *all;
     struct part *parts;
@@ -159,6 +160,7 @@ int sm_links_open(const struct sm_link_options *options, size_t count, int epoll
         return sm_error_errno(err, -ENOMEM, NULL, NULL, "cannot make connections");
     links->count = count;
     links->epoll_fd = epoll_fd;
+    links->is_unix = options->unix_path != NULL;
     links->events = *events;
     int rc = make_links(links, options);
     if (rc < 0) {
@@ -246,31 +248,37 @@ ssize_t sm_link_receive(struct sm_link *link, void *bytes, size_t capacity) {
     return (ssize_t)received;
 }
 
-/* In the words of the system where it has some, else of libcurl. */
-static void say_why(const struct sm_link *link, CURLcode result, char words[SM_LINK_WORDS]) {
-    int code = result == CURLE_COULDNT_CONNECT ? -errno_of(link, 0) : 0;
-    if (code == ECONNREFUSED)
+/* Why a connection failed, in the words of the system where it has some, else of libcurl. A unix
+ * socket whose queue is full answers connect() with EAGAIN, which libcurl takes for progress; the
+ * poll that follows then fails without an error. */
+static int why_failed(const struct sm_link *link, CURLcode result, char words[SM_LINK_WORDS]) {
+    int code = result == CURLE_COULDNT_CONNECT ? errno_of(link, 0) : -EIO;
+    if (code == 0)
+        code = link->part->links->is_unix ? -EAGAIN : -ECONNREFUSED;
+    if (code == -ECONNREFUSED)
         snprintf(words, SM_LINK_WORDS, "connection refused");
     else
         snprintf(words, SM_LINK_WORDS, "cannot connect: %s",
-                 code ? strerrordesc_np(code) : curl_easy_strerror(result));
+                 code == -EIO ? curl_easy_strerror(result) : strerrordesc_np(-code));
+    return code;
 }
 
 static void finish_connect(struct sm_link *link, CURLcode result) {
+    const struct sm_link_events *events = &link->part->links->events;
     char words[SM_LINK_WORDS];
     if (result == CURLE_OK)
         result = curl_easy_getinfo(link->easy, CURLINFO_ACTIVESOCKET, &link->fd);
-    if (result == CURLE_OK) {
-        link->state = LINK_CONNECTED;
-        memset(link->watches, 0, sizeof link->watches);
-        link->watches[0] = (struct watch){link, link->fd};
-        watch(&link->watches[0], EPOLLIN);
-        link->part->links->events.connected(link->owner, NULL);
+    if (result != CURLE_OK) {
+        int code = why_failed(link, result, words);
+        sm_link_close(link);
+        events->connected(link->owner, code, words);
         return;
     }
-    say_why(link, result, words);
-    sm_link_close(link);
-    link->part->links->events.connected(link->owner, words);
+    link->state = LINK_CONNECTED;
+    memset(link->watches, 0, sizeof link->watches);
+    link->watches[0] = (struct watch){link, link->fd};
+    watch(&link->watches[0], EPOLLIN);
+    events->connected(link->owner, 0, NULL);
 }
 
 static void take_messages(struct part *part) {

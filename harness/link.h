@@ -24,8 +24,9 @@ enum { SM_LINK_WORDS = 64 };
 
 /* What a link tells its owner, in the thread of sm_links_ready and sm_links_tick. */
 struct sm_link_events {
-    /* It is connected, or (words not NULL: "connection refused") it will not be. */
-    void (*connected)(void *owner, const char *words);
+    /* It is connected (0), or it is closed again: -EAGAIN when the peer's queue of connections is
+     * full for now, otherwise -ECONNREFUSED or another with words: "connection refused". */
+    void (*connected)(void *owner, int code, const char *words);
     /* It can be read (bytes, end or error) or written. */
     void (*ready)(void *owner, bool readable, bool writable);
 };

@@ -27,7 +27,7 @@ enum connection_state {
     CONNECTION_CLOSED,
     CONNECTION_IDLE,
     CONNECTION_CONNECTING, /* from here on it has a unit */
-    CONNECTION_PARKED,     /* to be connected again: the target's queue of connections was full */
+    CONNECTION_PARKED,     /* to be connected again */
     CONNECTION_BUSY,
 };
 
@@ -36,11 +36,10 @@ struct connection {
     struct sm_link *link;
     enum connection_state state;
     struct sm_load_unit unit;
-    int64_t tried_ns;  /* when it began to connect */
-    size_t sent;       /* bytes of the request */
-    bool has_sent;     /* the whole request */
-    bool has_answered; /* ever, since it was connected */
-    int send_error;    /* negative errno; the reply may be there all the same */
+    int64_t tried_ns; /* when it began to connect */
+    size_t sent;      /* bytes of the request */
+    bool has_sent;    /* the whole request */
+    int send_error;   /* negative errno; the reply may be there all the same */
     struct sm_http1_reply reply;
     TAILQ_ENTRY(connection) entry;
 };
@@ -106,12 +105,10 @@ static int lose(struct connection *connection, const char *words) {
     return outcome;
 }
 
-/* The target does not take this connection because its queue of them is full. libcurl takes the
- * EAGAIN that a unix socket gives then for progress, so that the first send meets ENOTCONN. Nothing
- * was sent: the unit waits, as it would in a blocking connect. */
+/* The target's queue of connections is full: the unit waits for room in it, as it would in a
+ * connect that blocks. */
 static void park(struct connection *connection) {
     struct http_load *load = connection->load;
-    sm_link_close(connection->link);
     move_to(connection, CONNECTION_PARKED);
     if (!load->unpark_at_ns)
         load->unpark_at_ns = sm_now_ns() + RETRY_FIRST_NS;
@@ -125,10 +122,6 @@ static void push_request(struct connection *connection) {
         ssize_t sent = sm_link_send(connection->link, piece, length);
         if (sent == -EAGAIN)
             return;
-        if (sent == -ENOTCONN && connection->sent == 0 && !connection->has_answered) {
-            park(connection);
-            return;
-        }
         if (sent < 0) {
             /* Not the end yet: a target that refuses early answers, then closes. What it said
              * is read when epoll reports the same trouble. */
@@ -168,20 +161,22 @@ static void fail_connecting(struct connection *connection, const char *words) {
 static bool begin_connecting(struct connection *connection) {
     if (sm_link_connect(connection->link) < 0)
         return false;
-    connection->has_answered = false;
     connection->tried_ns = sm_now_ns();
     move_to(connection, CONNECTION_CONNECTING);
     return true;
 }
 
-static void on_connected(void *owner, const char *words) {
+static void on_connected(void *owner, int code, const char *words) {
     struct connection *connection = owner;
-    if (words) {
+    if (code != 0 && code != -EAGAIN) {
         fail_connecting(connection, words);
         return;
     }
     connection->load->retry_ns = connection->load->retry_at_ns = 0;
-    begin_exchange(connection);
+    if (code == 0)
+        begin_exchange(connection);
+    else
+        park(connection);
 }
 
 static bool http_send(void *driver, const struct sm_load_unit *unit, int64_t now_ns) {
@@ -213,7 +208,6 @@ static void finish(struct connection *connection) {
         *outcome = sm_tally_outcome(load->tally, text);
     }
     struct sm_load_unit unit = connection->unit;
-    connection->has_answered = true;
     if (connection->reply.keep_alive && connection->has_sent)
         move_to(connection, CONNECTION_IDLE);
     else

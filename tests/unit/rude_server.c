@@ -16,6 +16,7 @@ enum { CONNECTIONS = 4096, HEAD_BYTES = 16384 };
 
 struct rude_server {
     int listen_fd, stop_fd;
+    bool is_serving;
     char url[64];
     pthread_t acceptor, threads[CONNECTIONS];
     int thread_count;
@@ -203,7 +204,7 @@ static void *accept_all(void *argument) {
     return NULL;
 }
 
-static int listen_at(struct rude_server *server, const char *unix_path) {
+static int listen_at(struct rude_server *server, const char *unix_path, int backlog) {
     struct sockaddr_un named = {.sun_family = AF_UNIX};
     struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof local;
@@ -217,15 +218,25 @@ static int listen_at(struct rude_server *server, const char *unix_path) {
         abort();
     }
     snprintf(server->url, sizeof server->url, "http://127.0.0.1:%d", ntohs(local.sin_port));
-    listen(fd, 1024);
+    listen(fd, backlog);
     return fd;
 }
 
-struct rude_server *rude_server_start(const char *unix_path) {
+struct rude_server *rude_server_listen(const char *unix_path, int backlog) {
     struct rude_server *server = calloc(1, sizeof *server);
     server->stop_fd = eventfd(0, EFD_CLOEXEC);
-    server->listen_fd = listen_at(server, unix_path);
+    server->listen_fd = listen_at(server, unix_path, backlog);
+    return server;
+}
+
+void rude_server_serve(struct rude_server *server) {
     pthread_create(&server->acceptor, NULL, accept_all, server);
+    server->is_serving = true;
+}
+
+struct rude_server *rude_server_start(const char *unix_path) {
+    struct rude_server *server = rude_server_listen(unix_path, 1024);
+    rude_server_serve(server);
     return server;
 }
 
@@ -243,7 +254,8 @@ void rude_server_stop(struct rude_server *server) {
     uint64_t one = 1;
     if (write(server->stop_fd, &one, sizeof one) < 0)
         abort();
-    pthread_join(server->acceptor, NULL);
+    if (server->is_serving)
+        pthread_join(server->acceptor, NULL);
     for (int i = 0; i < server->thread_count; i++)
         pthread_join(server->threads[i], NULL);
     close(server->listen_fd);

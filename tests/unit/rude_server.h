@@ -19,10 +19,13 @@ struct rude_server;
 
 /* Listens on a unix socket at path, or with NULL on a free port of 127.0.0.1. */
 struct rude_server *rude_server_start(const char *unix_path);
+/* The same in two steps: at first nobody accepts, and `backlog` connections wait. */
+struct rude_server *rude_server_listen(const char *unix_path, int backlog);
+void rude_server_serve(struct rude_server *server);
 /* "http://127.0.0.1:PORT"; owned by the server. */
 const char *rude_server_url(const struct rude_server *server);
 /* Whole requests read, and bytes of their bodies, so far. */
 long rude_server_requests(const struct rude_server *server);
 long rude_server_body_bytes(const struct rude_server *server);
-/* Closes every connection, ends every thread. */
+/* Closes every connection, ends every thread, removes no socket. */
 void rude_server_stop(struct rude_server *server);

@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "harness/load.h"
 #include "load_block.h"
 #include "rude_server.h"
+#include "temp_dir.h"
 
 extern const struct sm_load_ops sm_http_load;
 
@@ -70,9 +71,333 @@ static void every_manner_has_its_outcome(void **state) {
     rude_server_stop(server);
 }
 
+static void open_http(struct load_run *run, const struct load_setting *settings,
+                      const struct sm_body *body) {
+    load_run_open(run, &sm_http_load, settings, body, NULL);
+    load_run_start(run);
+}
+
+static void a_unix_socket_serves_as_well(void **state) {
+    char path[108];
+    snprintf(path, sizeof path, "%s/s", (const char *)*state);
+    struct rude_server *server = rude_server_start(path);
+    struct sm_body body = {.bytes = (char[]){"{}"},
+                           .length = 2,
+                           .payload_bytes = 2,
+                           .content_type = "application/json"};
+    struct load_run run;
+    open_http(
+        &run,
+        (const struct load_setting[]){
+            {"unix", path}, {"path", "/ok"}, {"rate", "2000/s"}, {"count", "500"}, {NULL, NULL}},
+        &body);
+    load_run_until_done(&run, 500);
+    assert_int_equal(run.counts.accepted, 500);
+    assert_int_equal(run.counts.bytes_offered, 1000);
+    assert_int_equal(rude_server_requests(server), 500);
+    assert_int_equal(rude_server_body_bytes(server), 1000);
+    load_run_close(&run);
+    rude_server_stop(server);
+}
+
+/* One connection, five units due at once, 200 ms each: the last one waited a second, and none of
+ * that is the driver's fault. */
+static void latency_counts_from_when_a_unit_was_due(void **state) {
+    (void)state;
+    struct rude_server *server = rude_server_start(NULL);
+    struct load_run run;
+    open_http(&run,
+              (const struct load_setting[]){{"url", rude_server_url(server)},
+                                            {"path", "/slow/200"},
+                                            {"count", "5"},
+                                            {"connections", "1"},
+                                            {NULL, NULL}},
+              NULL);
+    load_run_until_done(&run, 5);
+    assert_int_equal(run.counts.accepted, 5);
+    assert_true(sm_histogram_max(run.latency_ns) >= 1000000000);
+    assert_true(sm_histogram_quantile(run.latency_ns, 0.4) >= 400000000);
+    assert_true(sm_histogram_max(run.slip_ns) < 500000000);
+    load_run_close(&run);
+    rude_server_stop(server);
+}
+
+static void the_schedule_does_not_wait_for_replies(void **state) {
+    (void)state;
+    struct rude_server *server = rude_server_start(NULL);
+    struct load_run run;
+    open_http(&run,
+              (const struct load_setting[]){{"url", rude_server_url(server)},
+                                            {"path", "/hang"},
+                                            {"rate", "2000/s"},
+                                            {"connections", "4"},
+                                            {NULL, NULL}},
+              NULL);
+    while (run.counts.offered < 300 || rude_server_requests(server) < 4)
+        load_run_look(&run);
+    assert_int_equal(run.counts.in_flight, run.counts.offered);
+    load_run_stop(&run, 0);
+    assert_int_equal(run.counts.unanswered, run.counts.offered);
+    assert_int_equal(load_run_outcome(&run, "stopped before the reply"), 4);
+    assert_int_equal(load_run_outcome(&run, "stopped before it was sent"), run.counts.offered - 4);
+    assert_int_equal(rude_server_requests(server), 4);
+    load_run_close(&run);
+    rude_server_stop(server);
+}
+
+static void units_that_wait_too_long_time_out_unsent(void **state) {
+    (void)state;
+    struct rude_server *server = rude_server_start(NULL);
+    struct load_run run;
+    open_http(&run,
+              (const struct load_setting[]){{"url", rude_server_url(server)},
+                                            {"path", "/hang"},
+                                            {"count", "50"},
+                                            {"connections", "2"},
+                                            {"timeout", "100ms"},
+                                            {NULL, NULL}},
+              NULL);
+    load_run_until_done(&run, 50);
+    assert_int_equal(load_run_outcome(&run, "time-out") +
+                         load_run_outcome(&run, "time-out while connecting"),
+                     2);
+    assert_int_equal(load_run_outcome(&run, "time-out before it was sent"), 48);
+    load_run_close(&run);
+    rude_server_stop(server);
+}
+
+static void a_stop_waits_for_replies_within_its_grace(void **state) {
+    (void)state;
+    struct rude_server *server = rude_server_start(NULL);
+    struct load_run run;
+    open_http(&run,
+              (const struct load_setting[]){{"url", rude_server_url(server)},
+                                            {"path", "/slow/100"},
+                                            {"rate", "200/s"},
+                                            {NULL, NULL}},
+              NULL);
+    while (run.counts.offered < 20)
+        load_run_look(&run);
+    load_run_stop(&run, 20);
+    assert_int_equal(run.counts.accepted, run.counts.offered);
+    assert_int_equal(rude_server_requests(server), run.counts.offered);
+    load_run_close(&run);
+    rude_server_stop(server);
+}
+
+static void a_closed_loop_keeps_its_concurrency(void **state) {
+    (void)state;
+    struct rude_server *server = rude_server_start(NULL);
+    struct load_run run;
+    open_http(&run,
+              (const struct load_setting[]){{"url", rude_server_url(server)},
+                                            {"path", "/slow/2"},
+                                            {"concurrency", "7"},
+                                            {"count", "300"},
+                                            {NULL, NULL}},
+              NULL);
+    int64_t most = 0;
+    do {
+        load_run_look(&run);
+        most = run.counts.in_flight > most ? run.counts.in_flight : most;
+    } while (run.counts.accepted < 300);
+    assert_int_equal(most, 7);
+    load_run_stop(&run, 0);
+    assert_int_equal(run.counts.offered, 300);
+    assert_int_equal(rude_server_requests(server), 300);
+    load_run_close(&run);
+    rude_server_stop(server);
+}
+
+/* Dead, then alive, then dead: the load goes on, and every unit is accounted for. */
+static void the_target_may_come_and_go(void **state) {
+    char path[108];
+    snprintf(path, sizeof path, "%s/s", (const char *)*state);
+    struct load_run run;
+    open_http(&run,
+              (const struct load_setting[]){
+                  {"unix", path}, {"path", "/ok"}, {"rate", "3000/s"}, {NULL, NULL}},
+              NULL);
+    while (run.counts.unanswered < 300)
+        load_run_look(&run);
+    assert_int_equal(load_run_outcome(&run, "cannot connect: No such file or directory"),
+                     run.counts.unanswered);
+    struct rude_server *server = rude_server_start(path);
+    while (run.counts.accepted < 300)
+        load_run_look(&run);
+    rude_server_stop(server);
+    int64_t unanswered = run.counts.unanswered;
+    while (run.counts.unanswered < unanswered + 300)
+        load_run_look(&run);
+    assert_true(load_run_outcome(&run, "connection refused") > 0);
+    load_run_stop(&run, 5);
+    load_run_close(&run);
+}
+
+static void a_dead_target_is_not_asked_without_end(void **state) {
+    (void)state;
+    struct rude_server *server = rude_server_start(NULL);
+    char url[64];
+    snprintf(url, sizeof url, "%s", rude_server_url(server));
+    rude_server_stop(server);
+    struct load_run run;
+    open_http(&run, (const struct load_setting[]){{"url", url}, {"concurrency", "5"}, {NULL, NULL}},
+              NULL);
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    load_run_stop(&run, 0);
+    assert_int_equal(load_run_outcome(&run, "connection refused"), run.counts.offered);
+    assert_in_range(run.counts.offered, 1, 300); /* a loop without rest makes thousands */
+    load_run_close(&run);
+}
+
+/* The queue of connections is full (a unix socket says EAGAIN): units wait, and none is lost, even
+ * where the same connections met another error before. */
+static void a_full_queue_of_connections_is_waited_for(void **state) {
+    char path[108];
+    snprintf(path, sizeof path, "%s/s", (const char *)*state);
+    struct load_run run;
+    open_http(&run,
+              (const struct load_setting[]){
+                  {"unix", path}, {"path", "/ok"}, {"rate", "500/s"}, {NULL, NULL}},
+              NULL);
+    while (run.counts.unanswered < 10)
+        load_run_look(&run);
+    struct rude_server *server = rude_server_listen(path, 0);
+    do
+        load_run_look(&run);
+    while (run.counts.in_flight < 100);
+    int64_t unanswered = run.counts.unanswered;
+    rude_server_serve(server);
+    while (run.counts.accepted < 200)
+        load_run_look(&run);
+    load_run_stop(&run, 20);
+    assert_int_equal(run.counts.unanswered, unanswered);
+    assert_int_equal(rude_server_requests(server), run.counts.accepted);
+    load_run_close(&run);
+    rude_server_stop(server);
+}
+
+/* Over TCP the kernel drops what its queue has no room for: nobody answers at all. */
+static void a_connection_that_never_comes_times_out(void **state) {
+    (void)state;
+    struct rude_server *server = rude_server_listen(NULL, 0);
+    struct load_run run;
+    open_http(
+        &run,
+        (const struct load_setting[]){
+            {"url", rude_server_url(server)}, {"count", "10"}, {"timeout", "200ms"}, {NULL, NULL}},
+        NULL);
+    load_run_until_done(&run, 10);
+    assert_int_equal(run.counts.unanswered, 10);
+    assert_true(load_run_outcome(&run, "time-out while connecting") >= 8);
+    load_run_close(&run);
+    rude_server_stop(server);
+}
+
+static void large_body(struct sm_body *body, size_t length) {
+    *body = (struct sm_body){.bytes = malloc(length), .length = length, .payload_bytes = length};
+    memset(body->bytes, 'x', length);
+}
+
+static void large_bodies_arrive_whole(void **state) {
+    (void)state;
+    struct rude_server *server = rude_server_start(NULL);
+    struct sm_body body;
+    struct load_run run;
+    large_body(&body, 5000001);
+    open_http(&run,
+              (const struct load_setting[]){
+                  {"url", rude_server_url(server)}, {"path", "/ok"}, {"count", "6"}, {NULL, NULL}},
+              &body);
+    load_run_until_done(&run, 6);
+    assert_int_equal(run.counts.accepted, 6);
+    assert_int_equal(rude_server_body_bytes(server), 6 * 5000001);
+    load_run_close(&run);
+    free(body.bytes);
+    rude_server_stop(server);
+}
+
+/* The target says no before it has read the body. */
+static void an_early_refusal_is_heard(void **state) {
+    (void)state;
+    struct rude_server *server = rude_server_start(NULL);
+    struct sm_body body;
+    struct load_run run;
+    large_body(&body, 20000000);
+    open_http(
+        &run,
+        (const struct load_setting[]){
+            {"url", rude_server_url(server)}, {"path", "/early/413"}, {"count", "6"}, {NULL, NULL}},
+        &body);
+    load_run_until_done(&run, 6);
+    assert_int_equal(load_run_outcome(&run, "HTTP 413"), 6);
+    load_run_close(&run);
+    free(body.bytes);
+    rude_server_stop(server);
+}
+
+/* A connection closed without a word may have a request under way: that one is unanswered, and
+ * nothing is sent twice. */
+static void nothing_is_sent_twice(void **state) {
+    (void)state;
+    struct rude_server *server = rude_server_start(NULL);
+    struct load_run run;
+    open_http(&run,
+              (const struct load_setting[]){{"url", rude_server_url(server)},
+                                            {"path", "/goodbye"},
+                                            {"rate", "2000/s"},
+                                            {"connections", "3"},
+                                            {"count", "500"},
+                                            {NULL, NULL}},
+              NULL);
+    load_run_until_done(&run, 500);
+    assert_true(run.counts.accepted > 0);
+    assert_int_equal(rude_server_requests(server), run.counts.accepted);
+    load_run_close(&run);
+    rude_server_stop(server);
+}
+
+static void bad_settings_are_refused(void **state) {
+    (void)state;
+    static const struct load_setting bad[][5] = {
+        {{"rate", "5/s"}, {NULL, NULL}},
+        {{"rate", "5/s"}, {"url", "http://h/"}, {"unix", "/s"}, {NULL, NULL}},
+        {{"rate", "5/s"}, {"url", "ftp://h/"}, {NULL, NULL}},
+        {{"rate", "5/s"}, {"url", "http://h:99999/"}, {NULL, NULL}},
+        {{"rate", "5/s"}, {"url", "127.0.0.1:80"}, {NULL, NULL}},
+        {{"rate", "5/s"}, {"url", "http://h/"}, {"path", "no-slash"}, {NULL, NULL}},
+        {{"rate", "5/s"}, {"url", "http://h/"}, {"path", "/a b"}, {NULL, NULL}},
+        {{"rate", "5/s"}, {"url", "http://h/"}, {"method", "GE T"}, {NULL, NULL}},
+        {{"rate", "5/s"}, {"url", "http://h/"}, {"connections", "0"}, {NULL, NULL}},
+        {{"rate", "5/s"}, {"url", "http://h/"}, {"connections", "1M"}, {NULL, NULL}},
+        {{"concurrency", "5"}, {"url", "http://h/"}, {"connections", "4"}, {NULL, NULL}},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct sm_error err;
+        assert_int_equal(load_run_refused(&sm_http_load, bad[i], &err), -EINVAL);
+        assert_true(strlen(err.what) > 10);
+    }
+}
+
+#define in_dir(test) cmocka_unit_test_setup_teardown(test, test_temp_dir_make, test_temp_dir_remove)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_manner_has_its_outcome),
+        in_dir(a_unix_socket_serves_as_well),
+        cmocka_unit_test(latency_counts_from_when_a_unit_was_due),
+        cmocka_unit_test(the_schedule_does_not_wait_for_replies),
+        cmocka_unit_test(units_that_wait_too_long_time_out_unsent),
+        cmocka_unit_test(a_stop_waits_for_replies_within_its_grace),
+        cmocka_unit_test(a_closed_loop_keeps_its_concurrency),
+        in_dir(the_target_may_come_and_go),
+        cmocka_unit_test(a_dead_target_is_not_asked_without_end),
+        in_dir(a_full_queue_of_connections_is_waited_for),
+        cmocka_unit_test(a_connection_that_never_comes_times_out),
+        cmocka_unit_test(large_bodies_arrive_whole),
+        cmocka_unit_test(an_early_refusal_is_heard),
+        cmocka_unit_test(nothing_is_sent_twice),
+        cmocka_unit_test(bad_settings_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
