@@ -7,18 +7,100 @@
 /* Dense where a wrong shape would leave a slope behind. Exponentials beyond a time constant of
  * about 1 are nearly lines: how many of them a caller admits decides what it takes for linear. */
 const struct sm_shape sm_shapes[SM_BASIS_SHAPES] = {
-#define E SM_SHAPE_EXPONENTIAL
-    {E, .04},  {E, .055}, {E, .075}, {E, .1},  {E, .13}, {E, .17}, {E, .22},
-    {E, .28},  {E, .36},  {E, .45},  {E, .56}, {E, .68}, {E, .8},  {E, .95},
-    {E, 1.15}, {E, 1.5},  {E, 2},    {E, 2.6}, {E, 3.8},
+#define E(when)                                                                                    \
+    { SM_SHAPE_EXPONENTIAL, when, 0, 0 }
+    E(.04),
+    E(.055),
+    E(.075),
+    E(.1),
+    E(.13),
+    E(.17),
+    E(.22),
+    E(.28),
+    E(.36),
+    E(.45),
+    E(.56),
+    E(.68),
+    E(.8),
+    E(.95),
+    E(1.15),
+    E(1.5),
+    E(2),
+    E(2.6),
+    E(3.8),
 #undef E
-#define C SM_SHAPE_LINE_THEN_CAP
-    {C, .08},  {C, .14},  {C, .2},   {C, .26}, {C, .33}, {C, .4},  {C, .47},
-    {C, .54},  {C, .61},  {C, .68},  {C, .75},
+#define T(when, fast, part)                                                                        \
+    { SM_SHAPE_TWO_EXPONENTIALS, when, fast, part }
+    T(0.4, 0.04, 0.35),
+    T(0.4, 0.04, 0.65),
+    T(0.4, 0.08, 0.35),
+    T(0.4, 0.08, 0.65),
+    T(0.4, 0.15, 0.35),
+    T(0.4, 0.15, 0.65),
+    T(0.65, 0.04, 0.35),
+    T(0.65, 0.04, 0.65),
+    T(0.65, 0.08, 0.35),
+    T(0.65, 0.08, 0.65),
+    T(0.65, 0.15, 0.35),
+    T(0.65, 0.15, 0.65),
+    T(0.65, 0.28, 0.35),
+    T(0.65, 0.28, 0.65),
+    T(0.95, 0.04, 0.35),
+    T(0.95, 0.04, 0.65),
+    T(0.95, 0.08, 0.35),
+    T(0.95, 0.08, 0.65),
+    T(0.95, 0.15, 0.35),
+    T(0.95, 0.15, 0.65),
+    T(0.95, 0.28, 0.35),
+    T(0.95, 0.28, 0.65),
+    T(1.27, 0.04, 0.35),
+    T(1.27, 0.04, 0.65),
+    T(1.27, 0.08, 0.35),
+    T(1.27, 0.08, 0.65),
+    T(1.27, 0.15, 0.35),
+    T(1.27, 0.15, 0.65),
+    T(1.27, 0.28, 0.35),
+    T(1.27, 0.28, 0.65),
+#undef T
+#define L(when)                                                                                    \
+    { SM_SHAPE_LOGARITHM, when, 0, 0 }
+    L(0.01),
+    L(0.03),
+    L(0.08),
+    L(0.16),
+    L(0.3),
+    L(0.5),
+    L(0.9),
+    L(1.6),
+#undef L
+#define C(when)                                                                                    \
+    { SM_SHAPE_LINE_THEN_CAP, when, 0, 0 }
+    C(.08),
+    C(.14),
+    C(.2),
+    C(.26),
+    C(.33),
+    C(.4),
+    C(.47),
+    C(.54),
+    C(.61),
+    C(.68),
+    C(.75),
 #undef C
-#define S SM_SHAPE_STEP
-    {S, .05},  {S, .1},   {S, .15},  {S, .2},  {S, .26}, {S, .32}, {S, .38},
-    {S, .44},  {S, .5},   {S, .56},  {S, .62}, {S, .68},
+#define S(when)                                                                                    \
+    { SM_SHAPE_STEP, when, 0, 0 }
+    S(.05),
+    S(.1),
+    S(.15),
+    S(.2),
+    S(.26),
+    S(.32),
+    S(.38),
+    S(.44),
+    S(.5),
+    S(.56),
+    S(.62),
+    S(.68),
 #undef S
 };
 
@@ -26,12 +108,32 @@ double sm_shape_at(const struct sm_shape *shape, double time) {
     switch (shape->kind) {
     case SM_SHAPE_EXPONENTIAL:
         return 1 - exp(-time / shape->when);
+    case SM_SHAPE_TWO_EXPONENTIALS:
+        return 1 - shape->part * exp(-time / shape->fast) -
+               (1 - shape->part) * exp(-time / shape->when);
+    case SM_SHAPE_LOGARITHM:
+        return log1p(time / shape->when) / log1p(1 / shape->when);
     case SM_SHAPE_LINE_THEN_CAP:
         return fmin(time / shape->when, 1);
     case SM_SHAPE_STEP:
         return time > shape->when;
     }
     return 0;
+}
+
+int sm_shape_is_bounded(const struct sm_shape *shape, const struct sm_shape_limits *limits) {
+    static const double ROUNDING = 1.001;
+    switch (shape->kind) {
+    case SM_SHAPE_EXPONENTIAL:
+    case SM_SHAPE_TWO_EXPONENTIALS:
+        return shape->when <= limits->exponential * ROUNDING;
+    case SM_SHAPE_LOGARITHM:
+        return shape->when <= limits->logarithm * ROUNDING;
+    case SM_SHAPE_LINE_THEN_CAP:
+    case SM_SHAPE_STEP:
+        return 1;
+    }
+    return 1;
 }
 
 static double dot(const double *a, const double *b, size_t count) {

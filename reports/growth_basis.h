@@ -12,20 +12,35 @@ enum {
     SM_BASIS_MAX_POINTS = 256, /* longer windows are averaged down to this many */
     SM_BASIS_MAX_DEGREE = 24,
     SM_BASIS_MIN_DEGREE = 6,
-    SM_BASIS_SHAPES = 42,
+    SM_BASIS_SHAPES = 42 + 8 + 30,
 };
 
-enum sm_shape_kind { SM_SHAPE_EXPONENTIAL, SM_SHAPE_LINE_THEN_CAP, SM_SHAPE_STEP };
+enum sm_shape_kind {
+    SM_SHAPE_EXPONENTIAL,
+    SM_SHAPE_TWO_EXPONENTIALS,
+    SM_SHAPE_LOGARITHM,
+    SM_SHAPE_LINE_THEN_CAP,
+    SM_SHAPE_STEP,
+};
 
 /* A way to rise by 1 and stop, over a window of length 1. */
 struct sm_shape {
     enum sm_shape_kind kind;
-    double when; /* time constant, the time the cap is met, or the time of the step */
+    double when; /* (slower) time constant, the time the cap is met, or the time of the step */
+    double fast; /* of two exponentials: the faster time constant */
+    double part; /* of two exponentials: how much of the rise is the fast one's */
 };
 extern const struct sm_shape sm_shapes[SM_BASIS_SHAPES];
 
 /* The height of a shape at time 0..1. */
 double sm_shape_at(const struct sm_shape *shape, double time);
+
+/* How slowly a bounded shape may rise, in windows: slower ones count as lines. */
+struct sm_shape_limits {
+    double exponential; /* the (slower) time constant */
+    double logarithm;   /* `when` in log(1 + u / when) */
+};
+int sm_shape_is_bounded(const struct sm_shape *shape, const struct sm_shape_limits *limits);
 
 struct sm_basis {
     size_t points;

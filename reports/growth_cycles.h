@@ -19,7 +19,6 @@ struct sm_cycles_verdict {
     enum sm_verdict_kind kind;
     int suspect;
     double rate, low, high; /* per second */
-    double highest;         /* mark */
     enum sm_cycle_driver driver;
     double time_to_requests; /* residual of time over that of requests: > 1, requests fit better */
     int marks;               /* rests measured */

@@ -26,6 +26,8 @@
 static const double ALPHA = .01;
 static const double SETTLING_S = .3; /* of a load left out at its start */
 static const double PAST_CAP = 1.2;  /* of the declared bound: beyond it */
+/* A queue that fills during a fault is full when its rise has slowed down to this part. */
+static const double STOPPED = .05;
 /* A pool of descriptors fills fast: what would still add more than a fifth of the growth seen is
  * not one. */
 static const double SLOWEST_FD_EXPONENTIAL = .56;
@@ -44,6 +46,7 @@ struct window_outcome {
     enum sm_verdict_kind kind;
     int suspect;
     size_t end;
+    double arrival_error; /* relative, of rates, at 99 %: how many units happened to arrive */
 };
 
 const char *sm_verdict_name(enum sm_verdict_kind kind) {
@@ -115,6 +118,14 @@ static int joins_faults(const struct judgement *j) {
     return j->channel == SM_CHANNEL_FD && j->trace->plan == SM_PLAN_FAULT;
 }
 
+/* A rate per second of what n units left behind is as uncertain as n: Poisson, and a slope through
+ * a random walk varies by 6/5 of its end. */
+static double arrival_error(const struct sm_trace *trace, size_t begin, size_t end) {
+    static const double Z = 2.58;
+    double units = trace->sent ? trace->sent[end - 1] - trace->sent[begin] : 0;
+    return units > 1 ? Z * sqrt(1.2 / units) : 0;
+}
+
 static double risen(const struct judgement *j, size_t begin, size_t end) {
     size_t before = begin > 10 ? begin - 10 : 0, tail = end - begin > 3 ? end - 3 : begin;
     return sm_stats_level(j->values, tail, end) - sm_stats_level(j->values, before, begin + 1);
@@ -146,11 +157,12 @@ static void apply_rules(const struct judgement *j, size_t begin, size_t end,
     }
 }
 
-/* Judges the samples [begin, end) as one window. */
-static int judge_span(const struct judgement *j, enum sm_trace_phase phase, size_t begin,
-                      size_t end, struct window_outcome *ret) {
+/* Judges a span as one window. */
+static int judge_span(const struct judgement *j, const struct sm_trace_span *span,
+                      struct window_outcome *ret) {
     double hz = j->trace->rate_hz;
-    size_t from = begin;
+    enum sm_trace_phase phase = span->phase;
+    size_t begin = span->begin, end = span->end, from = begin;
     if (phase == SM_TRACE_LOAD)
         from += (size_t)(SETTLING_S * hz);
     if (from >= end)
@@ -166,10 +178,15 @@ static int judge_span(const struct judgement *j, enum sm_trace_phase phase, size
         .count = end - from,
         .seconds = (double)(end - from) / hz,
         .resolution_per_s = j->resolution_per_s,
+        .flat_per_s = j->resolution_per_s,
+        .is_count = j->channel == SM_CHANNEL_FD,
         .alpha = ALPHA,
         .slowest_exponential =
             j->channel == SM_CHANNEL_FD ? SLOWEST_FD_EXPONENTIAL : SM_SLOWEST_EXPONENTIAL,
     };
+    double rise = risen(j, begin, end);
+    if (phase == SM_TRACE_FAULT)
+        window.flat_per_s = fmax(window.flat_per_s, STOPPED * rise / window.seconds);
     int rc = sm_window_judge(&window, &ret->verdict);
     free(part);
     if (rc < 0)
@@ -178,15 +195,45 @@ static int judge_span(const struct judgement *j, enum sm_trace_phase phase, size
         .channel = j->channel,
         .resolution_per_s = j->resolution_per_s,
         .declared_cap = j->declared_cap,
-        .risen = risen(j, begin, end),
+        .risen = rise,
         .window_s = window.seconds,
         .in_fault = phase == SM_TRACE_FAULT,
     };
     ret->kind = ret->verdict.kind;
     ret->suspect = ret->verdict.suspect;
     ret->end = end;
+    ret->arrival_error = arrival_error(j->trace, from, end);
     apply_rules(j, begin, end, ret);
     return 0;
+}
+
+/* Descriptors open while the load changed follow the load. What counts is what is still open at
+ * rest: when hardly more than before the load, nothing leaked. Judges the window between the rests
+ * `before` and `after`, when there are such. */
+static void judge_by_rests(const struct judgement *j, const struct sm_trace_span *before,
+                           const struct sm_trace_span *load, const struct sm_trace_span *after,
+                           struct window_outcome *out) {
+    static const double Z = 2.33; /* 99 %, one-sided */
+    if (j->channel != SM_CHANNEL_FD || load->phase != SM_TRACE_LOAD ||
+        out->kind != SM_VERDICT_INCONCLUSIVE || !load_changed(j->trace, load->begin, load->end))
+        return;
+    if (!before || !after || after->phase != SM_TRACE_SETTLE ||
+        (before->phase != SM_TRACE_IDLE && before->phase != SM_TRACE_SETTLE))
+        return;
+    size_t from = after->begin + (after->end - after->begin) * 3 / 5;
+    double kept = sm_stats_level(j->values, from, after->end) -
+                  sm_stats_level(j->values, before->begin, before->end);
+    double at_most = kept + Z * sqrt(fmax(kept, 0));
+    if (at_most >= j->resolution_per_s * out->scene.window_s)
+        return;
+    out->kind = SM_VERDICT_BOUNDED;
+    out->suspect = 0;
+    out->end = after->end;
+    out->scene.rule = SM_RULE_GIVEN_BACK;
+    out->scene.risen = kept;
+    out->verdict.profile.rate = kept / out->scene.window_s;
+    out->verdict.profile.low = out->verdict.profile.low_any = 0;
+    out->verdict.profile.high = out->verdict.profile.high_any = at_most / out->scene.window_s;
 }
 
 /* ---- which windows there are, and which decides ---- */
@@ -195,24 +242,17 @@ static int is_window(enum sm_trace_phase phase) {
     return phase == SM_TRACE_LOAD || phase == SM_TRACE_FAULT;
 }
 
-/* Returns the number of windows left in `spans`. */
-static int choose_windows(const struct judgement *j, struct sm_trace_span *spans, int count) {
-    int used = 0, joined = joins_faults(j);
-    for (int i = 0; i < count; i++) {
-        int wanted = is_window(spans[i].phase) || (joined && spans[i].phase == SM_TRACE_RECOVER);
-        if (!wanted)
-            continue;
-        if (joined && used > 0)
-            spans[used - 1].end = spans[i].end;
-        else
-            spans[used++] = spans[i];
-    }
-    if (used == 0 && count > 0) { /* a run without load: watched all the same */
-        spans[0].end = spans[count - 1].end;
-        spans[0].phase = SM_TRACE_LOAD;
-        used = 1;
-    }
-    return used;
+/* The window that starts at spans[i]; 0 when none does. Sets *ret_last to its last span. */
+static int window_at(const struct judgement *j, const struct sm_trace_span *spans, int count, int i,
+                     int *ret_last) {
+    if (!is_window(spans[i].phase))
+        return 0;
+    *ret_last = i;
+    while (
+        joins_faults(j) && *ret_last + 1 < count &&
+        (is_window(spans[*ret_last + 1].phase) || spans[*ret_last + 1].phase == SM_TRACE_RECOVER))
+        ++*ret_last;
+    return 1;
 }
 
 /* A window that grows decides at once; a longer fault replaces a shorter one or a load; a later
@@ -233,8 +273,9 @@ static void report_window(const struct judgement *j, const struct window_outcome
     verdict->kind = window->kind;
     verdict->suspect = window->suspect || window->kind == SM_VERDICT_GROWING;
     verdict->rate_per_s = p->rate;
-    verdict->rate_low = p->low;
-    verdict->rate_high = fmax(p->high, p->high_any);
+    double arrivals = window->arrival_error * fabs(p->rate);
+    verdict->rate_low = p->rate - hypot(p->rate - p->low_any, arrivals);
+    verdict->rate_high = p->rate + hypot(p->high_any - p->rate, arrivals);
     verdict->bound_exceeded = window->scene.rule == SM_RULE_CAP_EXCEEDED;
     if (verdict->kind == SM_VERDICT_BOUNDED)
         verdict->bound = verdict->peak;
@@ -244,30 +285,49 @@ static void report_window(const struct judgement *j, const struct window_outcome
     sm_growth_explain_window(&window->scene, &window->verdict, verdict);
 }
 
+/* Judges one window after the other until one grows. */
+static int judge_spans(const struct judgement *j, const struct sm_trace_span *spans, int count,
+                       struct window_outcome *deciding, size_t *ret_end) {
+    struct window_outcome now;
+    int last = 0;
+    for (int i = 0; i < count && deciding->kind != SM_VERDICT_GROWING; i = last + 1) {
+        last = i;
+        if (!window_at(j, spans, count, i, &last))
+            continue;
+        struct sm_trace_span window = {spans[i].phase, spans[i].begin, spans[last].end};
+        int rc = judge_span(j, &window, &now);
+        if (rc < 0)
+            return rc;
+        judge_by_rests(j, i > 0 ? &spans[i - 1] : NULL, &window,
+                       last + 1 < count ? &spans[last + 1] : NULL, &now);
+        *ret_end = now.end;
+        if (replaces(&now, deciding))
+            *deciding = now;
+    }
+    return 0;
+}
+
 static int judge_windows(const struct judgement *j, struct sm_verdict *verdict) {
     struct sm_trace_span *spans;
-    int count = sm_trace_spans(j->trace, &spans), rc = 0;
+    int count = sm_trace_spans(j->trace, &spans), windows = 0;
     if (count < 0)
         return count;
-    count = choose_windows(j, spans, count);
-    struct window_outcome now,
-        deciding = {
-            .kind = SM_VERDICT_INCONCLUSIVE,
-            .verdict = {.kind = SM_VERDICT_INCONCLUSIVE, .doubt = SM_DOUBT_SHORT},
-            .scene.channel = j->channel,
-        };
+    struct window_outcome deciding = {
+        .kind = SM_VERDICT_INCONCLUSIVE,
+        .verdict = {.kind = SM_VERDICT_INCONCLUSIVE, .doubt = SM_DOUBT_SHORT},
+        .scene.channel = j->channel,
+    };
+    for (int i = 0; i < count; i++)
+        windows += is_window(spans[i].phase);
     size_t last_end = 0;
-    for (int i = 0; i < count && deciding.kind != SM_VERDICT_GROWING && rc == 0; i++) {
-        rc = judge_span(j, spans[i].phase, spans[i].begin, spans[i].end, &now);
-        last_end = spans[i].end;
-        if (rc == 0 && (i == 0 || replaces(&now, &deciding)))
-            deciding = now;
-    }
+    struct sm_trace_span all = {SM_TRACE_LOAD, 0, j->trace->count};
+    int rc = windows > 0 ? judge_spans(j, spans, count, &deciding, &last_end)
+             : count > 0 ? judge_spans(j, &all, 1, &deciding, &last_end) /* never loaded */
+                         : 0;
     free(spans);
-    if (rc < 0)
-        return rc;
-    report_window(j, &deciding, last_end, verdict);
-    return 0;
+    if (rc == 0)
+        report_window(j, &deciding, last_end, verdict);
+    return rc;
 }
 
 static int judge_cycles(const struct judgement *j, struct sm_verdict *verdict) {

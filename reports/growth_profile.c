@@ -48,7 +48,7 @@ struct fit {
     double variance; /* s2 */
 };
 
-static void fit_shapes(struct fit *fit, double slowest_exponential) {
+static void fit_shapes(struct fit *fit, const struct sm_profile_ask *ask) {
     int m = fit->basis->degree;
     fit->residual_of_line = 0;
     for (int k = 1; k < m; k++)
@@ -61,8 +61,7 @@ static void fit_shapes(struct fit *fit, double slowest_exponential) {
             vc += v[k] * fit->c[k];
             vv += v[k] * v[k];
         }
-        fit->admitted[s] = sm_shapes[s].kind != SM_SHAPE_EXPONENTIAL ||
-                           sm_shapes[s].when <= slowest_exponential * 1.001;
+        fit->admitted[s] = sm_shape_is_bounded(&sm_shapes[s], &ask->slowest);
         fit->amplitude[s] = fmax(0, vc / vv);
         fit->residual[s] = fit->residual_of_line - (vc > 0 ? vc * vc / vv : 0);
         fit->error[s] = sqrt(1 + v[0] * v[0] / vv);
@@ -175,14 +174,18 @@ static void describe(const struct fit *fit, const struct sm_profile_ask *ask,
     out->high *= per_s;
     out->low_any *= per_s;
     out->high_any *= per_s;
-    out->rate = (fit->c[0] - rise * fit->basis->shape[fit->best][0]) * per_s;
     out->plain_rate = fit->c[0] * per_s;
     out->noise = s * per_s;
     out->plain_low = out->plain_rate - t_growing * out->noise;
     int explains = rise > 0 && fit->residual_of_line - fit->least > 9 * fit->variance;
     out->shape = explains ? fit->best : -1;
+    out->rate = out->plain_rate;
+    if (explains)
+        out->rate -= rise * fit->basis->shape[fit->best][0] * per_s;
     out->shape_rise = rise;
     out->shape_left = rise * (1 - sm_shape_at(&sm_shapes[fit->best], 1));
+    if (sm_shapes[fit->best].kind == SM_SHAPE_LOGARITHM)
+        out->shape_left = rise;
 }
 
 int sm_profile_fit(const double *values, size_t count, const struct sm_profile_ask *ask,
@@ -201,7 +204,7 @@ int sm_profile_fit(const double *values, size_t count, const struct sm_profile_a
     for (int k = 0; k < fit.basis->degree; k++)
         for (size_t i = 0; i < count; i++)
             fit.c[k] += values[i] * fit.basis->polynomial[k][i];
-    fit_shapes(&fit, ask->slowest_exponential);
+    fit_shapes(&fit, ask);
     double widen = fmax(1, DECORRELATION * correlated_part(&fit, values));
     fit.variance = noise_variance(&fit) * widen * widen;
     ret_profile->freedom = fit.basis->degree - 3;

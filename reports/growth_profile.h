@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "growth_basis.h"
+
 /* What a window of equally spaced values says about growth that does not stop. Rates are units
  * per second. */
 struct sm_profile {
@@ -23,7 +25,7 @@ struct sm_profile_ask {
     double seconds;       /* length of the window */
     double alpha_growing; /* one-sided */
     double alpha_bounded;
-    double slowest_exponential; /* in windows: slower ones count as lines */
+    struct sm_shape_limits slowest; /* bounded shapes slower than this count as lines */
 };
 
 /* 0, or -EDOM when there are too few values to say anything, -ENOMEM. */

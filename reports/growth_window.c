@@ -3,10 +3,12 @@
  * The window is looked at in three reductions: as it is, the lower decile of 40 blocks, and the
  * least of 24 to 32 blocks (garbage collectors, flushes and bursts leave the floor alone, where a
  * leak lifts it); each from 7 starting points, 0, 1/8 ... 3/4 (warm-up is left behind, late
- * triggers are met). The error allowed is divided among all these.
+ * triggers are met). The error allowed is divided among the starting points; the reductions of one
+ * suffix agree too closely to need a share each. Counts have one look more (growth_counts.c).
  *
- * - GROWING: in some suffix the lower end of the profile interval exceeds the resolution, whatever
- *   bounded shape is assumed, and no later suffix excludes growth.
+ * - GROWING: in some suffix the straight line rises faster than the resolution, and growth is left
+ *   whatever bounded shape is assumed: the lower end of the profile interval exceeds 0.3
+ *   resolutions. No later suffix excludes growth.
  * - BOUNDED: in some suffix the upper end is below the resolution with at least 90 % of any
  *   saturation behind it, no suffix trends upwards, and the level has been flat for long compared
  *   with the gaps between its former rises.
@@ -18,12 +20,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "growth_counts.h"
 #include "growth_stats.h"
 
 enum { STARTS = 7, REDUCTIONS = 3, DECILE_BLOCKS = 40, PLATEAU_BLOCKS = 40, MAX_BLOCKS = 40 };
 
 static const double START_STEP = .125;
 static const double MIN_SECONDS = 4;
+/* Growth that must be left when the most favourable bounded shape is taken away, in resolutions. */
+static const double LEFT_OF_RESOLUTION = .3;
+/* Logarithms log(1 + u / when) that slow down by less than this count as lines; in a suffix they
+ * began before it. */
+static const double SLOWEST_LOGARITHM = .3, EARLY_LOGARITHM = .1;
 static const double LEFT_AT_MOST = .1; /* of a saturation, for bounded */
 
 struct series {
@@ -70,15 +78,18 @@ static double coarse_slope(const double *values, size_t count) {
 
 /* In a suffix, the saturation to be excluded is that of the whole growth so far: where growth
  * began before the suffix, an exponential as slow in the window is faster in the suffix. */
-static double slowest_in_suffix(const struct sm_window *window, const struct series *series,
-                                size_t skip, double start) {
+static void admit_shapes(const struct sm_window *window, const struct series *series, size_t skip,
+                         double start, struct sm_profile_ask *ask) {
+    ask->slowest.exponential = window->slowest_exponential;
+    ask->slowest.logarithm = SLOWEST_LOGARITHM;
     if (start <= 0)
-        return window->slowest_exponential;
+        return;
     double before = coarse_slope(series->values, skip);
     double after = coarse_slope(series->values + skip, series->count - skip);
-    if (before > .5 * after || start < .2)
-        return SM_SLOWEST_EXPONENTIAL / (1 - start);
-    return window->slowest_exponential;
+    if (before > .5 * after || start < .2) {
+        ask->slowest.exponential = SM_SLOWEST_EXPONENTIAL / (1 - start);
+        ask->slowest.logarithm = (EARLY_LOGARITHM + start) / (1 - start);
+    }
 }
 
 static int usable_starts(const struct sm_window *window) {
@@ -97,10 +108,10 @@ static int take_looks(const struct sm_window *window, struct look *ret_looks) {
             size_t skip = (size_t)lround((double)series[r].count * start);
             struct sm_profile_ask ask = {
                 .seconds = window->seconds * (1 - start),
-                .alpha_growing = window->alpha / (starts * reductions),
+                .alpha_growing = window->alpha / starts,
                 .alpha_bounded = window->alpha / 2,
-                .slowest_exponential = slowest_in_suffix(window, &series[r], skip, start),
             };
+            admit_shapes(window, &series[r], skip, start, &ask);
             struct look *look = &ret_looks[used];
             look->start = start;
             int rc = sm_profile_fit(series[r].values + skip, series[r].count - skip, &ask,
@@ -109,6 +120,13 @@ static int take_looks(const struct sm_window *window, struct look *ret_looks) {
                 return rc;
             used += rc == 0;
         }
+    if (window->is_count && used > 0) {
+        struct sm_profile_ask ask = {.seconds = window->seconds,
+                                     .alpha_growing = window->alpha,
+                                     .slowest = {window->slowest_exponential, SLOWEST_LOGARITHM}};
+        ret_looks[used].start = 0;
+        used += sm_counts_fit(window->values, window->count, &ask, &ret_looks[used].profile) == 0;
+    }
     return used;
 }
 
@@ -165,14 +183,16 @@ static struct plateau find_plateau(const struct sm_window *window) {
     return flat;
 }
 
+/* The first look of the longest suffix in which growth shows: its interval is the least picked. */
 static const struct look *find_growth(const struct sm_window *window, const struct look *looks,
                                       int count) {
     const struct look *found = NULL;
     for (int i = 0; i < count; i++) {
-        if (looks[i].start >= .5 && looks[i].profile.high_any < window->resolution_per_s)
+        const struct sm_profile *p = &looks[i].profile;
+        if (looks[i].start >= .5 && p->high_any < window->resolution_per_s)
             return NULL;
-        if (looks[i].profile.low > window->resolution_per_s &&
-            (!found || looks[i].profile.low > found->profile.low))
+        if (!found && p->low > LEFT_OF_RESOLUTION * window->resolution_per_s &&
+            p->plain_low > window->resolution_per_s)
             found = &looks[i];
     }
     return found;
@@ -180,13 +200,13 @@ static const struct look *find_growth(const struct sm_window *window, const stru
 
 static const struct look *find_bound(const struct sm_window *window, const struct look *looks,
                                      int count) {
-    double resolution = window->resolution_per_s;
+    double flat = window->flat_per_s;
     const struct look *found = NULL;
     for (int i = 0; i < count; i++) {
         const struct sm_profile *p = &looks[i].profile;
         int filled = p->shape < 0 || p->shape_left <= LEFT_AT_MOST * p->shape_rise;
-        int sane = p->low_any > -20 * resolution - fabs(p->high_any) * 50;
-        if (p->high_any < resolution && filled && sane &&
+        int sane = p->low_any > -20 * flat - fabs(p->high_any) * 50;
+        if (p->high_any < flat && filled && sane &&
             (!found || p->high_any < found->profile.high_any))
             found = &looks[i];
     }
@@ -198,7 +218,7 @@ static int trends_upwards(const struct sm_window *window, const struct look *loo
     for (int i = 0; i < count; i++) {
         const struct sm_profile *p = &looks[i].profile;
         double t = sm_stats_t_above(window->alpha / 2, p->freedom);
-        if (looks[i].start >= from && p->plain_rate - t * p->noise > window->resolution_per_s)
+        if (looks[i].start >= from && p->plain_rate - t * p->noise > window->flat_per_s)
             return 1;
     }
     return 0;
@@ -232,7 +252,7 @@ static void decide(const struct sm_window *window, const struct look *looks, int
 }
 
 int sm_window_judge(const struct sm_window *window, struct sm_window_verdict *ret_verdict) {
-    struct look looks[STARTS * REDUCTIONS];
+    struct look looks[STARTS * REDUCTIONS + 1];
     *ret_verdict = (struct sm_window_verdict){.kind = SM_VERDICT_INCONCLUSIVE};
     int count = take_looks(window, looks);
     if (count < 0)

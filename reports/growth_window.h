@@ -9,7 +9,9 @@ struct sm_window {
     const double *values; /* without NAN */
     size_t count;
     double seconds;
-    double resolution_per_s;
+    double resolution_per_s;    /* growth that matters */
+    double flat_per_s;          /* slower than this is flat; at least resolution_per_s */
+    int is_count;               /* whole numbers of things, such as descriptors */
     double alpha;               /* two-sided error allowed for growing, and again for bounded */
     double slowest_exponential; /* in windows, see growth_profile.h */
 };

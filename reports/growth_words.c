@@ -65,6 +65,13 @@ static void explain_growing(const struct sm_growth_scene *scene,
 static void explain_bounded(const struct sm_growth_scene *scene,
                             const struct sm_window_verdict *window, struct sm_verdict *verdict) {
     enum sm_channel c = scene->channel;
+    if (scene->rule == SM_RULE_GIVEN_BACK) {
+        snprintf(verdict->why, sizeof verdict->why,
+                 "it followed the load, which changed, and at rest only %s more were left than "
+                 "before",
+                 quantity(c, fmax(0, scene->risen)).text);
+        return;
+    }
     snprintf(verdict->why, sizeof verdict->why,
              "over the last %.0f s%s it rose by at most %s (99 %% sure), less than the %s asked "
              "about, and stayed under %s",

@@ -12,6 +12,7 @@ enum sm_growth_rule {
     SM_RULE_UNDER_CAP,    /* growing, but the declared bound is not reached */
     SM_RULE_BACKLOG,      /* growing during a fault without a declared bound */
     SM_RULE_LOAD_CHANGED, /* the offered load was not constant */
+    SM_RULE_GIVEN_BACK,   /* at rest it is back where it was before that load */
 };
 
 struct sm_growth_scene {
