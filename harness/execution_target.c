@@ -13,7 +13,7 @@
 #include "interrupt.h"
 
 static const double ready_poll_s = 0.02;
-static const double kill_grace_s = 2;
+static const double kill_grace_s = 2, command_grace_s = 10;
 
 char *sm_exit_text(int wait_status, char *buffer, size_t buffer_bytes) {
     if (WIFSIGNALED(wait_status))
@@ -57,7 +57,7 @@ static void last_log_line(const char *path, char *line, size_t line_bytes) {
         length--;
     tail[length] = '\0';
     const char *start = strrchr(tail, '\n');
-    snprintf(line, line_bytes, "%s", start ? start + 1 : tail);
+    snprintf(line, line_bytes, "%.*s", (int)line_bytes - 1, start ? start + 1 : tail);
 }
 
 static int died_early(struct sm_execution *execution, struct sm_error *err) {
@@ -197,7 +197,7 @@ void sm_execution_stop_target(struct sm_execution *execution) {
         return;
     double grace_s = execution->scenario
                          ? sm_block_quantity(execution->scenario->target, "stop_timeout")
-                         : kill_grace_s;
+                         : command_grace_s;
     execution->target_stopped_by_us = 1;
     sm_execution_event(execution, "target", "asked to stop (SIGTERM)");
     sm_keeper_signal(execution->keeper, execution->target, SIGTERM, 0);

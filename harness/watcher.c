@@ -78,7 +78,7 @@ static void ask_gauge(struct sm_watcher *watcher, const struct sm_block *gauge) 
     pthread_mutex_lock(&watcher->lock);
     for (size_t i = 0; i < count; i++) {
         struct sm_watch_value value = {.value = read[i].value, .t_ns = now_ns};
-        snprintf(value.series, sizeof value.series, "gauge:%s", read[i].name);
+        snprintf(value.series, sizeof value.series, "gauge:%.63s", read[i].name);
         remember(watcher, &value);
     }
     pthread_mutex_unlock(&watcher->lock);
