@@ -1,10 +1,10 @@
+#include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <stdatomic.h>
 #include <string.h>
-
-#include <dlfcn.h>
 
 #include "heap.h"
 #include "modules.h"
@@ -68,9 +68,17 @@ static bool headers_agree(const struct smp_real_heap *heap) {
     return agree;
 }
 
-/* With an allocator linked into the executable, calls never come here. */
+/* With an allocator linked into the executable, calls never come here. An executable that only
+ * takes malloc's address has a symbol for it too, undefined, whose value is its PLT entry. */
 static bool hidden_allocator(void) {
-    return dlsym(RTLD_DEFAULT, "malloc") != (void *)malloc;
+    void *visible = dlsym(RTLD_DEFAULT, "malloc");
+    Dl_info info;
+    const ElfW(Sym) *symbol = NULL;
+    if (visible == (void *)malloc ||
+        dladdr1(visible, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 || symbol == NULL) {
+        return false;
+    }
+    return symbol->st_shndx != SHN_UNDEF;
 }
 
 static void find_allocator(struct smp_real_heap *heap) {
