@@ -2,22 +2,23 @@
 #pragma once
 
 #include "../reports/model.h"
+#include "arena.h"
 #include "config.h"
 
 struct sm_param {
-    char *name;
-    char *value;                /* as given or the default */
-    char *fallback;
-    char **choices;             /* NULL-terminated, NULL when free */
-    char *help;
+    const char *name;
+    const char *value;          /* as given or the default */
+    const char *fallback;
+    const char *const *choices; /* NULL-terminated, NULL when free */
+    const char *help;           /* "" when there is none */
 };
 
 struct sm_scenario_phase {
     char *name;
     double duration_s;          /* already scaled by --time-scale */
-    int cycle;
+    int cycle;                  /* from 1; 0 = in none */
     double load_factor;         /* 0 = off */
-    bool is_settle;
+    bool is_settle;             /* no load, no fault, some load before it */
     const struct sm_block *const *faults;
     size_t fault_count;
 };
@@ -39,25 +40,31 @@ struct sm_scenario {
     size_t budget_count;
     struct sm_declared_bound *declared; /* scenario key `declared = { heap = "8MB" }` */
     size_t declared_count;
+    struct sm_arena arena;              /* owns all of the above and the scenario itself */
 };
 
-/* Where things are, for ${bin}, ${run} and ${data} in texts. The directories need not exist. */
+/* Where things are, for ${bin}, ${run}, ${data} and ${log} in texts. They need not exist. */
 struct sm_scenario_dirs {
     const char *bin;  /* the shipped pipelines */
-    const char *run;  /* sockets, logs: short path, private to this run */
+    const char *run;  /* sockets: short path, private to this run */
     const char *data; /* the target's own files */
+    const char *log;  /* what the target and the services print; NULL when they keep theirs */
 };
 
 struct sm_setting { /* -p NAME=VALUE */
     const char *name, *value;
 };
 
-/* Loads and checks. `time_scale` multiplies every phase's duration (1 = as written). Returns 0
- * and a scenario for sm_scenario_free, or a negative errno and *err ("file:line: key: ..."). */
+/* Loads and checks a file, or a shipped scenario by its name ("log-batcher/slow-disk"). The script
+ * runs in a Lua state of its own, with limits on time and memory, and is gone afterwards.
+ * `time_scale` multiplies every phase's duration (1 = as written). Returns 0 and a scenario for
+ * sm_scenario_free, or a negative errno and *err ("file:line: key: ..."; status SM_STATUS_USAGE).
+ * One scenario at a time per thread; nothing is started and nothing is written. */
 int sm_scenario_load(const char *path, const struct sm_scenario_dirs *dirs,
                      const struct sm_setting *settings, size_t setting_count, double time_scale,
                      struct sm_scenario **ret_scenario, struct sm_error *err);
-void sm_scenario_free(struct sm_scenario *scenario);
+void sm_scenario_free(struct sm_scenario *scenario); /* NULL is allowed */
 
-/* The parameters as a JSON object {"build": "before", ...}. malloc'd. */
+/* The parameters as a JSON object {"build": "before", ...}. malloc'd,
+ * NULL when out of memory. */
 char *sm_scenario_params_json(const struct sm_scenario *scenario);

@@ -1,5 +1,6 @@
 /* sources.h - small things asked of a running target or its files: is it ready, what do its
- * gauges say, how much was delivered. One file each behind a table. */
+ * gauges say, how much was delivered. One file each behind a table (sources.c). `validate` looks
+ * at keys that depend on each other while the scenario is loaded: 0 or a negative errno. */
 #pragma once
 
 #include <stddef.h>
@@ -7,23 +8,29 @@
 #include "config.h"
 
 /* Readiness (family "ready"): http { unix=, url=, path= }, tcp { port= }, unix { path= },
- * log { text= }. check returns 1 ready, 0 not yet, or a negative errno. */
+ * log { text= }. check returns 1 ready, 0 not yet (with what it saw in *err), or a negative errno.
+ * It never waits longer than a second. */
 struct sm_ready_ops {
     const char *name;
+    const char *help;
     const struct sm_key *keys;
+    int (*validate)(const struct sm_block *config, struct sm_error *err); /* may be NULL */
     int (*check)(const struct sm_block *config, struct sm_error *err);
 };
 extern const struct sm_ready_ops *const sm_ready_table[];
 
-/* Gauges (family "gauge"): http { ... } reads a flat JSON object of numbers; each key is a gauge.
- * Runs in a thread of the caller; must return within timeout_s. */
+/* Gauges (family "gauge"): http { ... } reads a JSON object of numbers; each key is a gauge, and
+ * of an object within it "outer.inner". What is no number, or has a longer name than fits, is left
+ * out. Runs in a thread of the caller; returns within timeout_s. */
 struct sm_gauge_value {
     char name[64];
     double value;
 };
 struct sm_gauge_ops {
     const char *name;
+    const char *help;
     const struct sm_key *keys;
+    int (*validate)(const struct sm_block *config, struct sm_error *err); /* may be NULL */
     int (*read)(const struct sm_block *config, double timeout_s, struct sm_gauge_value *values,
                 size_t capacity, size_t *ret_count, struct sm_error *err);
 };
@@ -32,6 +39,7 @@ extern const struct sm_gauge_ops *const sm_gauge_table[];
 /* Counts of delivered units (family "delivered"): sqlite_rows { path, query }. */
 struct sm_delivered_ops {
     const char *name;
+    const char *help;
     const struct sm_key *keys;
     int (*read)(const struct sm_block *config, double *ret_count, struct sm_error *err);
 };

@@ -1,0 +1,216 @@
+/* scenario_body.c - what a request carries: a text, text(n), json {...}. */
+#include "scenario_internal.h"
+
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BODY_MAX_BYTES = 256 << 20, DEPTH_MAX = 64 };
+
+/* What has been built of one body. */
+struct build {
+    struct sm_loader *loader;
+    size_t text_bytes; /* made by text(n) so far */
+    bool has_text;
+};
+
+/* Words of small letters, the same for the same length: what logs look like to a compressor, and
+ * nothing that JSON would escape. The generator is Marsaglia's xorshift64. */
+static void fill_text(char *text, size_t length) {
+    uint64_t random = UINT64_C(0x9e3779b97f4a7c15);
+    size_t word = 0;
+    for (size_t i = 0; i < length; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        bool is_gap = word > 1 && i + 1 < length && (random >> 40) % 6 == 0;
+        text[i] = is_gap ? ' ' : (char)('a' + (random >> 32) % 26);
+        word = is_gap ? 0 : word + 1;
+    }
+}
+
+/* The length that text(n), the tag at index, asks for. */
+static size_t text_length(struct build *build, int index) {
+    static const struct sm_key length_key = {
+        .name = "n", .unit = SM_UNIT_BYTES, .at_most = BODY_MAX_BYTES};
+    struct sm_loader *loader = build->loader;
+    lua_State *lua = loader->lua;
+    struct sm_place before = sm_place_enter(loader, sm_tag_at(loader, index));
+    lua_getiuservalue(lua, index, 1);
+    int arguments = lua_gettop(lua);
+    if (sm_list_length(loader, arguments) != 1)
+        sm_raise(loader, "write text(142) or text \"4KB\"", "text(n) takes one length");
+    lua_rawgeti(lua, arguments, 1);
+    sm_resolve(loader, arguments + 1);
+    double length = sm_value_quantity(loader, arguments + 1, &length_key);
+    lua_settop(lua, arguments - 1);
+    loader->at = before;
+    build->text_bytes += (size_t)length;
+    build->has_text = true;
+    if (build->text_bytes > BODY_MAX_BYTES)
+        sm_raise(loader, NULL, "the body is larger than %d MiB", BODY_MAX_BYTES >> 20);
+    return (size_t)length;
+}
+
+static json_t *text_json(struct build *build, int index) {
+    size_t length = text_length(build, index);
+    char *text = malloc(length + 1);
+    if (!text)
+        sm_raise_memory(build->loader);
+    fill_text(text, length);
+    json_t *json = json_stringn_nocheck(text, length);
+    free(text);
+    return json;
+}
+
+static json_t *number_json(struct build *build, int index) {
+    lua_State *lua = build->loader->lua;
+    if (lua_isinteger(lua, index))
+        return json_integer(lua_tointeger(lua, index));
+    if (!isfinite(lua_tonumber(lua, index)))
+        sm_raise(build->loader, NULL, "JSON has no such number");
+    return json_real(lua_tonumber(lua, index));
+}
+
+static json_t *leaf_json(struct build *build, int index) {
+    struct sm_loader *loader = build->loader;
+    char found[96];
+    const struct sm_tag *tag = sm_tag_at(loader, index);
+    json_t *json = NULL;
+    if (tag && strcmp(tag->type, "text") == 0)
+        return text_json(build, index);
+    switch (lua_type(loader->lua, index)) {
+    case LUA_TSTRING:
+        json = json_string(sm_value_text(loader, index));
+        if (!json)
+            sm_raise(loader, NULL, "the text is not UTF-8, as JSON must be");
+        return json;
+    case LUA_TNUMBER:
+        return number_json(build, index);
+    case LUA_TBOOLEAN:
+        return json_boolean(lua_toboolean(loader->lua, index));
+    default:
+        sm_raise(loader, NULL, "%s cannot be put into JSON",
+                 sm_describe(loader, index, found, sizeof found));
+    }
+}
+
+static void fill_json(struct build *build, int table, json_t *into, int depth);
+
+/* Makes the value at index a child of `into`, before it is filled: what hangs from the root is
+ * freed with it. `name` is NULL in an array. */
+static void add_json(struct build *build, int index, json_t *into, const char *name, int depth) {
+    struct sm_loader *loader = build->loader;
+    lua_State *lua = loader->lua;
+    sm_resolve(loader, index);
+    bool is_table = lua_istable(lua, index);
+    json_t *json;
+    if (is_table && lua_rawlen(lua, index) > 0)
+        json = json_array();
+    else
+        json = is_table ? json_object() : leaf_json(build, index);
+    if (!json)
+        sm_raise_memory(loader);
+    if (name ? json_object_set_new(into, name, json) : json_array_append_new(into, json))
+        sm_raise(loader, NULL, "the name is not UTF-8, as JSON must be");
+    if (is_table)
+        fill_json(build, index, json, depth + 1);
+}
+
+static void fill_object(struct build *build, int table, json_t *into, int depth) {
+    struct sm_loader *loader = build->loader;
+    lua_State *lua = loader->lua;
+    for (lua_pushnil(lua); lua_next(lua, table);) {
+        int item = lua_gettop(lua);
+        size_t length = 0;
+        const char *name = lua_type(lua, item - 1) == LUA_TSTRING
+                               ? lua_tolstring(lua, item - 1, &length)
+                               : "";
+        if (lua_type(lua, item - 1) != LUA_TSTRING || strlen(name) != length)
+            sm_raise(loader, NULL, "a JSON object has names only");
+        size_t before = sm_path_add(loader, ".%.60s", name);
+        add_json(build, item, into, name, depth);
+        lua_settop(lua, item - 1);
+        sm_path_cut(loader, before);
+    }
+}
+
+static void fill_array(struct build *build, int table, json_t *into, int depth) {
+    struct sm_loader *loader = build->loader;
+    lua_State *lua = loader->lua;
+    lua_Integer count = sm_check_list(loader, table, "values");
+    for (lua_Integer i = 1; i <= count; i++) {
+        lua_rawgeti(lua, table, i);
+        int item = lua_gettop(lua);
+        size_t before = sm_path_add(loader, "[%lld]", (long long)i);
+        add_json(build, item, into, NULL, depth);
+        lua_settop(lua, item - 1);
+        sm_path_cut(loader, before);
+    }
+}
+
+static void fill_json(struct build *build, int table, json_t *into, int depth) {
+    if (depth > DEPTH_MAX)
+        sm_raise(build->loader, NULL, "the JSON is nested more than %d levels deep", DEPTH_MAX);
+    luaL_checkstack(build->loader->lua, 8, "scenario");
+    if (json_is_array(into))
+        fill_array(build, table, into, depth);
+    else
+        fill_object(build, table, into, depth);
+}
+
+static const struct sm_body *json_body(struct build *build, int index) {
+    const size_t flags = JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY;
+    struct sm_loader *loader = build->loader;
+    struct sm_place before = sm_place_enter(loader, sm_tag_at(loader, index));
+    lua_getiuservalue(loader->lua, index, 1);
+    int table = lua_gettop(loader->lua);
+    loader->json = lua_rawlen(loader->lua, table) > 0 ? json_array() : json_object();
+    if (!loader->json)
+        sm_raise_memory(loader);
+    fill_json(build, table, loader->json, 1);
+    struct sm_body *body = sm_alloc(loader, sizeof *body);
+    body->content_type = "application/json";
+    body->length = json_dumpb(loader->json, NULL, 0, flags);
+    body->bytes = sm_alloc(loader, body->length + 1);
+    json_dumpb(loader->json, body->bytes, body->length, flags);
+    body->payload_bytes = build->has_text ? build->text_bytes : body->length;
+    json_decref(loader->json);
+    loader->json = NULL;
+    lua_settop(loader->lua, table - 1);
+    loader->at = before;
+    return body;
+}
+
+static const struct sm_body *text_body(struct build *build, int index, bool is_tag) {
+    struct sm_loader *loader = build->loader;
+    struct sm_body *body = sm_alloc(loader, sizeof *body);
+    body->content_type = "text/plain";
+    if (is_tag) {
+        body->length = text_length(build, index);
+        body->bytes = sm_alloc(loader, body->length + 1);
+        fill_text(body->bytes, body->length);
+    } else {
+        const char *text = sm_value_text(loader, index);
+        body->length = strlen(text);
+        body->bytes = (char *)text;
+    }
+    body->payload_bytes = body->length;
+    return body;
+}
+
+const struct sm_body *sm_value_body(struct sm_loader *loader, int index) {
+    struct build build = {.loader = loader};
+    char found[96];
+    const struct sm_tag *tag = sm_tag_at(loader, index);
+    if (tag && strcmp(tag->type, "json") == 0)
+        return json_body(&build, index);
+    if (tag && strcmp(tag->type, "text") == 0)
+        return text_body(&build, index, true);
+    if (!tag && (lua_type(loader->lua, index) == LUA_TSTRING))
+        return text_body(&build, index, false);
+    sm_raise(loader, NULL, "must be a text, text(n) or json {...}, not %s",
+             sm_describe(loader, index, found, sizeof found));
+}

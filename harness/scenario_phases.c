@@ -1,0 +1,96 @@
+/* scenario_phases.c - phases and cycles, laid out in order. */
+#include "scenario_internal.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+enum { PHASES_MAX = 5000, CYCLES_MAX = 2000, NESTED_MAX = 8 };
+
+static void add_list(struct sm_loader *loader, int index, int depth);
+
+static void add_phase(struct sm_loader *loader, int index) {
+    struct sm_scenario *scenario = loader->scenario;
+    const struct sm_block *block = sm_check_block(loader, index, "phase");
+    if (scenario->phase_count == PHASES_MAX)
+        sm_raise(loader, NULL, "more than %d phases", PHASES_MAX);
+    if (loader->cycle > 0 && sm_block_has(block, "cycle"))
+        sm_raise(loader, "leave it out", "cycles(...) numbers its phases itself");
+    double duration_s = sm_block_quantity(block, "duration") * loader->time_scale;
+    struct sm_scenario_phase *phase = &scenario->phases[scenario->phase_count++];
+    *phase = (struct sm_scenario_phase){
+        .name = (char *)sm_block_text(block, "name"),
+        .duration_s = duration_s > 0.001 ? duration_s : 0.001,
+        .cycle = loader->cycle > 0 ? loader->cycle : (int)sm_block_quantity(block, "cycle"),
+        .load_factor = sm_block_quantity(block, "load"),
+    };
+    phase->faults = sm_block_blocks(block, "faults", &phase->fault_count);
+    loader->last_cycle = phase->cycle > loader->last_cycle ? phase->cycle : loader->last_cycle;
+}
+
+/* cycles(8, { phase..., phase... }), or with a function that is asked for the phases of each. */
+static void add_cycles(struct sm_loader *loader, int index) {
+    static const struct sm_key count_key = {
+        .name = "n", .unit = SM_UNIT_COUNT, .at_least = 1, .at_most = CYCLES_MAX};
+    lua_State *lua = loader->lua;
+    if (loader->cycle > 0)
+        sm_raise(loader, NULL, "cycles(...) cannot stand within cycles(...)");
+    struct sm_place before = sm_place_enter(loader, sm_tag_at(loader, index));
+    lua_getiuservalue(lua, index, 1);
+    int arguments = lua_gettop(lua);
+    if (sm_check_list(loader, arguments, "two values") != 2)
+        sm_raise(loader, "write cycles(8, { phase {...}, phase {...} })",
+                 "cycles takes a number and a list of phases");
+    lua_rawgeti(lua, arguments, 1);
+    sm_resolve(loader, arguments + 1);
+    double count = sm_value_quantity(loader, arguments + 1, &count_key);
+    for (double i = 0; i < count; i++) {
+        loader->cycle = loader->last_cycle + 1;
+        lua_rawgeti(lua, arguments, 2);
+        sm_resolve(loader, arguments + 2);
+        add_list(loader, arguments + 2, 1);
+        lua_settop(lua, arguments + 1);
+    }
+    loader->cycle = 0;
+    lua_settop(lua, arguments - 1);
+    loader->at = before;
+}
+
+static void add_list(struct sm_loader *loader, int index, int depth) {
+    lua_State *lua = loader->lua;
+    if (depth > NESTED_MAX)
+        sm_raise(loader, NULL, "lists within lists are nested too deeply");
+    luaL_checkstack(lua, 8, "scenario");
+    lua_Integer count = sm_check_list(loader, index, "phases");
+    for (lua_Integer i = 1; i <= count; i++) {
+        size_t before = sm_path_add(loader, "[%lld]", (long long)i);
+        lua_rawgeti(lua, index, i);
+        int item = lua_gettop(lua);
+        sm_resolve(loader, item);
+        const struct sm_tag *tag = sm_tag_at(loader, item);
+        if (tag && strcmp(tag->type, "cycles") == 0)
+            add_cycles(loader, item);
+        else if (lua_istable(lua, item))
+            add_list(loader, item, depth + 1);
+        else if (!lua_isnil(lua, item))
+            add_phase(loader, item);
+        lua_settop(lua, item - 1);
+        sm_path_cut(loader, before);
+    }
+}
+
+void sm_phases_load(struct sm_loader *loader, int index) {
+    struct sm_scenario *scenario = loader->scenario;
+    bool had_load = false;
+    size_t before = sm_path_add(loader, "phases");
+    scenario->phases = sm_alloc(loader, PHASES_MAX * sizeof *scenario->phases);
+    sm_resolve(loader, index);
+    add_list(loader, index, 1);
+    if (scenario->phase_count == 0)
+        sm_raise(loader, "add phase { \"load\", \"10s\" }", "there is no phase");
+    sm_path_cut(loader, before);
+    for (size_t i = 0; i < scenario->phase_count; i++) {
+        struct sm_scenario_phase *phase = &scenario->phases[i];
+        phase->is_settle = had_load && phase->load_factor == 0 && phase->fault_count == 0;
+        had_load |= phase->load_factor > 0;
+    }
+}
