@@ -179,6 +179,8 @@ static void check_key(struct sm_loader *loader, int table, const struct sm_key *
         sm_raise(loader, NULL, "missing: %s", key->help);
     if (!lua_isnil(lua, index))
         check_value(loader, index, key, value);
+    if (key->required && key->type == SM_KEY_TEXTS && value->count == 0)
+        sm_raise(loader, NULL, "empty: %s", key->help);
     lua_settop(lua, index - 1);
     sm_path_cut(loader, before);
 }
