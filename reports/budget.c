@@ -126,13 +126,26 @@ settle(struct sm_budget_line *line, enum sm_holds holds, const char *why_format,
     line->holds = holds;
 }
 
+/* Says what was not measured, and for what only a probe sees, why there was none. */
+static void not_measured(const struct context *context, const char *subject) {
+    const struct sm_run *run = context->run;
+    int needs_probe = strcmp(subject, "heap") == 0 || strcmp(subject, "slack") == 0;
+    for (size_t i = 0; needs_probe && i < run->processes_count; i++)
+        if (strncmp(run->processes[i].probe, "on", 2) != 0 && run->processes[i].probe[0]) {
+            settle(context->line, SM_HOLDS_UNKNOWN, "%s was not measured: probe %s", subject,
+                   run->processes[i].probe);
+            return;
+        }
+    settle(context->line, SM_HOLDS_UNKNOWN, "%s was not measured", subject);
+}
+
 /* ---- lines that must be bounded ---- */
 
 static void judge_bounded(const struct context *context, const struct rule *rule) {
     struct sm_budget_line *line = context->line;
     const struct sm_series_result *result = sm_analysis_series(context->analysis, 0, rule->subject);
     if (!result || !result->is_judged) {
-        settle(line, SM_HOLDS_UNKNOWN, "%s was not measured", rule->subject);
+        not_measured(context, rule->subject);
         return;
     }
     line->actual = result->end;
@@ -169,20 +182,21 @@ static void compare(const struct context *context, double actual, const char *wh
 static void judge_peak(const struct context *context, const struct rule *rule) {
     const struct sm_series_result *result = sm_analysis_series(context->analysis, 0, rule->subject);
     if (!result || isnan(result->peak))
-        settle(context->line, SM_HOLDS_UNKNOWN, "%s was not measured", rule->subject);
+        not_measured(context, rule->subject);
     else
         compare(context, result->peak, "the peak was");
 }
 
 static void judge_ledger(const struct context *context, const struct rule *rule) {
     const struct sm_ledger *ledger = &context->analysis->ledger;
-    int64_t value = strcmp(rule->subject, "unaccounted") == 0
-                        ? (ledger->is_unaccounted_known ? llabs(ledger->unaccounted) : -1)
-                    : strcmp(rule->subject, "dropped") == 0 ? ledger->dropped
-                    : strcmp(rule->subject, "refused") == 0 ? ledger->refused
-                                                            : ledger->unanswered;
-    if (strcmp(rule->subject, "unaccounted") == 0 && value > 0 && ledger->unaccounted < 0)
-        value = 0; /* more arrived than was accepted: nothing is lost */
+    /* More delivered than accepted loses nothing. */
+    int64_t lost = !ledger->is_unaccounted_known ? -1
+                   : ledger->unaccounted > 0     ? ledger->unaccounted
+                                                 : 0;
+    int64_t value = strcmp(rule->subject, "unaccounted") == 0 ? lost
+                    : strcmp(rule->subject, "dropped") == 0   ? ledger->dropped
+                    : strcmp(rule->subject, "refused") == 0   ? ledger->refused
+                                                              : ledger->unanswered;
     if (value < 0)
         settle(context->line, SM_HOLDS_UNKNOWN, "not known: %s",
                ledger->note[0] ? ledger->note : "it was not counted");

@@ -18,12 +18,11 @@ static void label(const struct sm_text *text, const char *words) {
     sm_text_print(text, SM_STYLE_PLAIN, "  ");
 }
 
-static void gap(const struct sm_text *text) {
-    sm_text_print(text, SM_STYLE_PLAIN, "  ");
-}
-
-static void end_row(const struct sm_text *text) {
-    sm_text_print(text, SM_STYLE_PLAIN, "\n");
+/* A cell of a row; the right one ends it. */
+static void cell(const struct sm_text *text, int is_right, enum sm_style style, const char *words) {
+    int is_short = is_right && strlen(words) <= COLUMN;
+    sm_text_put(text, style, is_short ? 0 : -COLUMN, words);
+    sm_text_print(text, SM_STYLE_PLAIN, is_right ? "\n" : "  ");
 }
 
 static void print_verdicts(const struct sm_text *text, const struct side *sides) {
@@ -31,25 +30,16 @@ static void print_verdicts(const struct sm_text *text, const struct side *sides)
         [SM_RUN_PASS] = "PASS", [SM_RUN_FAIL] = "FAIL", [SM_RUN_INCONCLUSIVE] = "INCONCLUSIVE"};
     char params[200];
     label(text, "scenario");
-    for (int i = 0; i < 2; i++) {
-        sm_text_put(text, SM_STYLE_BOLD, -COLUMN, sm_run_meta(sides[i].run, SM_META_SCENARIO));
-        gap(text);
-    }
-    end_row(text);
+    for (int i = 0; i < 2; i++)
+        cell(text, i, SM_STYLE_BOLD, sm_run_meta(sides[i].run, SM_META_SCENARIO));
     label(text, "");
-    for (int i = 0; i < 2; i++) {
-        sm_text_put(text, SM_STYLE_DIM, -COLUMN,
-                    sm_text_params(sides[i].run, params, sizeof params));
-        gap(text);
-    }
-    end_row(text);
+    for (int i = 0; i < 2; i++)
+        cell(text, i, SM_STYLE_DIM, sm_text_params(sides[i].run, params, sizeof params));
     label(text, "verdict");
     for (int i = 0; i < 2; i++) {
         enum sm_run_verdict verdict = sides[i].analysis->verdict;
-        sm_text_put(text, sm_text_verdict_style(verdict), -COLUMN, names[verdict]);
-        gap(text);
+        cell(text, i, sm_text_verdict_style(verdict), names[verdict]);
     }
-    end_row(text);
 }
 
 /* The next line of words of at most COLUMN columns; *words moves on. */
@@ -74,11 +64,9 @@ static void print_paragraphs(const struct sm_text *text, const char *name, const
     while (*left || *right) {
         label(text, is_first ? name : "");
         next_line(&left, line, sizeof line);
-        sm_text_put(text, SM_STYLE_PLAIN, -COLUMN, line);
-        gap(text);
+        cell(text, 0, SM_STYLE_PLAIN, line);
         next_line(&right, line, sizeof line);
-        sm_text_put(text, SM_STYLE_PLAIN, 0, line);
-        end_row(text);
+        cell(text, 1, SM_STYLE_PLAIN, line);
         is_first = 0;
     }
 }
@@ -104,10 +92,8 @@ static void print_series(const struct sm_text *text, const struct side *sides, c
     label(text, name);
     for (int i = 0; i < 2; i++) {
         series_words(sides[i].analysis, name, words, sizeof words);
-        sm_text_put(text, SM_STYLE_PLAIN, -COLUMN, words);
-        gap(text);
+        cell(text, i, SM_STYLE_PLAIN, words);
     }
-    end_row(text);
 }
 
 static void print_causes(const struct sm_text *text, const struct side *sides) {
@@ -126,11 +112,8 @@ static void print_causes(const struct sm_text *text, const struct side *sides) {
                 sm_stack_text(sides[i].run, cause->sites[0]->stack_id, stack, sizeof stack);
             snprintf(words, sizeof words, "%s%s%.60s", cause ? sm_cause_name(cause->kind) : "",
                      stack[0] ? " " : "", stack);
-            sm_text_put(text, !cause || cause->is_note ? SM_STYLE_PLAIN : SM_STYLE_BAD, -COLUMN,
-                        words);
-            gap(text);
+            cell(text, i, !cause || cause->is_note ? SM_STYLE_PLAIN : SM_STYLE_BAD, words);
         }
-        end_row(text);
     }
 }
 
@@ -141,10 +124,8 @@ static void print_ledger_row(const struct sm_text *text, const char *name, int64
     label(text, name);
     for (int i = 0; i < 2; i++) {
         snprintf(words, sizeof words, values[i] < 0 ? "unknown" : "%lld", (long long)values[i]);
-        sm_text_put(text, SM_STYLE_PLAIN, -COLUMN, words);
-        gap(text);
+        cell(text, i, SM_STYLE_PLAIN, words);
     }
-    end_row(text);
 }
 
 static int64_t unaccounted(const struct sm_ledger *ledger) {
@@ -159,7 +140,7 @@ void sm_render_side_by_side(const struct sm_run *run_a, const struct sm_analysis
     const struct sm_ledger *a = &analysis_a->ledger, *b = &analysis_b->ledger;
     print_verdicts(&text, sides);
     print_paragraphs(&text, "reason", analysis_a->why, analysis_b->why);
-    end_row(&text);
+    sm_text_print(&text, SM_STYLE_PLAIN, "\n");
     print_causes(&text, sides);
     static const char *const shown[] = {"heap", "rss", "slack", "fds"};
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)

@@ -1,13 +1,27 @@
 /* The tables of the text report. */
 #include <jansson.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "render.h"
 #include "render_text_parts.h"
 #include "timeline.h"
 
+/* Appends to words that will be wrapped; what does not fit is left out. */
+__attribute__((format(printf, 3, 4))) static void add_words(char *words, size_t words_bytes,
+                                                            const char *format, ...) {
+    size_t used = strlen(words);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(words + used, words_bytes - used, format, args);
+    va_end(args);
+}
+
 /* ---- series ---- */
+
+enum { NAME_COLUMNS = 22, LEVEL_COLUMNS = 11, GROWTH_COLUMNS = 28 };
 
 static enum sm_style style_of(const struct sm_verdict *verdict) {
     return verdict->kind == SM_VERDICT_BOUNDED   ? SM_STYLE_GOOD
@@ -18,24 +32,22 @@ static enum sm_style style_of(const struct sm_verdict *verdict) {
 static void print_growth(const struct sm_text *text, const struct sm_series_result *result) {
     enum sm_unit unit = sm_unit_per_second(result->series->unit);
     if (result->verdict.kind == SM_VERDICT_GROWING)
-        sm_text_print(text, SM_STYLE_PLAIN, "%s (%s to %s)",
-                      SM_UNIT_TEXT(unit, result->rate_per_s.value),
-                      SM_UNIT_TEXT(unit, result->rate_per_s.low),
+        sm_text_print(text, SM_STYLE_PLAIN, "%s to %s", SM_UNIT_TEXT(unit, result->rate_per_s.low),
                       SM_UNIT_TEXT(unit, result->rate_per_s.high));
     else if (result->verdict.kind == SM_VERDICT_BOUNDED)
-        sm_text_print(text, SM_STYLE_DIM, "grows by less than %s",
+        sm_text_print(text, SM_STYLE_DIM, "less than %s",
                       SM_UNIT_TEXT(unit, result->resolution_per_s));
     else
-        sm_text_put(text, SM_STYLE_DIM, -34, result->verdict.needs);
+        sm_text_put(text, SM_STYLE_DIM, -GROWTH_COLUMNS, result->verdict.needs);
 }
 
 static void print_series(const struct sm_text *text, const struct sm_series_result *result) {
     enum sm_unit unit = result->series->unit;
     sm_text_print(text, SM_STYLE_PLAIN, "  ");
-    sm_text_put(text, SM_STYLE_PLAIN, -22, result->series->name);
-    sm_text_put(text, SM_STYLE_PLAIN, 10, SM_UNIT_TEXT(unit, result->start));
-    sm_text_put(text, SM_STYLE_PLAIN, 10, SM_UNIT_TEXT(unit, result->peak));
-    sm_text_put(text, SM_STYLE_PLAIN, 10, SM_UNIT_TEXT(unit, result->end));
+    sm_text_put(text, SM_STYLE_PLAIN, -NAME_COLUMNS, result->series->name);
+    sm_text_put(text, SM_STYLE_PLAIN, LEVEL_COLUMNS, SM_UNIT_TEXT(unit, result->start));
+    sm_text_put(text, SM_STYLE_PLAIN, LEVEL_COLUMNS, SM_UNIT_TEXT(unit, result->peak));
+    sm_text_put(text, SM_STYLE_PLAIN, LEVEL_COLUMNS, SM_UNIT_TEXT(unit, result->end));
     sm_text_print(text, SM_STYLE_PLAIN, "  ");
     if (result->is_judged) {
         sm_text_put(text, style_of(&result->verdict), -13, sm_verdict_name(result->verdict.kind));
@@ -53,8 +65,9 @@ void sm_text_series(const struct sm_text *text, const struct sm_analysis *analys
             continue;
         if (!has_heading) {
             sm_text_heading(text, "SERIES");
-            sm_text_print(text, SM_STYLE_DIM, "  %-22s%10s%10s%10s  %-13s%s\n", "", "start", "peak",
-                          "end", "verdict", "growth, 99 % interval");
+            sm_text_print(text, SM_STYLE_DIM, "  %-*s%*s%*s%*s  %-13s%s\n", NAME_COLUMNS, "",
+                          LEVEL_COLUMNS, "start", LEVEL_COLUMNS, "peak", LEVEL_COLUMNS, "end",
+                          "verdict", "growth, 99 % sure");
         }
         has_heading = 1;
         print_series(text, result);
@@ -95,19 +108,16 @@ static void print_load(const struct sm_text *text, const struct sm_run *run) {
     }
     if (answered > 0)
         sm_text_print(text, SM_STYLE_PLAIN,
-                      "  latency from the intended start: p99 %s in the worst "
-                      "interval, longest %s; schedule slip p99 %s\n",
+                      "  latency: p99 %s in the worst interval, at most %s; schedule slip p99 %s\n",
                       SM_UNIT_TEXT(SM_UNIT_SECONDS, p99), SM_UNIT_TEXT(SM_UNIT_SECONDS, longest),
                       SM_UNIT_TEXT(SM_UNIT_SECONDS, slip));
     if (run->load_outcomes_count == 0)
         return;
-    sm_text_print(text, SM_STYLE_PLAIN, "  replies:");
-    for (size_t i = 0; i < run->load_outcomes_count && i < 8; i++) {
-        sm_text_print(text, SM_STYLE_PLAIN, "%s %lld ", i ? "," : "",
-                      (long long)run->load_outcomes[i].count);
-        sm_text_put(text, SM_STYLE_PLAIN, 0, run->load_outcomes[i].outcome);
-    }
-    sm_text_print(text, SM_STYLE_PLAIN, "\n");
+    char words[500] = "replies:";
+    for (size_t i = 0; i < run->load_outcomes_count; i++)
+        add_words(words, sizeof words, "%s %lld %s", i ? "," : "",
+                  (long long)run->load_outcomes[i].count, run->load_outcomes[i].outcome);
+    sm_text_wrap(text, SM_STYLE_PLAIN, 2, 0, words);
 }
 
 void sm_text_ledger(const struct sm_text *text, const struct sm_run *run,
@@ -200,16 +210,14 @@ void sm_render_budget(const struct sm_run *run, const struct sm_analysis *analys
 
 /* ---- faults and processes ---- */
 
-static void print_asked(const struct sm_text *text, const struct sm_fault *fault) {
+static void add_asked(const struct sm_fault *fault, char *words, size_t words_bytes) {
     json_t *asked = json_loads(fault->asked, 0, NULL), *value;
     const char *key;
     json_object_foreach(asked, key, value) {
-        char *words = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-        sm_text_print(text, SM_STYLE_PLAIN, " ");
-        sm_text_put(text, SM_STYLE_PLAIN, 0, key);
-        sm_text_print(text, SM_STYLE_PLAIN, "=");
-        sm_text_put(text, SM_STYLE_PLAIN, 0, words ? words : "?");
-        free(words);
+        char *other = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+        const char *shown = json_is_string(value) ? json_string_value(value) : other;
+        add_words(words, words_bytes, " %s=%s", key, shown ? shown : "?");
+        free(other);
     }
     json_decref(asked);
 }
@@ -222,17 +230,18 @@ void sm_text_faults(const struct sm_text *text, const struct sm_run *run) {
         const struct sm_fault *fault = &run->faults[i];
         int has_effect = fault->calls || fault->bytes || fault->delay_s > 0;
         sm_text_print(text, SM_STYLE_PLAIN, "  ");
-        sm_text_put(text, SM_STYLE_BOLD, 0, fault->kind);
-        if (fault->to_ns < 0)
-            sm_text_print(text, SM_STYLE_PLAIN,
-                          " from %.1f s on:", sm_timeline_seconds(fault->from_ns));
+        sm_text_put(text, SM_STYLE_BOLD, strlen(fault->kind) > 40 ? -40 : 0, fault->kind);
+        char words[700] = "";
+        add_words(words, sizeof words, "from %.1f s ", sm_timeline_seconds(fault->from_ns));
+        if (fault->to_ns >= 0)
+            add_words(words, sizeof words, "to %.1f s", sm_timeline_seconds(fault->to_ns));
         else
-            sm_text_print(text, SM_STYLE_PLAIN,
-                          " from %.1f s to %.1f s:", sm_timeline_seconds(fault->from_ns),
-                          sm_timeline_seconds(fault->to_ns));
-        print_asked(text, fault);
+            add_words(words, sizeof words, "on");
+        add_asked(fault, words, sizeof words);
+        sm_text_print(text, SM_STYLE_PLAIN, " ");
+        sm_text_wrap(text, SM_STYLE_PLAIN, 4, 3 + (int)strlen(fault->kind), words);
         sm_text_print(text, has_effect ? SM_STYLE_PLAIN : SM_STYLE_BAD,
-                      "\n    receipt: %lld calls, %s, %s of delay%s\n", (long long)fault->calls,
+                      "    receipt: %lld calls, %s, %s of delay%s\n", (long long)fault->calls,
                       SM_UNIT_TEXT(SM_UNIT_BYTES, (double)fault->bytes),
                       SM_UNIT_TEXT(SM_UNIT_SECONDS, fault->delay_s),
                       has_effect ? "" : ": no effect");
@@ -241,6 +250,8 @@ void sm_text_faults(const struct sm_text *text, const struct sm_run *run) {
     }
 }
 
+enum { COMMAND_COLUMNS = 88 };
+
 void sm_text_processes(const struct sm_text *text, const struct sm_run *run) {
     if (run->processes_count == 0)
         return;
@@ -248,16 +259,18 @@ void sm_text_processes(const struct sm_text *text, const struct sm_run *run) {
     for (size_t i = 0; i < run->processes_count; i++) {
         const struct sm_process *process = &run->processes[i];
         int is_on = strncmp(process->probe, "on", 2) == 0 && process->probe_drops == 0;
+        char words[600] = "";
         sm_text_print(text, SM_STYLE_PLAIN, "  %-8d", process->pid);
-        sm_text_put(text, SM_STYLE_PLAIN, -50, process->command);
-        sm_text_print(text, SM_STYLE_PLAIN, "  ");
-        sm_text_put(text, SM_STYLE_PLAIN, 0, process->exit[0] ? process->exit : "still running");
-        sm_text_print(text, SM_STYLE_PLAIN, "; probe ");
-        sm_text_put(text, is_on ? SM_STYLE_PLAIN : SM_STYLE_DOUBT, 0,
-                    process->probe[0] ? process->probe : "unknown");
+        sm_text_put(text, SM_STYLE_PLAIN,
+                    strlen(process->command) > COMMAND_COLUMNS ? -COMMAND_COLUMNS : 0,
+                    process->command);
+        add_words(words, sizeof words, "%s; probe %s",
+                  process->exit[0] ? process->exit : "running at the end",
+                  process->probe[0] ? process->probe : "unknown");
         if (process->probe_drops)
-            sm_text_print(text, SM_STYLE_DOUBT, ", %lld records dropped",
-                          (long long)process->probe_drops);
+            add_words(words, sizeof words, ", %lld records dropped",
+                      (long long)process->probe_drops);
         sm_text_print(text, SM_STYLE_PLAIN, "\n");
+        sm_text_wrap(text, is_on ? SM_STYLE_DIM : SM_STYLE_DOUBT, 10, 0, words);
     }
 }

@@ -61,7 +61,8 @@ static const struct {
 struct simulation {
     struct synthetic_run run;
     struct sm_record *record;
-    double queue, offered, delivered, dropped, lost, leaked, fds, enqueued;
+    double queue, offered, delivered, dropped, lost, leaked, kept, retained, burst, fds, enqueued;
+    int ticks;
     uint32_t seed;
 };
 
@@ -139,11 +140,18 @@ static void tick(struct simulation *s, int phase) {
     s->delivered += take;
     s->leaked += schedule[phase].load * s->run.leaked_per_s * dt;
     s->fds += s->run.fds_per_s * dt;
+    if (schedule[phase].load > 0) { /* a cache that is full after two seconds */
+        double filled = fmin(1, (double)++s->ticks / (2 * TICKS_PER_S));
+        s->kept = s->run.kept_bytes * filled;
+        s->retained = s->run.retained_bytes * filled;
+    }
+    s->burst = schedule[phase].load > 0 && s->ticks % 10 == 0 ? s->run.burst_bytes : 0;
 }
 
 static void sample(struct simulation *s, int64_t t_ns) {
-    double heap = 6.1e7 + s->queue * s->run.bytes_per_unit + s->leaked + 20000 * noise(s);
-    double anon = heap * 1.06 + 2e6;
+    double heap = 6.1e7 + s->queue * s->run.bytes_per_unit + s->leaked + s->kept + s->burst +
+                  20000 * noise(s);
+    double anon = heap * 1.06 + 2e6 + s->retained;
     put(s, HEAP, t_ns, round(heap));
     put(s, RSS, t_ns, round(anon + 3e6));
     put(s, RSS_ANON, t_ns, round(anon));
@@ -157,7 +165,7 @@ static void sample(struct simulation *s, int64_t t_ns) {
     put(s, UNANSWERED, t_ns, 0);
     put(s, DELIVERED, t_ns, round(s->delivered));
     put(s, DRIVER, t_ns, floor(2 + noise(s) * 2));
-    put(s, QUEUED, t_ns, round(s->queue));
+    put(s, QUEUED, t_ns, round(s->queue + (s->run.is_gauge_stale ? s->lost : 0)));
     put(s, DROPPED, t_ns, round(s->dropped));
 }
 
@@ -247,7 +255,7 @@ static void write_tail(struct simulation *s, struct synthetic_truth *truth) {
                                       s->run.is_without_delivered ? -1 : llround(s->delivered),
                                       llround(s->dropped),
                                       llround(s->queue),
-                                      142};
+                                      or_default(s->run.payload_bytes, 142)};
     sm_record_add_load_interval(s->record, &interval);
     sm_record_add_load_outcome(
         s->record, &(struct sm_load_outcome){"http_load", "HTTP 200", llround(s->offered)});
@@ -281,8 +289,9 @@ static void run_phase(struct simulation *s, int phase, int *ticks, struct synthe
     if (!is_fault)
         return;
     int idle = s->run.is_fault_idle;
+    const char *kind = s->run.fault_kind ? s->run.fault_kind : "slow_disk";
     struct sm_fault fault = {
-        "slow_disk",     from_ns,
+        (char *)kind,    from_ns,
         row.to_ns,       "{\"path\": \"/data\", \"bytes_per_s\": 64000}",
         idle ? 0 : 250,  idle ? 0 : 1280000,
         idle ? 0 : 19.2, "through seccomp user notification; stores through mmap are not seen"};

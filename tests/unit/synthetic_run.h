@@ -15,6 +15,12 @@ struct synthetic_run {
     double lost_per_s;          /* accepted, then gone without a word */
     double leaked_per_s;        /* bytes that every second of load leaves behind */
     double fds_per_s;           /* descriptors of class proc never closed */
+    double kept_bytes;          /* filled in the first seconds of load, never freed */
+    double retained_bytes;      /* the same, freed before the rest: the allocator keeps it */
+    double burst_bytes;         /* live for one tick in ten under load, beside the queue */
+    double payload_bytes;       /* of one unit as offered; default 142 */
+    int is_gauge_stale;         /* gauge:queued still counts what was lost */
+    const char *fault_kind;     /* default "slow_disk" */
     double kill_at_s;           /* the record ends there, incomplete; 0 = complete */
     int is_without_probe;       /* no heap, no sites */
     int is_without_fault;

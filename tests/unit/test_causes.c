@@ -1,0 +1,181 @@
+/* Each cause where it is, and not where it is not; with the figures it states. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "analysed_run.h"
+#include "temp_dir.h"
+
+static double evidence(const struct sm_cause *cause, const char *name) {
+    for (size_t i = 0; i < cause->evidence_count; i++)
+        if (strcmp(cause->evidence[i].name, name) == 0)
+            return cause->evidence[i].value;
+    fail_msg("no evidence %s", name);
+    return NAN;
+}
+
+static int near(double value, double wanted, double share) {
+    return fabs(value - wanted) <= share * fabs(wanted);
+}
+
+static void a_backlog_states_its_figures(void **state) {
+    struct analysed_run a =
+        analysed_run_make(state, (struct synthetic_run){.declared_heap_bytes = 8e6});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_BACKLOG);
+    assert_non_null(cause);
+    assert_true(near(evidence(cause, "offered_per_s"), 4000, .02));
+    assert_true(near(evidence(cause, "delivered_per_s"), 100, .05));
+    assert_true(near(evidence(cause, "bytes_per_unit"), 224, .05));
+    assert_true(near(evidence(cause, "rate_bytes_per_s"), a.truth.rate_bytes_per_s, .1));
+    assert_true(evidence(cause, "drained_share") > .95);
+    assert_true(evidence(cause, "half_drained_after_s") < 3);
+    const struct sm_site_result *site = cause->sites[0];
+    assert_int_equal(site->stack_id, SYNTHETIC_ENQUEUE);
+    assert_int_equal(site->freed_by_stack_id, SYNTHETIC_FREE);
+    assert_true(near(site->residence_before_s, .04, .01));
+    assert_true(site->residence_now_s >= 9);
+    assert_true(near(site->rate_per_s.value, a.truth.rate_bytes_per_s, .1));
+    assert_true(near(site->rate_per_unit.value, a.truth.rate_bytes_per_s / 4000, .1));
+    analysed_run_free(&a);
+}
+
+static void growth_ranks_sites_not_size(void **state) {
+    struct analysed_run a =
+        analysed_run_make(state, (struct synthetic_run){.declared_heap_bytes = 8e6});
+    assert_int_equal(a.analysis->sites[0].stack_id, SYNTHETIC_ENQUEUE);
+    assert_int_equal(a.analysis->sites[1].stack_id, SYNTHETIC_CACHE);
+    assert_true(a.analysis->sites[1].live_bytes > a.analysis->sites[0].live_bytes);
+    assert_false(a.analysis->sites[1].is_growing);
+    analysed_run_free(&a);
+}
+
+static void a_backlog_is_found_by_its_drain_where_nothing_counts_deliveries(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.is_without_delivered = 1, .declared_heap_bytes = 8e6});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_BACKLOG);
+    assert_non_null(cause);
+    assert_true(evidence(cause, "drained_share") > .95);
+    assert_false(a.analysis->ledger.is_unaccounted_known);
+    analysed_run_free(&a);
+}
+
+static void a_backlog_that_never_drains_says_so(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.declared_heap_bytes = 8e6, .consumed_per_s = 4000});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_BACKLOG);
+    assert_non_null(cause);
+    assert_true(evidence(cause, "drained_share") < .5);
+    assert_null(strstr(cause->text, "It drains once"));
+    analysed_run_free(&a);
+}
+
+static void a_leak_that_stops_with_the_load_is_per_request(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.is_without_fault = 1, .leaked_per_s = 200000});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_LEAK_PER_REQUEST);
+    assert_non_null(cause);
+    assert_true(near(evidence(cause, "rate_bytes_per_s"), 200000, .1));
+    assert_true(near(evidence(cause, "bytes_per_unit"), 50, .1));
+    assert_int_equal(cause->sites[0]->stack_id, SYNTHETIC_CACHE);
+    assert_int_equal(cause->sites[0]->freed_by_stack_id, 0);
+    assert_null(analysed_run_cause(&a, SM_CAUSE_BACKLOG));
+    analysed_run_free(&a);
+}
+
+static void a_bounded_queue_has_no_backlog(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.declared_heap_bytes = 8e6, .capacity = 20000});
+    assert_null(analysed_run_cause(&a, SM_CAUSE_BACKLOG));
+    assert_null(analysed_run_cause(&a, SM_CAUSE_DECLARED_BOUND_EXCEEDED));
+    analysed_run_free(&a);
+}
+
+static void a_bound_that_is_not_kept_is_named(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.declared_heap_bytes = 1e6, .capacity = 20000});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_DECLARED_BOUND_EXCEEDED);
+    assert_non_null(cause);
+    assert_true(near(evidence(cause, "rise"), 20000 * 224., .05));
+    assert_int_equal(a.analysis->exit_status, SM_STATUS_FAILED);
+    analysed_run_free(&a);
+}
+
+static void a_gauge_that_claims_what_the_heap_does_not_hold_is_named(void **state) {
+    /* Units leave the queue without a word, but the program still counts them as queued. */
+    struct analysed_run a = analysed_run_make(
+        state,
+        (struct synthetic_run){.is_without_fault = 1, .lost_per_s = 200, .is_gauge_stale = 1});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_ACCOUNTING_MISMATCH);
+    assert_non_null(cause);
+    assert_string_equal(cause->series, "gauge:queued");
+    assert_non_null(analysed_run_cause(&a, SM_CAUSE_SILENT_LOSS));
+    assert_int_equal(sm_analysis_series(a.analysis, 0, "heap")->verdict.kind, SM_VERDICT_BOUNDED);
+    assert_int_equal(sm_analysis_series(a.analysis, 0, "gauge:queued")->verdict.kind,
+                     SM_VERDICT_GROWING);
+    analysed_run_free(&a);
+}
+
+static void memory_that_outlives_the_load_is_a_note(void **state) {
+    struct analysed_run a =
+        analysed_run_make(state, (struct synthetic_run){.is_without_fault = 1, .kept_bytes = 4e7});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_KEPT_AFTER_LOAD);
+    assert_non_null(cause);
+    assert_true(cause->is_note);
+    assert_true(near(evidence(cause, "kept_bytes"), 4e7, .05));
+    assert_int_equal(cause->sites[0]->stack_id, SYNTHETIC_CACHE);
+    analysed_run_free(&a);
+}
+
+static void pages_the_allocator_keeps_are_no_leak(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){
+                   .is_without_fault = 1, .retained_bytes = 4e7, .budget = {"heap", "bounded"}});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_ALLOCATOR_RETENTION);
+    assert_non_null(cause);
+    assert_true(near(evidence(cause, "retained_bytes"), 4e7, .05));
+    assert_int_equal(a.analysis->exit_status, SM_STATUS_OK);
+    analysed_run_free(&a);
+}
+
+static void a_peak_far_above_the_payload_is_a_note(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state,
+        (struct synthetic_run){.is_without_fault = 1, .payload_bytes = 10e6, .burst_bytes = 9e7});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_PEAK_AMPLIFICATION);
+    assert_non_null(cause);
+    assert_true(cause->is_note);
+    assert_true(evidence(cause, "peak_over_payload") > 2);
+    analysed_run_free(&a);
+}
+
+static void a_failing_consumer_is_retries_not_a_backlog(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.declared_heap_bytes = 8e6, .fault_kind = "disk_enospc"});
+    assert_non_null(analysed_run_cause(&a, SM_CAUSE_RETRY_ACCUMULATION));
+    assert_null(analysed_run_cause(&a, SM_CAUSE_BACKLOG));
+    analysed_run_free(&a);
+}
+
+int main(void) {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, test_temp_dir_make, test_temp_dir_remove)
+    const struct CMUnitTest tests[] = {
+        TEST(a_backlog_states_its_figures),
+        TEST(growth_ranks_sites_not_size),
+        TEST(a_backlog_is_found_by_its_drain_where_nothing_counts_deliveries),
+        TEST(a_backlog_that_never_drains_says_so),
+        TEST(a_leak_that_stops_with_the_load_is_per_request),
+        TEST(a_bounded_queue_has_no_backlog),
+        TEST(a_bound_that_is_not_kept_is_named),
+        TEST(a_gauge_that_claims_what_the_heap_does_not_hold_is_named),
+        TEST(memory_that_outlives_the_load_is_a_note),
+        TEST(pages_the_allocator_keeps_are_no_leak),
+        TEST(a_peak_far_above_the_payload_is_a_note),
+        TEST(a_failing_consumer_is_retries_not_a_backlog),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,84 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "reports/stacks.h"
+
+static struct sm_module modules[] = {{1, "/usr/bin/prog", ""}, {2, "/lib/libc.so.6", ""}};
+static struct sm_frame frames[] = {
+    {1, 0, 2, 0x10},
+    {1, 1, 1, 0x20},
+    {1, 2, 1, 0x30},
+    {2, 0, 1, 0x40},
+    {3, 0, 0, 0xffffffff81000000},
+};
+static struct sm_symbol symbols[] = {
+    {1, 0x20, 0, "push", "/src/queue.h", 7},
+    {1, 0x20, 1, "insert", "/src/rpc.c", 12},
+    {1, 0x30, 0, "main", "", 0},
+    {2, 0x10, 0, "strdup", "", 0},
+};
+static const struct sm_run run = {.modules = modules,
+                                  .modules_count = 2,
+                                  .frames = frames,
+                                  .frames_count = 5,
+                                  .symbols = symbols,
+                                  .symbols_count = 4};
+
+static void inlined_calls_are_frames(void **state) {
+    (void)state;
+    struct sm_stack_frame out[8];
+    assert_int_equal(sm_stack_frames(&run, 1, out, 8), 4);
+    assert_string_equal(out[0].function, "strdup");
+    assert_string_equal(out[1].function, "push");
+    assert_string_equal(out[2].function, "insert");
+    assert_int_equal(out[2].line, 12);
+    assert_string_equal(out[3].function, "main");
+    assert_string_equal(out[3].module, "/usr/bin/prog");
+}
+
+static void a_small_array_is_not_overrun(void **state) {
+    (void)state;
+    struct sm_stack_frame out[2] = {{.function = "a"}, {.function = "untouched"}};
+    assert_int_equal(sm_stack_frames(&run, 1, out, 1), 4);
+    assert_string_equal(out[1].function, "untouched");
+}
+
+static void the_culprit_is_past_the_library(void **state) {
+    (void)state;
+    struct sm_stack_frame out[8];
+    size_t count = sm_stack_frames(&run, 1, out, 8);
+    assert_int_equal(sm_stack_culprit(out, count), 1);
+    assert_int_equal(sm_stack_culprit(out, 1), 0);
+}
+
+static void a_function_that_only_begins_like_an_allocator_is_the_programs(void **state) {
+    (void)state;
+    const struct sm_stack_frame out[] = {{"malloc", "", "/usr/bin/prog", 0, 1},
+                                         {"malloc_message", "", "/usr/bin/prog", 0, 2}};
+    assert_int_equal(sm_stack_culprit(out, 2), 1);
+}
+
+static void unknown_frames_are_shown_by_module_and_address(void **state) {
+    (void)state;
+    char text[100];
+    assert_string_equal(sm_stack_text(&run, 1, text, sizeof text), "push (queue.h:7)");
+    assert_string_equal(sm_stack_text(&run, 2, text, sizeof text), "prog+0x40");
+    assert_string_equal(sm_stack_text(&run, 3, text, sizeof text), "?+0xffffffff81000000");
+    assert_string_equal(sm_stack_text(&run, 99, text, sizeof text), "an unknown stack");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(inlined_calls_are_frames),
+        cmocka_unit_test(a_small_array_is_not_overrun),
+        cmocka_unit_test(the_culprit_is_past_the_library),
+        cmocka_unit_test(a_function_that_only_begins_like_an_allocator_is_the_programs),
+        cmocka_unit_test(unknown_frames_are_shown_by_module_and_address),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
