@@ -36,7 +36,12 @@ void sm_memory_reconcile(const struct sm_run *run, int64_t t_ns, struct sm_memor
         .slack = at(run, "slack", t_ns),
     };
     double file = at(run, "rss_file", t_ns), shmem = at(run, "rss_shmem", t_ns);
-    memory.other_mappings = isnan(file) && isnan(shmem) ? NAN : known(file) + known(shmem);
+    double anonymous = at(run, "rss_anon", t_ns);
+    /* By kind the kernel is asked seldom, for its answer is dear; for the anonymous part always. */
+    if (isfinite(anonymous))
+        memory.other_mappings = memory.rss - anonymous;
+    else
+        memory.other_mappings = isnan(file) && isnan(shmem) ? NAN : known(file) + known(shmem);
     memory.remainder =
         memory.rss - known(memory.heap_live) - known(memory.slack) - known(memory.other_mappings);
     name_remainder(&memory);

@@ -1,7 +1,20 @@
 #include "render.h"
 
+#include <errno.h>
+
+#include "render_verdicts.h"
+
+static int render_verdicts(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                           struct sm_error *err) {
+    if (!analysis->trace)
+        return sm_error_set(err, -ENODATA, run->path, "let it run for longer",
+                            "the record holds no measured time");
+    return sm_render_verdicts(analysis->trace, to, err);
+}
+
 const struct sm_renderer sm_render_table[] = {
     {"text", "what a run prints at its end", sm_render_text},
     {"json", "one object for programs, version 1", sm_render_json},
+    {"verdicts", "the verdicts on heap, RSS and descriptors alone, on one line", render_verdicts},
     {NULL, NULL, NULL},
 };

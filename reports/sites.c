@@ -61,7 +61,11 @@ static struct totals totals_at(const struct group *group, int64_t t_ns) {
             continue;
         totals.live_bytes += fmax(sample->alloc_bytes - sample->free_bytes, 0);
         totals.live_count += fmax(sample->alloc_count - sample->free_count, 0);
-        totals.age_p50_s = fmax(totals.age_p50_s, sample->age_p50_s);
+        /* What did not change since its row has grown older by the time between. */
+        double since_s = sample->age_p50_s > 0 && t_ns < INT64_MAX - 1
+                             ? sm_timeline_seconds(t_ns - sample->t_ns)
+                             : 0;
+        totals.age_p50_s = fmax(totals.age_p50_s, sample->age_p50_s + since_s);
     }
     return totals;
 }
