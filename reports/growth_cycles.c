@@ -28,7 +28,7 @@
 #include "growth_cycle_fit.h"
 #include "growth_stats.h"
 
-enum { MIN_MARKS = 4, MAX_SKIP = 5 };
+enum { MIN_MARKS = 4, MIN_MARKS_AFTER_WARM_UP = 5, MAX_SKIP = 5 };
 
 /* Growth that must be left when the most favourable bounded shape is taken away, in resolutions. */
 static const double LEFT_OF_RESOLUTION = .3;
@@ -190,6 +190,8 @@ static int judge_from(const struct sm_cycles_ask *ask, const struct marks *marks
     double line_low = line->rate - t * sqrt(variance * line->variance_factor);
     struct sm_cycles_verdict now = *verdict;
     now.rate = line->rate;
+    now.at_least = any.low;
+    now.at_most = any.high;
     now.low = rate.low;
     now.high = rate.high;
     now.driver = line->driver;
@@ -215,8 +217,9 @@ int sm_cycles_judge(const struct sm_cycles_ask *ask, struct sm_cycles_verdict *r
     struct sm_cycles_verdict verdict = {.kind = SM_VERDICT_INCONCLUSIVE, .marks = marks.count};
     for (int i = 0; i < marks.count; i++)
         verdict.used_until_s = marks.rests[i].at_s;
-    for (int skip = 0; skip <= MAX_SKIP && marks.count - skip >= MIN_MARKS; skip++)
-        if (judge_from(ask, &marks, skip, &verdict))
+    for (int skip = 0; skip <= MAX_SKIP; skip++)
+        if (marks.count - skip < (skip ? MIN_MARKS_AFTER_WARM_UP : MIN_MARKS) ||
+            judge_from(ask, &marks, skip, &verdict))
             break;
     free(marks.rests);
     *ret_verdict = verdict;

@@ -18,7 +18,8 @@ struct sm_cycles_ask {
 struct sm_cycles_verdict {
     enum sm_verdict_kind kind;
     int suspect;
-    double rate, low, high; /* per second */
+    double rate, low, high;   /* per second, 99 % interval */
+    double at_least, at_most; /* 99 % sure of each */
     enum sm_cycle_driver driver;
     double time_to_requests; /* residual of time over that of requests: > 1, requests fit better */
     int marks;               /* rests measured */

@@ -28,9 +28,8 @@ static const double SETTLING_S = .3; /* of a load left out at its start */
 static const double PAST_CAP = 1.2;  /* of the declared bound: beyond it */
 /* A queue that fills during a fault is full when its rise has slowed down to this part. */
 static const double STOPPED = .05;
-/* A pool of descriptors fills fast: what would still add more than a fifth of the growth seen is
- * not one. */
-static const double SLOWEST_FD_EXPONENTIAL = .56;
+/* Pools of descriptors fill faster than caches. */
+static const double SLOWEST_FD_EXPONENTIAL = .8;
 
 struct judgement {
     const struct sm_trace *trace;

@@ -29,9 +29,8 @@ static const double START_STEP = .125;
 static const double MIN_SECONDS = 4;
 /* Growth that must be left when the most favourable bounded shape is taken away, in resolutions. */
 static const double LEFT_OF_RESOLUTION = .3;
-/* Logarithms log(1 + u / when) that slow down by less than this count as lines; in a suffix they
- * began before it. */
-static const double SLOWEST_LOGARITHM = .3, EARLY_LOGARITHM = .1;
+/* Logarithms log(1 + u / when) that slow down by less than this one count as lines. */
+static const double SLOWEST_LOGARITHM = .3;
 static const double LEFT_AT_MOST = .1; /* of a saturation, for bounded */
 
 struct series {
@@ -88,7 +87,7 @@ static void admit_shapes(const struct sm_window *window, const struct series *se
     double after = coarse_slope(series->values + skip, series->count - skip);
     if (before > .5 * after || start < .2) {
         ask->slowest.exponential = SM_SLOWEST_EXPONENTIAL / (1 - start);
-        ask->slowest.logarithm = (EARLY_LOGARITHM + start) / (1 - start);
+        ask->slowest.logarithm = (SLOWEST_LOGARITHM + start) / (1 - start);
     }
 }
 

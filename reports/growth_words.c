@@ -39,6 +39,12 @@ static struct words per_second(enum sm_channel channel, double value) {
     return w;
 }
 
+/* An upper end; what is far below the resolution is shown as nothing. */
+static struct words at_most(const struct sm_growth_scene *scene, double value) {
+    double least = scene->resolution_per_s / 1000;
+    return per_second(scene->channel, value < least ? 0 : value);
+}
+
 /* The error of a slope falls with the 3/2 power of the time watched. */
 static double seconds_for(double window_s, double ratio) {
     return window_s * fmin(1000, pow(fmax(1.1, ratio), 2. / 3));
@@ -55,11 +61,12 @@ static void explain_growing(const struct sm_growth_scene *scene,
                  quantity(c, scene->declared_cap).text);
         return;
     }
-    snprintf(verdict->why, sizeof verdict->why,
-             "over the last %.0f s of constant load it rose by at least %s (99 %% sure), more than "
-             "the %s asked about, even if part of it is a cache still filling",
-             window->used_seconds, per_second(c, window->profile.low).text,
-             per_second(c, scene->resolution_per_s).text);
+    snprintf(
+        verdict->why, sizeof verdict->why,
+        "over the last %.0f s of constant load it rose by %s (at least %s, 99 %% sure) where %s "
+        "matters, and nothing that fills up and stops explains it",
+        window->used_seconds, per_second(c, window->profile.rate).text,
+        per_second(c, window->profile.low).text, per_second(c, scene->resolution_per_s).text);
 }
 
 static void explain_bounded(const struct sm_growth_scene *scene,
@@ -76,7 +83,7 @@ static void explain_bounded(const struct sm_growth_scene *scene,
              "over the last %.0f s%s it rose by at most %s (99 %% sure), less than the %s asked "
              "about, and stayed under %s",
              window->used_seconds, scene->in_fault ? " of the fault" : " of constant load",
-             per_second(c, fmax(0, window->profile.high_any)).text,
+             at_most(scene, window->profile.high_any).text,
              per_second(c, scene->resolution_per_s).text, quantity(c, verdict->bound).text);
 }
 
@@ -179,16 +186,17 @@ void sm_growth_explain_cycles(const struct sm_growth_scene *scene,
     switch (verdict->kind) {
     case SM_VERDICT_GROWING:
         snprintf(verdict->why, sizeof verdict->why,
-                 "what is still held at rest rose over %d cycles by at least %s (99 %% sure), "
-                 "more than the %s asked about, with %s",
-                 cycles->marks, per_second(c, cycles->low).text,
-                 per_second(c, scene->resolution_per_s).text, driver_words[cycles->driver]);
+                 "what is still held at rest rose over %d cycles by %s (at least %s, 99 %% sure) "
+                 "where %s matters, with %s",
+                 cycles->marks, per_second(c, cycles->rate).text,
+                 per_second(c, cycles->at_least).text, per_second(c, scene->resolution_per_s).text,
+                 driver_words[cycles->driver]);
         return;
     case SM_VERDICT_BOUNDED:
         snprintf(verdict->why, sizeof verdict->why,
                  "what is still held at rest rose over %d cycles by at most %s (99 %% sure), less "
                  "than the %s asked about, and stayed under %s",
-                 cycles->marks, per_second(c, fmax(0, cycles->high)).text,
+                 cycles->marks, at_most(scene, cycles->at_most).text,
                  per_second(c, scene->resolution_per_s).text, quantity(c, verdict->bound).text);
         return;
     default:
