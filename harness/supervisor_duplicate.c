@@ -48,6 +48,7 @@ static bool give_high(struct sm_server *server, const struct seccomp_notif *call
 }
 
 void sm_serve_duplicate(struct sm_server *server, const struct seccomp_notif *call) {
+    server->changes++;
     struct duplicate copy = decode(&call->data);
     unsigned first_high = server->shared->first_high;
     bool watched = sm_serve_watched(server, (pid_t)call->pid, copy.from) != 0;

@@ -136,6 +136,18 @@ static void build_duplicates(struct builder *b, uint32_t first_high) {
     descriptor_block(b, 0, first_high);
 }
 
+/* What was known about a descriptor ends with it. */
+static void build_closes(struct builder *b, uint32_t first_high) {
+    static const uint32_t calls[] = {__NR_close, __NR_close_range};
+    for (size_t argument = 0; argument < COUNT(calls); argument++) { /* the highest one closed */
+        match_calls(b, &calls[argument], 1, 4);
+        load_argument(b, argument);
+        emit(b, BPF_JMP | BPF_JGE | BPF_K, first_high, 1, 0);
+        verdict(b, SECCOMP_RET_ALLOW);
+        verdict(b, SECCOMP_RET_USER_NOTIF);
+    }
+}
+
 /* Stores through a shared mapping can't be delayed, but they can be told. */
 static void build_mappings(struct builder *b, uint32_t first_high) {
     static const uint32_t map = __NR_mmap;
@@ -165,6 +177,7 @@ size_t sm_filter_build(enum sm_supervisor_way way, uint32_t first_high,
     if (way == SM_WAY_HIGH_DESCRIPTORS) {
         build_opens(&b);
         build_duplicates(&b, first_high);
+        build_closes(&b, first_high);
     }
     build_mappings(&b, way == SM_WAY_HIGH_DESCRIPTORS ? first_high : 0);
     always_group(&b, refused, COUNT(refused));

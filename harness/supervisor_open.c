@@ -111,6 +111,7 @@ static void hand_over(struct sm_server *server, const struct seccomp_notif *call
 }
 
 void sm_serve_open(struct sm_server *server, const struct seccomp_notif *call) {
+    server->changes++;
     struct sm_open_request request;
     struct sm_resolved resolved;
     int rc = decode(call, &request);

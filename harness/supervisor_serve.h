@@ -7,9 +7,21 @@
 
 #include "supervisor_delay.h"
 
+enum { SM_SERVE_SEEN = 256 };
+
 struct sm_server {
     int listener;
     struct sm_supervisor_shared *shared;
+    int64_t lead_ns; /* by which timers are set earlier */
+    /* What was found behind high descriptors a moment ago (supervisor_watched.c). */
+    uint32_t changes; /* counts trapped opens, copies and closes: what was seen before is stale */
+    struct sm_seen {
+        pid_t tid;
+        int fd;
+        uint32_t changes;
+        sm_rule_set rules;
+        int64_t until_ns;
+    } seen[SM_SERVE_SEEN];
     struct sm_delay delay;
 };
 
@@ -26,8 +38,8 @@ bool sm_serve_is_waiting(const struct sm_server *server, uint64_t id);
 bool sm_serve_give(const struct sm_server *server, uint64_t id, int ours, int fd,
                    int close_on_exec);
 
-/* The rules that cover the file behind a descriptor of the target. */
-sm_rule_set sm_serve_watched(const struct sm_server *server, pid_t tid, int fd);
+/* The rules that cover the file behind a descriptor of the target (supervisor_watched.c). */
+sm_rule_set sm_serve_watched(struct sm_server *server, pid_t tid, int fd);
 
 /* Counts one thing the way could not see. */
 void sm_serve_count(uint32_t *counter);

@@ -1,10 +1,28 @@
 # Faults on files: the supervisor, and the faults that use it, on programs of every kind.
+spillmark_unit_test(supervisor-filter unit/test_supervisor_filter.c LIBS spillmark-harness)
+spillmark_unit_test(supervisor-delay unit/test_supervisor_delay.c LIBS spillmark-harness)
+spillmark_unit_test(supervisor-match unit/test_supervisor_match.c LIBS spillmark-harness)
+
+add_executable(fault-writer fault/writer.c)
+target_link_libraries(fault-writer PRIVATE Threads::Threads)
+add_executable(fault-writer-static fault/writer.c)
+target_link_options(fault-writer-static PRIVATE -static)
+
 function(spillmark_fault_test name)
-  add_executable(test-fault-${name} ${ARGN})
+  add_executable(test-fault-${name} ${ARGN} fault/supervised.c)
   target_include_directories(test-fault-${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(test-fault-${name} PRIVATE spillmark-harness PkgConfig::CMOCKA)
+  add_dependencies(test-fault-${name} fault-writer fault-writer-static)
   add_test(NAME e2e.fault-${name} COMMAND test-fault-${name})
-  set_tests_properties(e2e.fault-${name} PROPERTIES LABELS e2e TIMEOUT 180)
+  set_tests_properties(e2e.fault-${name} PROPERTIES LABELS e2e TIMEOUT 180 ENVIRONMENT
+    "SPILLMARK_FAULT_WRITER=$<TARGET_FILE:fault-writer>;SPILLMARK_FAULT_WRITER_STATIC=$<TARGET_FILE:fault-writer-static>")
 endfunction()
 
-spillmark_fault_test(slow-disk-programs fault/test_slow_disk_programs.c fault/supervised.c)
+spillmark_fault_test(slow-disk-programs fault/test_slow_disk_programs.c)
+spillmark_fault_test(slow-disk-calls fault/test_slow_disk_calls.c)
+spillmark_fault_test(slow-disk-control fault/test_slow_disk_control.c)
+
+# Prints what the supervisor costs per write.
+add_executable(bench-fault bench/fault.c)
+target_include_directories(bench-fault PRIVATE ${CMAKE_SOURCE_DIR})
+target_link_libraries(bench-fault PRIVATE spillmark-harness)

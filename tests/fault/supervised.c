@@ -67,6 +67,8 @@ const char *static_writer_program(void) {
 
 static _Noreturn void become_program(const struct supervised *run, const char *const *argv) {
     struct rlimit limit = {run->descriptor_limit, run->descriptor_limit};
+    if (run->inherited_fd >= 0)
+        fcntl(run->inherited_fd, F_SETFD, 0);
     if (chdir(run->dir) || (run->descriptor_limit && setrlimit(RLIMIT_NOFILE, &limit)) ||
         sm_launch_supervisor_enter(&run->supervisor))
         _exit(126);
