@@ -18,7 +18,7 @@ struct sm_sampler_options {
     double rate_hz;                 /* 10 to 100 */
     uint64_t sample_interval_bytes; /* mean of the probe's Poisson sampling */
     uint64_t seed;
-    int want_probe;                 /* 0: outside only */
+    int want_probe; /* 0: outside only */
 };
 
 /* Makes the pool (a memfd) and maps it. The target is to be started with the environment that
@@ -54,6 +54,10 @@ struct sm_sampler_now {
     int processes;
 };
 void sm_sampler_now(const struct sm_sampler *sampler, struct sm_sampler_now *ret_now);
+
+/* A descriptor of a module's file, opened when the module was first seen: the file may be deleted
+ * or replaced since. -1 when it could not be opened. Owned by the sampler. */
+int sm_sampler_module_fd(const struct sm_sampler *sampler, int32_t module_id);
 
 /* Writes modules, stacks and frames still missing, frees everything. The pool goes with it. */
 void sm_sampler_close(struct sm_sampler *sampler);

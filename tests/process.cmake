@@ -1,3 +1,10 @@
 # Processes and sampling: keeper, pool, sampler, preflight.
 spillmark_unit_test(keeper unit/test_keeper.c LIBS spillmark-harness)
 set_tests_properties(unit.keeper PROPERTIES TIMEOUT 120)
+
+# What is sampled runs under the probe, so without sanitizers.
+add_executable(sampled-program unit/sampled_program.c)
+target_include_directories(sampled-program PRIVATE ${CMAKE_SOURCE_DIR})
+spillmark_unit_test(sampler unit/test_sampler.c LIBS spillmark-harness)
+add_dependencies(test-sampler sampled-program spillmark-probe)
+set_tests_properties(unit.sampler PROPERTIES TIMEOUT 120)

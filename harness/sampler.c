@@ -1,0 +1,190 @@
+#include "sampler.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "paths.h"
+#include "sampler_internal.h"
+
+enum { SLOTS = 256 };
+
+void sm_sampler_note(struct sm_sampler *sampler, int rc) {
+    if (rc && !sampler->failed)
+        sampler->failed = rc;
+}
+
+/* A few descriptors for every process followed and every module seen. */
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int make_environment(struct sm_sampler *sampler) {
+    const char *preloaded = getenv("LD_PRELOAD");
+    if (asprintf(&sampler->environment[0], SPILLMARK_ENV_REGION "=/proc/%d/fd/%d", (int)getpid(),
+                 sm_pool_fd(sampler->pool)) < 0) {
+        sampler->environment[0] = NULL;
+        return -ENOMEM;
+    }
+    if (asprintf(&sampler->environment[1], "LD_PRELOAD=%s%s%s", sm_path_probe(),
+                 preloaded && preloaded[0] ? ":" : "", preloaded ? preloaded : "") < 0) {
+        sampler->environment[1] = NULL;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int make_pool(struct sm_sampler *sampler, struct sm_error *err) {
+    const struct sm_pool_options options = {
+        .slot_count = SLOTS,
+        .sample_interval_bytes = sampler->options.sample_interval_bytes,
+        .seed = sampler->options.seed,
+        .wanted = SPILLMARK_FEATURE_HEAP | SPILLMARK_FEATURE_STACKS | SPILLMARK_FEATURE_FDS |
+                  SPILLMARK_FEATURE_IO | SPILLMARK_FEATURE_MAPS,
+    };
+    int rc = sm_pool_create(&options, &sampler->pool, err);
+    if (rc)
+        return rc;
+    sampler->slot_owner = calloc(SLOTS, sizeof(struct sm_followed *));
+    if (!sampler->slot_owner || make_environment(sampler))
+        return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
+    return 0;
+}
+
+int sm_sampler_create(const struct sm_sampler_options *options, struct sm_record *record,
+                      int64_t start_ns, struct sm_sampler **ret_sampler, struct sm_error *err) {
+    struct sm_sampler *sampler = calloc(1, sizeof *sampler);
+    if (!sampler)
+        return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
+    sampler->options = *options;
+    sampler->record = record;
+    sampler->writer.record = record;
+    sampler->start_ns = start_ns;
+    sampler->oom_kills = sm_oom_kills();
+    raise_descriptor_limit();
+    int rc = sm_intern_new(record, &sampler->intern);
+    if (rc)
+        rc = sm_error_set(err, rc, NULL, NULL, "out of memory");
+    if (rc == 0 && options->want_probe)
+        rc = make_pool(sampler, err);
+    if (rc) {
+        sm_sampler_close(sampler);
+        return rc;
+    }
+    if (sm_sockets_open(&sampler->sockets)) /* the series is missing then */
+        sampler->sockets = NULL;
+    *ret_sampler = sampler;
+    return 0;
+}
+
+const char *const *sm_sampler_environment(struct sm_sampler *sampler) {
+    return (const char *const *)sampler->environment;
+}
+
+void sm_sampler_follow(struct sm_sampler *sampler, pid_t root) {
+    sampler->next_discover_ns = 0;
+    if (!sm_followed_find(sampler, root))
+        sm_followed_add(sampler, root, sm_now_ns());
+}
+
+static int failure(struct sm_sampler *sampler) {
+    sm_sampler_note(sampler, sampler->writer.failed);
+    return sampler->failed;
+}
+
+int sm_sampler_tick(struct sm_sampler *sampler, int64_t now_ns) {
+    sm_sampler_discover(sampler, now_ns);
+    sm_sampler_read_figures(sampler, now_ns);
+    sm_sampler_read_slow(sampler, now_ns, 0);
+    sampler->tick++;
+    return failure(sampler);
+}
+
+int sm_sampler_checkpoint(struct sm_sampler *sampler, int64_t now_ns) {
+    sampler->next_discover_ns = 0;
+    sm_sampler_discover(sampler, now_ns);
+    sm_sampler_read_figures(sampler, now_ns);
+    sm_sampler_read_slow(sampler, now_ns, 1);
+    return failure(sampler);
+}
+
+int sm_sampler_put(struct sm_sampler *sampler, const char *series, enum sm_unit unit,
+                   int64_t now_ns, double value) {
+    sm_series_add_named(&sampler->writer, &sampler->totals, series, unit,
+                        sm_run_ns(sampler, now_ns), value, value);
+    return failure(sampler);
+}
+
+void sm_sampler_exited(struct sm_sampler *sampler, pid_t pid, int wait_status, int64_t now_ns) {
+    for (size_t i = sampler->followed_count; i-- > 0;) {
+        struct sm_followed *process = sampler->followed[i];
+        if (process->pid != pid)
+            continue;
+        if (process->alive)
+            sm_followed_gone(sampler, process, now_ns);
+        sm_followed_set_exit(sampler, process, wait_status);
+        sm_followed_write_row(sampler, process);
+        return;
+    }
+}
+
+void sm_sampler_now(const struct sm_sampler *sampler, struct sm_sampler_now *ret_now) {
+    *ret_now = (struct sm_sampler_now){
+        .heap_bytes = sampler->now.heap, .rss_bytes = sampler->now.rss, .fds = sampler->now.fds};
+    for (size_t i = 0; i < sampler->followed_count; i++)
+        ret_now->processes += sampler->followed[i]->alive;
+}
+
+int sm_sampler_module_fd(const struct sm_sampler *sampler, int32_t module_id) {
+    return sm_intern_module_fd(sampler->intern, module_id);
+}
+
+static void write_meta(struct sm_sampler *sampler) {
+    char text[512];
+    uint64_t drops = sampler->drops, failures = sampler->stack_failures;
+    for (size_t i = 0; i < sampler->followed_count; i++) {
+        struct sm_slot_head head;
+        if (!sampler->followed[i]->alive || !sampler->followed[i]->has_slot)
+            continue;
+        sm_slot_read_head(&sampler->followed[i]->slot, &head);
+        drops += head.drops;
+        failures += head.stack_failures;
+    }
+    snprintf(text, sizeof text,
+             "{\"abi\":\"%u.%u\",\"sample_interval_bytes\":%llu,\"rate_hz\":%g,\"processes\":%d,"
+             "\"drops\":%llu,\"stack_failures\":%llu,\"slots_exhausted\":%u,"
+             "\"memory_bytes\":%llu}",
+             SPILLMARK_ABI_MAJOR, SPILLMARK_ABI_MINOR,
+             (unsigned long long)sampler->options.sample_interval_bytes, sampler->options.rate_hz,
+             (int)sampler->last_id, (unsigned long long)drops, (unsigned long long)failures,
+             sampler->pool ? sm_pool_exhausted(sampler->pool) : 0,
+             (unsigned long long)(sampler->pool ? sm_pool_memory_bytes(sampler->pool) : 0));
+    sm_record_set_meta(sampler->record, SM_META_PROBE, text);
+}
+
+void sm_sampler_close(struct sm_sampler *sampler) {
+    if (!sampler)
+        return;
+    if (sampler->record && sampler->last_id)
+        write_meta(sampler);
+    for (size_t i = 0; i < sampler->followed_count; i++)
+        sm_followed_free(sampler, sampler->followed[i]);
+    sm_series_finish(&sampler->writer, &sampler->totals);
+    sm_sockets_close(sampler->sockets);
+    sm_intern_free(sampler->intern);
+    sm_pool_free(sampler->pool);
+    for (size_t i = 0; i < sizeof sampler->environment / sizeof *sampler->environment; i++)
+        free(sampler->environment[i]);
+    free(sampler->inodes);
+    free(sampler->slot_owner);
+    free(sampler->followed);
+    free(sampler);
+}
