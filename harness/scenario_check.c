@@ -21,6 +21,8 @@ struct sm_place sm_place_enter(struct sm_loader *loader, const struct sm_tag *ta
     struct sm_place before = loader->at;
     memcpy(loader->at.file, tag->file, sizeof loader->at.file);
     loader->at.line = tag->line;
+    loader->at.type = tag->type;
+    loader->at.base = strlen(loader->at.path);
     return before;
 }
 
@@ -222,7 +224,7 @@ const struct sm_block *sm_check_block(struct sm_loader *loader, int index, const
     block->type = member.name;
     block->keys = member.keys;
     block->values = sm_alloc(loader, count_keys(member.keys) * sizeof *block->values);
-    sm_place_text(&loader->at, block->where, sizeof block->where);
+    sm_place_text(loader, block->where, sizeof block->where);
     name_values(loader, table, member.keys);
     for (size_t i = 0; member.keys[i].name; i++)
         check_key(loader, table, &member.keys[i], &block->values[i]);

@@ -4,6 +4,7 @@
  * scenario_file.c      finds and reads scenario files
  * scenario_lua.c       the Lua state: what a script may use, its limits
  * scenario_raise.c     mistakes, and how they end the load
+ * scenario_where.c     the line of a key, found in the text
  * scenario_make.c      the constructors a script calls; each makes a tagged table
  * scenario_families.c  which constructors fit where, and their keys
  * scenario_check.c     a tagged table against its keys: a struct sm_block
@@ -28,13 +29,16 @@
 
 #include "config_value.h"
 #include "scenario.h"
+#include "scenario_where.h"
 
-enum { SM_PLACE_FILE = 64, SM_PLACE_PATH = 160, SM_FAULTS = 32 };
+enum { SM_PLACE_FILE = 64, SM_PLACE_PATH = 160, SM_FAULTS = 32, SM_SOURCES = 16 };
 
 /* Where in the scenario the loader is, for messages. */
 struct sm_place {
     char file[SM_PLACE_FILE];
     int line;                  /* of the constructor; 0 = not known */
+    const char *type;          /* the constructor; NULL = none */
+    size_t base;               /* where in the path the keys of the constructor begin */
     char path[SM_PLACE_PATH];  /* "phases[2].faults[1].rate" */
 };
 
@@ -55,6 +59,12 @@ struct sm_loader {
     double time_scale;
     char directory[PATH_MAX]; /* of the scenario file, for its parts */
     struct sm_place at;
+    struct {
+        char file[SM_PLACE_FILE];
+        const char *text;
+        size_t length;
+    } sources[SM_SOURCES]; /* the scenario and its parts, to find lines in */
+    size_t source_count;
     struct sm_error error;
     int values_ref; /* of the table of parameters' values in the registry */
     int cycle;      /* that is being made; 0 outside of cycles */
@@ -86,8 +96,11 @@ void sm_lua_locate(struct sm_loader *loader);
 /* scenario_raise.c: the message is put at loader->at. */
 noreturn void sm_raise(struct sm_loader *loader, const char *todo, const char *what_format, ...)
     __attribute__((format(printf, 3, 4)));
-/* "slow-disk.lua:22: phases[2].faults[1]". */
-void sm_place_text(const struct sm_place *at, char *where, size_t where_bytes);
+/* "slow-disk.lua:22: phases[2].faults[1]", of where the loader is. */
+void sm_place_text(struct sm_loader *loader, char *where, size_t where_bytes);
+/* The offset in its source of the key that the loader is at; SM_WHERE_UNKNOWN when it cannot be
+ * found. *ret_source may be NULL. */
+size_t sm_place_offset(const struct sm_loader *loader, const char **ret_source);
 noreturn void sm_raise_memory(struct sm_loader *loader);
 /* `name` is not among `names`: with the nearest one, or all of them when they are few. */
 noreturn void sm_raise_unknown(struct sm_loader *loader, const char *name,

@@ -15,6 +15,7 @@
 
 enum { MEMORY_MAX_BYTES = 64 << 20, HOOK_INSTRUCTIONS = 100, LARGE_BYTES = 1 << 16 };
 static const int64_t cpu_max_ns = 5000000000;
+static const lua_Integer random_seed = 20261;
 
 static const char *const base_names[] = {"assert", "error", "ipairs",   "next",     "pairs",
                                          "select", "tonumber", "tostring", "type", NULL};
@@ -92,7 +93,7 @@ void sm_lua_locate(struct sm_loader *loader) {
     for (int level = 0; lua_getstack(loader->lua, level, &activation); level++) {
         lua_getinfo(loader->lua, "Sl", &activation);
         if (activation.currentline > 0) {
-            loader->at.path[0] = '\0';
+            loader->at = (struct sm_place){0};
             snprintf(loader->at.file, sizeof loader->at.file, "%s", activation.source + 1);
             loader->at.line = activation.currentline;
             return;
@@ -167,6 +168,15 @@ static void open_library(lua_State *lua, const char *name, lua_CFunction open,
     lua_pop(lua, 1);
 }
 
+/* A scenario is the same every time it is loaded. */
+static void seed_random(lua_State *lua) {
+    luaL_requiref(lua, LUA_MATHLIBNAME, luaopen_math, 0);
+    lua_getfield(lua, -1, "randomseed");
+    lua_pushinteger(lua, random_seed);
+    lua_call(lua, 1, 0);
+    lua_pop(lua, 1);
+}
+
 /* require "name": the part name.lua beside the scenario, run once. Upvalue 1: those loaded. */
 static int require_part(lua_State *lua) {
     struct sm_loader *loader = sm_loader_of(lua);
@@ -203,6 +213,7 @@ void sm_lua_fill(struct sm_loader *loader) {
     keep_only(lua, base_names);
     open_library(lua, LUA_STRLIBNAME, luaopen_string, string_names);
     open_library(lua, LUA_TABLIBNAME, luaopen_table, table_names);
+    seed_random(lua);
     open_library(lua, LUA_MATHLIBNAME, luaopen_math, math_names);
     lua_getglobal(lua, LUA_STRLIBNAME);
     lua_getfield(lua, -1, "rep");
@@ -222,6 +233,12 @@ void sm_lua_fill(struct sm_loader *loader) {
 void sm_lua_run(struct sm_loader *loader, const char *source, size_t length, const char *name) {
     char chunk_name[SM_PLACE_FILE + 1];
     snprintf(chunk_name, sizeof chunk_name, "@%s", name);
+    if (loader->source_count < SM_SOURCES) {
+        size_t i = loader->source_count++;
+        loader->sources[i].text = source;
+        loader->sources[i].length = length;
+        snprintf(loader->sources[i].file, sizeof loader->sources[i].file, "%s", name);
+    }
     if (luaL_loadbufferx(loader->lua, source, length, chunk_name, "t"))
         lua_error(loader->lua);
     lua_call(loader->lua, 0, 1);

@@ -178,8 +178,25 @@ static void take_tag(struct sm_loader *loader, const struct sm_tag *tag, int ind
     loader->at = before;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const struct sm_param *)a)->name, ((const struct sm_param *)b)->name);
+/* In the order of the text, which says more than that of the alphabet. */
+static void sort_params(struct sm_loader *loader) {
+    struct sm_scenario *scenario = loader->scenario;
+    size_t offsets[PARAMS_MAX];
+    for (size_t i = 0; i < scenario->param_count; i++) {
+        struct sm_param param = scenario->params[i];
+        size_t before = sm_path_add(loader, "params.%s", param.name), at = i;
+        size_t offset = sm_place_offset(loader, NULL);
+        for (; at > 0 && (offsets[at - 1] > offset ||
+                          (offsets[at - 1] == offset &&
+                           strcmp(scenario->params[at - 1].name, param.name) > 0));
+             at--) {
+            offsets[at] = offsets[at - 1];
+            scenario->params[at] = scenario->params[at - 1];
+        }
+        offsets[at] = offset;
+        scenario->params[at] = param;
+        sm_path_cut(loader, before);
+    }
 }
 
 static void check_settings(struct sm_loader *loader) {
@@ -250,7 +267,7 @@ void sm_params_load(struct sm_loader *loader, int index) {
         sm_raise(loader, NULL, "must be a table { NAME = DEFAULT }, not %s",
                  sm_describe(loader, index, found, sizeof found));
     sm_path_cut(loader, before);
-    qsort(scenario->params, scenario->param_count, sizeof *scenario->params, by_name);
+    sort_params(loader);
     check_settings(loader);
     lua_createtable(lua, 0, 1);
     lua_pushcfunction(lua, on_missing_param);

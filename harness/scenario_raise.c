@@ -6,13 +6,31 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../reports/suggest.h"
 
-void sm_place_text(const struct sm_place *at, char *where, size_t where_bytes) {
+size_t sm_place_offset(const struct sm_loader *loader, const char **ret_source) {
+    const struct sm_place *at = &loader->at;
+    for (size_t i = 0; at->type && i < loader->source_count; i++) {
+        if (strcmp(loader->sources[i].file, at->file) != 0)
+            continue;
+        if (ret_source)
+            *ret_source = loader->sources[i].text;
+        return sm_where_find(loader->sources[i].text, loader->sources[i].length, at->line,
+                             at->type, at->path + at->base);
+    }
+    return SM_WHERE_UNKNOWN;
+}
+
+void sm_place_text(struct sm_loader *loader, char *where, size_t where_bytes) {
+    const struct sm_place *at = &loader->at;
+    const char *source = NULL;
     char line[16] = "";
+    size_t offset = sm_place_offset(loader, &source);
     if (at->line > 0)
-        snprintf(line, sizeof line, ":%d", at->line);
+        snprintf(line, sizeof line, ":%d",
+                 offset == SM_WHERE_UNKNOWN ? at->line : sm_where_line(source, offset));
     snprintf(where, where_bytes, "%s%s%s%s", at->file, line, at->path[0] && at->file[0] ? ": " : "",
              at->path);
 }
@@ -29,7 +47,7 @@ noreturn void sm_raise(struct sm_loader *loader, const char *todo, const char *w
     va_start(args, what_format);
     vsnprintf(what, sizeof what, what_format, args);
     va_end(args);
-    sm_place_text(&loader->at, where, sizeof where);
+    sm_place_text(loader, where, sizeof where);
     sm_error_set(&loader->error, -EINVAL, where, todo, "%s", what);
     raise(loader);
 }

@@ -1,3 +1,7 @@
 # Scenarios: the language, its checking, and the small sources a scenario names.
 spillmark_unit_test(scenario unit/test_scenario.c unit/scenario_text.c unit/temp_dir.c
                     LIBS spillmark-harness)
+spillmark_unit_test(scenario-errors unit/test_scenario_errors.c unit/scenario_text.c
+                    unit/temp_dir.c LIBS spillmark-harness)
+spillmark_unit_test(scenario-language unit/test_scenario_language.c unit/scenario_text.c
+                    unit/temp_dir.c LIBS spillmark-harness)

@@ -113,8 +113,8 @@ static void settings_change_parameters(void **state) {
                                        "unbounded", NULL});
     assert_true(sm_block_quantity(scenario->loads[0], "rate") == 2500);
     char *json = sm_scenario_params_json(scenario);
-    assert_string_equal(json, "{\"build\":\"after\",\"capacity\":\"20000\","
-                              "\"channel\":\"unbounded\",\"disk\":\"64KB/s\",\"rate\":\"2500\"}");
+    assert_string_equal(json, "{\"build\":\"after\",\"channel\":\"unbounded\","
+                              "\"capacity\":\"20000\",\"rate\":\"2500\",\"disk\":\"64KB/s\"}");
     free(json);
     assert_string_equal(scenario->params[0].fallback, "before");
     assert_string_equal(scenario->params[0].choices[2], "after");
