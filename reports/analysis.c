@@ -126,12 +126,29 @@ static int judge_series(const struct sm_run *run, const struct sm_trace *trace, 
     return 0;
 }
 
+/* The order of model.h; what is not there comes after, by name. */
+static int rank_of(const char *name) {
+    static const char *const names[] = {
+#define X(id, name, unit, title) name,
+        SM_SERIES_TABLE(X)
+#undef X
+    };
+    for (int i = 0; i < SM_SERIES_OTHER; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return SM_SERIES_OTHER;
+}
+
 static int compare_series(const void *a, const void *b) {
     const struct sm_series *x = ((const struct sm_series_result *)a)->series;
     const struct sm_series *y = ((const struct sm_series_result *)b)->series;
+    int x_rank = rank_of(x->name), y_rank = rank_of(y->name);
     if (x->process_id != y->process_id)
         return x->process_id < y->process_id ? -1 : 1;
-    return (x->id > y->id) - (x->id < y->id);
+    if (x_rank != y_rank)
+        return x_rank - y_rank;
+    int by_name = strcmp(x->name, y->name);
+    return by_name ? by_name : (x->id > y->id) - (x->id < y->id);
 }
 
 static int judge_all_series(const struct sm_run *run, struct sm_analysis *analysis) {

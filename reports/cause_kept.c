@@ -1,7 +1,7 @@
 /* Memory that outlives the load it was for.
  *
  * Rule: at the end of a rest without load, more than half of what memory rose above its start is
- * still there (and at least a megabyte and a quarter of the start), and it is not falling. One
+ * still there (and at least 8 MB, and a quarter of the start), and it is not falling. One
  * dose cannot tell a cache that is filled from memory nobody will ever use, so it is a note; a
  * growth from cycle to cycle is a leak and found as such. */
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "cause.h"
 #include "timeline.h"
 
-static const double SHARE_KEPT = .5, LEAST_BYTES = 1e6, LEAST_SHARE_OF_START = .25;
+static const double SHARE_KEPT = .5, LEAST_BYTES = 8e6, LEAST_SHARE_OF_START = .25;
 
 static int found_leak(const struct sm_cause_list *list) {
     for (size_t i = 0; i < list->count; i++) {

@@ -49,29 +49,50 @@ static void print_series(const struct sm_text *text, const struct sm_series_resu
     sm_text_put(text, SM_STYLE_PLAIN, LEVEL_COLUMNS, SM_UNIT_TEXT(unit, result->peak));
     sm_text_put(text, SM_STYLE_PLAIN, LEVEL_COLUMNS, SM_UNIT_TEXT(unit, result->end));
     sm_text_print(text, SM_STYLE_PLAIN, "  ");
-    if (result->is_judged) {
-        sm_text_put(text, style_of(&result->verdict), -13, sm_verdict_name(result->verdict.kind));
-        print_growth(text, result);
-    }
+    sm_text_put(text, style_of(&result->verdict), -13, sm_verdict_name(result->verdict.kind));
+    print_growth(text, result);
     sm_text_print(text, SM_STYLE_PLAIN, "\n");
 }
 
-/* The whole target's; what never was above 0 is left out. */
+/* Series that a reader wants at once; of the others only those that grow. */
+static int is_shown(const struct sm_series_result *result) {
+    static const char *const starts[] = {
+        "heap", "rss", "slack", "fds", "gauge:", "mark:", "in_flight:declared"};
+    const char *name = result->series->name;
+    if (!result->is_judged || !(result->peak > 0))
+        return 0;
+    if (result->verdict.kind == SM_VERDICT_GROWING)
+        return 1;
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        size_t length = strlen(starts[i]);
+        int is_group = starts[i][length - 1] == ':';
+        if (is_group ? strncmp(name, starts[i], length) == 0 : strcmp(name, starts[i]) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* The whole target's. */
 void sm_text_series(const struct sm_text *text, const struct sm_analysis *analysis) {
-    int has_heading = 0;
+    size_t shown = 0, left = 0;
     for (size_t i = 0; i < analysis->series_count; i++) {
         const struct sm_series_result *result = &analysis->series[i];
-        if (result->series->process_id != 0 || !(result->peak > 0))
+        if (result->series->process_id != 0)
             continue;
-        if (!has_heading) {
+        if (!is_shown(result)) {
+            left++;
+            continue;
+        }
+        if (shown++ == 0) {
             sm_text_heading(text, "SERIES");
             sm_text_print(text, SM_STYLE_DIM, "  %-*s%*s%*s%*s  %-13s%s\n", NAME_COLUMNS, "",
                           LEVEL_COLUMNS, "start", LEVEL_COLUMNS, "peak", LEVEL_COLUMNS, "end",
                           "verdict", "growth, 99 % sure");
         }
-        has_heading = 1;
         print_series(text, result);
     }
+    if (shown && left)
+        sm_text_print(text, SM_STYLE_DIM, "  and %zu more: --format json\n", left);
 }
 
 /* ---- ledger ---- */
