@@ -116,8 +116,15 @@ static void walk_children(struct walk *walk, Dwarf_Die *parent, struct span with
     while (dwarf_siblingof(&child, &child) == 0);
 }
 
-/* The function's name as its author wrote it; malloc'd, NULL when it has none. */
-static char *function_name(Dwarf_Die *die) {
+/* C++ and Rust compilers leave the linkage name out where nobody links: of functions in unnamed
+ * namespaces. The symbol table has it. */
+static bool is_mangled(const char *symbol) {
+    return symbol && symbol[0] == '_' && (symbol[1] == 'Z' || symbol[1] == 'R');
+}
+
+/* The function's name as its author wrote it; malloc'd, NULL when it has none. `symbol` is what
+ * the symbol table calls it, NULL = unknown. */
+static char *function_name(Dwarf_Die *die, const char *symbol) {
     static const unsigned linkage[] = {DW_AT_linkage_name, DW_AT_MIPS_linkage_name};
     Dwarf_Attribute attribute;
     for (size_t i = 0; i < sizeof linkage / sizeof *linkage; i++) {
@@ -126,7 +133,9 @@ static char *function_name(Dwarf_Die *die) {
             return sm_demangle(name);
     }
     const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
-    return name ? strdup(name) : NULL;
+    if (is_mangled(symbol) || !name)
+        return symbol ? sm_demangle(symbol) : NULL;
+    return strdup(name);
 }
 
 static Dwarf_Word number_of(Dwarf_Die *die, unsigned name) {
@@ -156,21 +165,19 @@ static void line_of(Dwarf_Die *unit, uint64_t address, struct sm_symbols_found *
 
 /* Tells the functions around calls[index], innermost first. */
 static void tell(const struct walk *walk, Dwarf_Die *line_unit, Dwarf_Die *unit, size_t index,
-                 const char *fallback, sm_symbols_emit *emit, void *context) {
+                 const char *symbol, sm_symbols_emit *emit, void *context) {
     const struct chain *chain = &walk->chains[index];
     struct sm_symbols_found found = {.index = index};
     line_of(line_unit, walk->job->calls[index], &found);
     if (!chain->count) {
-        char *name = fallback ? sm_demangle(fallback) : NULL;
+        char *name = symbol ? sm_demangle(symbol) : NULL;
         found.function = name ? name : "";
         emit(context, &found);
         free(name);
         return;
     }
     for (size_t i = chain->count; i-- > 0; found.inline_depth++) {
-        char *name = function_name(&chain->functions[i]);
-        if (!name && i == 0 && fallback)
-            name = sm_demangle(fallback);
+        char *name = function_name(&chain->functions[i], i == 0 ? symbol : NULL);
         found.function = name ? name : "";
         emit(context, &found);
         free(name);
