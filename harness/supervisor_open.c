@@ -110,21 +110,39 @@ static void hand_over(struct sm_server *server, const struct seccomp_notif *call
     sm_serve_continue(server, call->id);
 }
 
+/* Whether a rule fails opening this file. The errors of the target's own making come first, but
+ * only the kernel knows them: a call that would fail anyway may get the rule's error instead. */
+static int judge_open(struct sm_server *server, sm_rule_set rules) {
+    sm_rule_set failing = sm_rules_failing(server->shared, sm_rules_active(server->shared, rules));
+    return failing ? sm_fail_judge(&server->fail, failing, SM_CALL_OPEN, 0).code : 0;
+}
+
+static void serve_resolved(struct sm_server *server, const struct seccomp_notif *call,
+                           const struct sm_open_request *request,
+                           const struct sm_resolved *resolved) {
+    sm_rule_set rules = sm_rules_matching(server->shared, resolved->full);
+    int code = 0;
+    if (!rules || !is_movable(request, resolved))
+        sm_serve_continue(server, call->id);
+    else if ((code = judge_open(server, rules)) != 0)
+        sm_serve_fail(server, call->id, code);
+    else if (server->shared->way != SM_WAY_HIGH_DESCRIPTORS || sm_target_lacks_stdio(request->tid))
+        sm_serve_continue(server, call->id);
+    else
+        hand_over(server, call, request, resolved);
+}
+
 void sm_serve_open(struct sm_server *server, const struct seccomp_notif *call) {
-    server->changes++;
     struct sm_open_request request;
     struct sm_resolved resolved;
+    server->changes++;
     int rc = decode(call, &request);
     if (rc == -EPERM || rc == -ESRCH)
         sm_serve_count(&server->shared->unreadable);
-    if (rc || !sm_serve_is_waiting(server, call->id) || sm_resolve(&request, &resolved)) {
+    if (rc || !sm_serve_is_waiting(server, call->id) || sm_resolve_path(&request, &resolved)) {
         sm_serve_continue(server, call->id);
         return;
     }
-    if (sm_rules_matching(server->shared, resolved.full) && is_movable(&request, &resolved) &&
-        !sm_target_lacks_stdio(request.tid))
-        hand_over(server, call, &request, &resolved);
-    else
-        sm_serve_continue(server, call->id);
+    serve_resolved(server, call, &request, &resolved);
     close(resolved.fd);
 }

@@ -170,7 +170,7 @@ static int print_full(struct sm_resolved *resolved) {
     return written >= (int)(sizeof resolved->full - length) ? -ENAMETOOLONG : 0;
 }
 
-int sm_resolve(const struct sm_open_request *request, struct sm_resolved *ret_resolved) {
+int sm_resolve_path(const struct sm_open_request *request, struct sm_resolved *ret_resolved) {
     struct walk walk = {.base = -1, .resolve = request->resolve | RESOLVE_NO_MAGICLINKS};
     struct sm_resolved resolved = {.fd = -1};
     int own = own_descriptor(request->path);

@@ -23,4 +23,4 @@ struct sm_resolved {
 };
 
 /* Negative errno when the path leads nowhere, or when it can't be followed from here. */
-int sm_resolve(const struct sm_open_request *request, struct sm_resolved *ret_resolved);
+int sm_resolve_path(const struct sm_open_request *request, struct sm_resolved *ret_resolved);
