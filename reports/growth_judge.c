@@ -99,7 +99,8 @@ static void subtract_in_flight(double *values, const double *in_flight, size_t c
         values[i] -= xy / xx * (in_flight[i] - mean);
 }
 
-/* Did the rate of units accepted change by a quarter from the first third to the last? */
+/* Did the rate of units accepted change by a quarter from the first third to the last, and by more
+ * than random arrivals do? */
 static int load_changed(const struct sm_trace *trace, size_t begin, size_t end) {
     if (!trace->sent || end - begin < 9)
         return 0;
@@ -108,8 +109,8 @@ static int load_changed(const struct sm_trace *trace, size_t begin, size_t end) 
     double last = trace->sent[end - 1] - trace->sent[end - 1 - third];
     if (first <= 0 && last <= 0)
         return 0;
-    double ratio = last / fmax(first, 1e-9);
-    return ratio <= .8 || ratio >= 1.25;
+    double ratio = last / fmax(first, 1e-9), chance = 4 * sqrt(first + last);
+    return (ratio <= .8 || ratio >= 1.25) && fabs(last - first) > chance;
 }
 
 /* Descriptors are no queue of bytes: a fault is no reason to cut their window. */
@@ -417,6 +418,12 @@ int sm_growth_judge_upto(const struct sm_trace *trace, enum sm_channel channel,
     size_t count = (size_t)fmax(0, upto_s * trace->rate_hz + 1e-6);
     if (count < prefix.count)
         prefix.count = count;
+    /* A rest that is not over has no mark yet. */
+    if (trace->plan == SM_PLAN_CYCLES || trace->plan == SM_PLAN_FAULT_CYCLES)
+        while (prefix.count > 0 && prefix.count < trace->count &&
+               trace->phase[prefix.count - 1] == SM_TRACE_SETTLE &&
+               trace->phase[prefix.count] == SM_TRACE_SETTLE)
+            prefix.count--;
     return sm_growth_judge(&prefix, channel, values, resolution_per_s, declared_cap, ret_verdict);
 }
 
