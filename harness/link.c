@@ -16,7 +16,7 @@
 
 enum {
     /* Each send and receive walks libcurl's list of the connections of its multi handle. */
-    LINKS_PER_PART = 16,
+    LINKS_PER_PART = 32,
     WATCHES = 4, /* sockets of one link at a time: two address families and the resolver's */
 };
 
@@ -112,6 +112,7 @@ static int make_easy(struct sm_link *link, const struct sm_link_options *options
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, link);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 24L * 3600);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L); /* its own, which we never go through */
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver at the end */
     curl_easy_setopt(easy, CURLOPT_PROXY, "");      /* not by the environment of whoever runs it */
@@ -263,6 +264,16 @@ static int why_failed(const struct sm_link *link, CURLcode result, char words[SM
     return code;
 }
 
+/* A handle keeps the system's error of a failed connect for ever, also where the next failure has
+ * none: a copy starts without. */
+static void forget_errno(struct sm_link *link) {
+    CURL *fresh = curl_easy_duphandle(link->easy);
+    if (!fresh)
+        return;
+    curl_easy_cleanup(link->easy);
+    link->easy = fresh;
+}
+
 static void finish_connect(struct sm_link *link, CURLcode result) {
     const struct sm_link_events *events = &link->part->links->events;
     char words[SM_LINK_WORDS];
@@ -271,6 +282,7 @@ static void finish_connect(struct sm_link *link, CURLcode result) {
     if (result != CURLE_OK) {
         int code = why_failed(link, result, words);
         sm_link_close(link);
+        forget_errno(link);
         events->connected(link->owner, code, words);
         return;
     }

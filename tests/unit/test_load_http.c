@@ -256,10 +256,11 @@ static void a_full_queue_of_connections_is_waited_for(void **state) {
     char path[108];
     snprintf(path, sizeof path, "%s/s", (const char *)*state);
     struct load_run run;
-    open_http(&run,
-              (const struct load_setting[]){
-                  {"unix", path}, {"path", "/ok"}, {"rate", "500/s"}, {NULL, NULL}},
-              NULL);
+    open_http(
+        &run,
+        (const struct load_setting[]){
+            {"unix", path}, {"path", "/ok"}, {"rate", "500/s"}, {"burst", "50"}, {NULL, NULL}},
+        NULL);
     while (run.counts.unanswered < 10)
         load_run_look(&run);
     struct rude_server *server = rude_server_listen(path, 0);
