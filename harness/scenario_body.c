@@ -201,7 +201,7 @@ static const struct sm_body *text_body(struct build *build, int index, bool is_t
     return body;
 }
 
-const struct sm_body *sm_value_body(struct sm_loader *loader, int index) {
+static const struct sm_body *build_body(struct sm_loader *loader, int index) {
     struct build build = {.loader = loader};
     char found[96];
     const struct sm_tag *tag = sm_tag_at(loader, index);
@@ -213,4 +213,11 @@ const struct sm_body *sm_value_body(struct sm_loader *loader, int index) {
         return text_body(&build, index, false);
     sm_raise(loader, NULL, "must be a text, text(n) or json {...}, not %s",
              sm_describe(loader, index, found, sizeof found));
+}
+
+const struct sm_body *sm_value_body(struct sm_loader *loader, int index) {
+    int64_t before_ns = sm_cpu_ns();
+    const struct sm_body *body = build_body(loader, index);
+    loader->cpu_end_ns += sm_cpu_ns() - before_ns;
+    return body;
 }

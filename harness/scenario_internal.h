@@ -87,6 +87,9 @@ void sm_lua_close(struct sm_loader *loader);
 void sm_lua_fill(struct sm_loader *loader);
 /* Runs main(loader) as a protected call; what went wrong is in loader->error. */
 int sm_lua_protect(struct sm_loader *loader, void (*main)(struct sm_loader *loader));
+/* The thread's processor time, which limits a script. Work that the loader does for it is not
+ * counted: whoever does much of it moves cpu_end_ns. */
+int64_t sm_cpu_ns(void);
 /* Runs a source text as the file `name` and leaves its one result on the stack. */
 void sm_lua_run(struct sm_loader *loader, const char *source, size_t length, const char *name);
 /* Sets at.file and at.line to where the running script called from and clears at.path; when no

@@ -14,7 +14,7 @@
 #include <time.h>
 
 enum { MEMORY_MAX_BYTES = 64 << 20, HOOK_INSTRUCTIONS = 100, LARGE_BYTES = 1 << 16 };
-static const int64_t cpu_max_ns = 5000000000;
+static const int64_t cpu_max_ns = 1000000000;
 static const lua_Integer random_seed = 20261;
 
 static const char *const base_names[] = {"assert", "error", "ipairs",   "next",     "pairs",
@@ -32,10 +32,14 @@ struct sm_loader *sm_loader_of(lua_State *lua) {
     return *(struct sm_loader **)lua_getextraspace(lua);
 }
 
-static bool is_late(struct sm_loader *loader) {
+int64_t sm_cpu_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    if (now.tv_sec * INT64_C(1000000000) + now.tv_nsec > loader->cpu_end_ns)
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static bool is_late(struct sm_loader *loader) {
+    if (sm_cpu_ns() > loader->cpu_end_ns)
         loader->is_out_of_time = true;
     return loader->is_out_of_time;
 }
@@ -71,9 +75,7 @@ static void on_instructions(lua_State *lua, lua_Debug *activation) {
 }
 
 int sm_lua_open(struct sm_loader *loader) {
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    loader->cpu_end_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec + cpu_max_ns;
+    loader->cpu_end_ns = sm_cpu_ns() + cpu_max_ns;
     loader->lua = lua_newstate(allocate, loader);
     if (!loader->lua)
         return -ENOMEM;
@@ -244,9 +246,10 @@ void sm_lua_run(struct sm_loader *loader, const char *source, size_t length, con
     lua_call(loader->lua, 0, 1);
 }
 
-/* Lua's own message, "file:line: text", taken apart. */
-static void take_message(struct sm_loader *loader, const char *message) {
-    char where[SM_PLACE_FILE + 24] = "";
+/* Lua's own message, "file:line: text", taken apart; some have no place. */
+static void take_message(struct sm_loader *loader, const char *file, const char *message) {
+    char where[SM_PLACE_FILE + 24];
+    snprintf(where, sizeof where, "%.*s", SM_PLACE_FILE, file);
     const char *colon = strchr(message, ':'), *what = message;
     if (colon && (size_t)(colon - message) < sizeof where - 16) {
         size_t digits = strspn(colon + 1, "0123456789");
@@ -272,7 +275,7 @@ static void take_error(struct sm_loader *loader, int status) {
     else if (status == LUA_ERRMEM)
         sm_error_set(&loader->error, -ENOMEM, file, NULL, "out of memory");
     else if (lua_type(loader->lua, -1) == LUA_TSTRING)
-        take_message(loader, lua_tostring(loader->lua, -1));
+        take_message(loader, file, lua_tostring(loader->lua, -1));
     else
         sm_error_set(&loader->error, -EINVAL, file, NULL, "the script ended with an error value "
                      "that is no text");

@@ -5,3 +5,9 @@ spillmark_unit_test(scenario-errors unit/test_scenario_errors.c unit/scenario_te
                     unit/temp_dir.c LIBS spillmark-harness)
 spillmark_unit_test(scenario-language unit/test_scenario_language.c unit/scenario_text.c
                     unit/temp_dir.c LIBS spillmark-harness)
+spillmark_unit_test(scenario-hostile unit/test_scenario_hostile.c unit/scenario_text.c
+                    unit/temp_dir.c LIBS spillmark-harness)
+set_tests_properties(unit.scenario-hostile PROPERTIES TIMEOUT 120)
+spillmark_unit_test(scenario-fuzz unit/test_scenario_fuzz.c unit/scenario_text.c unit/temp_dir.c
+                    LIBS spillmark-harness)
+set_tests_properties(unit.scenario-fuzz PROPERTIES TIMEOUT 120)
