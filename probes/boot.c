@@ -8,6 +8,7 @@
 
 #include "heap.h"
 #include "modules.h"
+#include "operators.h"
 #include "slot.h"
 
 struct smp_process smp_process;
@@ -81,7 +82,18 @@ static bool hidden_allocator(void) {
     return symbol->st_shndx != SHN_UNDEF;
 }
 
+/* tcmalloc makes an object of its own, by operator new, when it is first asked for a size: that
+ * is to happen here, where nothing is counted, and not in the middle of counting. */
+static void warm_up(const struct smp_real_heap *heap) {
+    void *block = heap->malloc(1);
+    if (block != NULL) {
+        heap->malloc_usable_size(block);
+        heap->free(block);
+    }
+}
+
 static void find_allocator(struct smp_real_heap *heap) {
+    warm_up(heap);
     smp_process.allocator = which_allocator(heap);
     smp_process.chunk_headers =
         smp_process.allocator == ALLOCATOR_GLIBC && headers_agree(heap);
@@ -103,7 +115,8 @@ static bool bring_up(struct smp_real_heap *heap, enum spillmark_off_reason *ret_
     if (!smp_real_find(heap)) {
         return false;
     }
-    smp_real_find_all(heap);
+    smp_real_find_all();
+    smp_operators_try(heap);
     if (smp_slot_open(ret_reason) < 0) {
         return false;
     }

@@ -200,14 +200,14 @@ static void count_bytes(int fd, uint64_t bytes, enum direction direction) {
 }
 
 long smp_fd_read(int fd, long result) {
-    if (result > 0 && !smp_guard_held()) {
+    if (result > 0) {
         count_bytes(fd, (uint64_t)result, READ);
     }
     return result;
 }
 
 long smp_fd_written(int fd, long result) {
-    if (result > 0 && !smp_guard_held()) {
+    if (result > 0) {
         count_bytes(fd, (uint64_t)result, WRITTEN);
     }
     return result;

@@ -7,9 +7,12 @@
 
 enum { PAGE = 4096 };
 
+unsigned smp_early_calls;
+
 /* True when the real function is known by now. A call from inside the boot, or from another
  * thread meanwhile, must make do with the arena. */
 static bool booted(void) {
+    smp_early_calls++;
     smp_boot();
     return smp_real.malloc != smp_early_malloc;
 }

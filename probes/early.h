@@ -4,6 +4,9 @@
 
 #include "real.h"
 
+/* Calls so far: whether something passes through malloc or free shows here during the boot. */
+extern unsigned smp_early_calls;
+
 #define X(name, result, parameters) result smp_early_##name parameters;
 SMP_REAL_HEAP_TABLE(X)
 #undef X

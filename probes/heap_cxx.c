@@ -1,8 +1,7 @@
 /* heap_cxx.c - the hooks of C++'s operators new and delete, by their mangled names.
  *
- * libstdc++'s go through malloc and free, which are counted there; tcmalloc's, jemalloc's and
- * mimalloc's do not, and are counted here. Which it is follows from where the operator lives:
- * in the object that the real malloc comes from, or elsewhere. */
+ * libstdc++'s go through malloc and free, and are counted there; most of tcmalloc's, jemalloc's
+ * and mimalloc's do not, and are counted here (operators.c finds out). */
 #include <stdlib.h>
 
 #include "heap.h"
@@ -26,7 +25,7 @@ static void *find(struct smp_real_slot *slot) {
         if (__builtin_expect(function == NULL, 0)) {                                               \
             return malloc(bytes);                                                                  \
         }                                                                                          \
-        if (!real_slot.beside_malloc) {                                                            \
+        if (!real_slot.by_itself) {                                                            \
             return function arguments;                                                             \
         }                                                                                          \
         return smp_allocated(function arguments);                                                  \
@@ -41,7 +40,7 @@ static void *find(struct smp_real_slot *slot) {
             free(block);                                                                           \
             return;                                                                                \
         }                                                                                          \
-        if (real_slot.beside_malloc && block != NULL) {                                            \
+        if (real_slot.by_itself && block != NULL) {                                            \
             smp_count_free(block, smp_size_of(block));                                             \
         }                                                                                          \
         function arguments;                                                                        \

@@ -11,9 +11,6 @@
 enum direction { MAPPED, UNMAPPED };
 
 static void count(uint64_t bytes, enum direction direction) {
-    if (smp_guard_held()) {
-        return;
-    }
     struct smp_self *self = smp_tls->block != NULL ? smp_tls : smp_attach();
     if (self == NULL || !smp_feature(SPILLMARK_FEATURE_MAPS)) {
         return;

@@ -117,10 +117,16 @@ int smp_pool_open(enum spillmark_off_reason *ret_reason) {
     return failed;
 }
 
+static struct spillmark_claim *all_claims(void) {
+    return (struct spillmark_claim *)((char *)smp_process.pool + smp_process.pool->claims_offset);
+}
+
+void smp_pool_release(uint32_t index) {
+    __atomic_store_n(&all_claims()[index].pid, 0, __ATOMIC_RELEASE);
+}
+
 int smp_pool_claim(uint32_t *ret_index) {
-    struct spillmark_pool *pool = smp_process.pool;
-    struct spillmark_claim *claims =
-        (struct spillmark_claim *)((char *)pool + pool->claims_offset);
+    struct spillmark_claim *claims = all_claims();
     uint32_t pid = smp_raw_getpid();
     for (uint32_t i = 0; i < smp_process.slot_count; i++) {
         uint32_t nobody = 0;
@@ -131,7 +137,7 @@ int smp_pool_claim(uint32_t *ret_index) {
             return 0;
         }
     }
-    __atomic_fetch_add(&pool->slots_exhausted, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&smp_process.pool->slots_exhausted, 1, __ATOMIC_RELAXED);
     return -ENOSPC;
 }
 

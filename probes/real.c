@@ -36,13 +36,6 @@ bool smp_real_find(struct smp_real_heap *ret_heap) {
 extern struct smp_real_slot __start_smp_real_slots[] __attribute__((visibility("hidden")));
 extern struct smp_real_slot __stop_smp_real_slots[] __attribute__((visibility("hidden")));
 
-static const void *real_malloc_base;
-
-static const void *base_of(const void *function) {
-    Dl_info info;
-    return dladdr(function, &info) != 0 ? info.dli_fbase : NULL;
-}
-
 static bool is_operator(const char *name) { return name[0] == '_' && name[1] == 'Z'; }
 
 /* A plugin that brings a C++ library of its own, opened with RTLD_LOCAL, still finds the probe's
@@ -60,32 +53,32 @@ static void *out_of_sight(const char *name) {
     return found;
 }
 
-static void *fill(struct smp_real_slot *slot, void *found) {
-    if (found != NULL && is_operator(slot->name)) {
-        slot->beside_malloc = base_of(found) == real_malloc_base;
-    }
-    __atomic_store_n(&slot->function, found, __ATOMIC_RELEASE);
-    return found;
-}
-
 void *smp_real_slow(struct smp_real_slot *slot) {
     int saved_errno = errno;
     void *found = dlsym(RTLD_NEXT, slot->name);
     if (found == NULL && is_operator(slot->name)) {
         found = out_of_sight(slot->name);
     }
-    fill(slot, found);
+    __atomic_store_n(&slot->function, found, __ATOMIC_RELEASE);
     errno = saved_errno;
     return found;
 }
 
-void smp_real_find_all(const struct smp_real_heap *heap) {
-    real_malloc_base = base_of((const void *)heap->malloc);
+void smp_real_find_all(void) {
     for (struct smp_real_slot *slot = __start_smp_real_slots; slot < __stop_smp_real_slots;
          slot++) {
-        void *found = dlsym(RTLD_NEXT, slot->name);
-        if (found != NULL) {
-            fill(slot, found);
+        if (slot->function == NULL) {
+            slot->function = dlsym(RTLD_NEXT, slot->name);
         }
     }
+}
+
+struct smp_real_slot *smp_real_slot_of(const char *name) {
+    for (struct smp_real_slot *slot = __start_smp_real_slots; slot < __stop_smp_real_slots;
+         slot++) {
+        if (strcmp(slot->name, name) == 0) {
+            return slot;
+        }
+    }
+    return NULL;
 }

@@ -34,11 +34,14 @@ bool smp_real_find(struct smp_real_heap *ret_heap);
 struct smp_real_slot {
     void *function; /* NULL until found */
     const char *name;
-    bool beside_malloc; /* an operator of C++ that comes from the same object as the real malloc */
+    bool by_itself; /* an operator of C++ that does not pass through malloc or free */
 };
 
-/* Looks up every slot. Under the boot only, after smp_real_find. */
-void smp_real_find_all(const struct smp_real_heap *heap);
+/* Looks up every slot. Under the boot only. */
+void smp_real_find_all(void);
+
+/* The slot of a hook, or NULL. Under the boot only. */
+struct smp_real_slot *smp_real_slot_of(const char *name);
 
 /* Looks one up: a hook that was called before the boot. NULL if there is no such function. */
 void *smp_real_slow(struct smp_real_slot *slot);

@@ -62,9 +62,3 @@ static inline void smp_guard_leave(const struct smp_guard *guard) {
     smp_guard_frame = 0;
     errno = guard->saved_errno;
 }
-
-/* True inside the probe itself, whose own calls (libunwind's mmap) are nobody's business. */
-static inline bool smp_guard_held(void) {
-    return __builtin_expect(smp_guard_frame != 0, 0) &&
-           (uintptr_t)__builtin_frame_address(0) < smp_guard_frame;
-}

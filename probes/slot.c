@@ -60,6 +60,7 @@ int smp_slot_open(enum spillmark_off_reason *ret_reason) {
     }
     smp_process.slot = smp_pool_map_slot(smp_process.slot_index);
     if (smp_process.slot == NULL) {
+        smp_pool_release(smp_process.slot_index);
         *ret_reason = SPILLMARK_OFF_MAP;
         return -ENOMEM;
     }
@@ -105,11 +106,14 @@ static int replace_slot(void *replacement) {
     return smp_raw_failed(at) ? (int)at : 0;
 }
 
-/* Without a slot of its own the child must not go on writing into its parent's. */
+/* Without a slot of its own the child must not go on writing into its parent's. Under a limit of
+ * address space even the replacement may fail: the parent's is left alone then. */
 static void go_without(enum spillmark_off_reason reason) {
     long at = smp_raw_mmap(smp_process.slot, smp_process.slot_bytes, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    if (!smp_raw_failed(at)) {
+    if (smp_raw_failed(at)) {
+        smp_process.slot = NULL;
+    } else {
         smp_layout_sections(smp_process.slot->sections, smp_process.slot_bytes,
                             smp_process.sample_interval_bytes);
     }
@@ -124,6 +128,7 @@ static void move_to_own_slot(void) {
     }
     struct spillmark_slot *child = smp_pool_map_slot(index);
     if (child == NULL) {
+        smp_pool_release(index);
         go_without(SPILLMARK_OFF_MAP);
         return;
     }

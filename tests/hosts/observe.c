@@ -105,7 +105,7 @@ static int check_end(const struct options *options, int status) {
 }
 
 static void print_slot(const struct spillmark_slot *slot) {
-    struct view_totals totals = view_totals(slot);
+    struct view_sums totals = view_totals(slot);
     printf("pid %u of %u state %u off %u: live %" PRId64 " in %" PRId64 ", allocations %" PRIu64
            ", stacks %u, pairs %u, modules %u, failures %" PRIu64 ", drops %" PRIu64
            ", read %" PRIu64 ", written %" PRIu64 ": %s\n",

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ static inline int view_open_fd(struct pool_view *view, int fd) {
         return -1;
     }
     void *at = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    view->base = at;
+    view->base = (const char *)at;
     view->bytes = (uint64_t)status.st_size;
     return at == MAP_FAILED ? -1 : 0;
 }
@@ -54,7 +55,8 @@ static inline const struct spillmark_slot *view_slot(const struct pool_view *vie
 }
 
 /* The newest slot of this process, or NULL. */
-static inline const struct spillmark_slot *view_own(const struct pool_view *view) {
+static __attribute__((noinline, unused)) const struct spillmark_slot *
+view_own(const struct pool_view *view) {
     const struct spillmark_slot *found = NULL;
     for (uint32_t i = 0; i < view_header(view)->slot_count; i++) {
         if (view_claims(view)[i].pid == (uint32_t)getpid()) {
@@ -69,14 +71,16 @@ static inline const void *view_entries(const struct spillmark_slot *slot,
     return (const char *)slot + slot->sections[id].offset;
 }
 
-struct view_totals {
+struct view_sums {
     uint64_t alloc_bytes, alloc_count, free_bytes, free_count;
     uint64_t read_bytes, write_bytes;
 };
 
-static inline struct view_totals view_totals(const struct spillmark_slot *slot) {
-    struct view_totals totals = {0};
-    const struct spillmark_thread *threads = view_entries(slot, SPILLMARK_SECTION_THREADS);
+static inline struct view_sums view_totals(const struct spillmark_slot *slot) {
+    struct view_sums totals;
+    memset(&totals, 0, sizeof totals);
+    const struct spillmark_thread *threads =
+        (const struct spillmark_thread *)view_entries(slot, SPILLMARK_SECTION_THREADS);
     for (int i = 0; i < SPILLMARK_THREADS; i++) {
         totals.alloc_bytes += threads[i].alloc_bytes;
         totals.alloc_count += threads[i].alloc_count;
@@ -91,12 +95,12 @@ static inline struct view_totals view_totals(const struct spillmark_slot *slot) 
 }
 
 static inline int64_t view_live_bytes(const struct spillmark_slot *slot) {
-    struct view_totals totals = view_totals(slot);
+    struct view_sums totals = view_totals(slot);
     return (int64_t)(totals.alloc_bytes - totals.free_bytes);
 }
 
 static inline int64_t view_live_count(const struct spillmark_slot *slot) {
-    struct view_totals totals = view_totals(slot);
+    struct view_sums totals = view_totals(slot);
     return (int64_t)(totals.alloc_count - totals.free_count);
 }
 
@@ -117,8 +121,8 @@ static inline const struct spillmark_slot *host_slot(void) {
 #define HOST_CHECK(condition)                                                                      \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            static const char text[] = "check failed: " #condition "\n";                           \
-            (void)!write(2, text, sizeof text - 1);                                                \
+            static const char check_text[] = "check failed: " #condition "\n";                           \
+            (void)!write(2, check_text, sizeof check_text - 1);                                                \
             _exit(1);                                                                              \
         }                                                                                          \
     } while (0)

@@ -1,0 +1,57 @@
+/* host_dlopen.c - libraries are opened and closed in one thread while others allocate and throw
+ * their stacks at the probe: the loader's lock against the unwinder. */
+#include <dlfcn.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "pool_view.h"
+
+static atomic_int stop;
+
+static int count(struct dl_phdr_info *info, size_t size, void *data) {
+    (void)info;
+    (void)size;
+    free(malloc(100)); /* under the loader's lock */
+    ++*(int *)data;
+    return 0;
+}
+
+static void *churn(void *argument) {
+    for (unsigned i = 0; !stop; i++) {
+        void *block = malloc(i % 3000 + 1);
+        block = realloc(block, i % 7000 + 1);
+        free(block);
+        if (i % 1000 == 0) {
+            int objects = 0;
+            dl_iterate_phdr(count, &objects);
+        }
+    }
+    return argument;
+}
+
+int main(int argc, char **argv) {
+    const char *path = argc > 1 ? argv[1] : "./plugin.so";
+    int rounds = argc > 2 ? atoi(argv[2]) : 300;
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++) {
+        pthread_create(&threads[i], NULL, churn, NULL);
+    }
+    void *last = NULL;
+    for (int i = 0; i < rounds; i++) {
+        void *library = dlopen(path, RTLD_NOW | (i % 2 ? RTLD_LOCAL : RTLD_GLOBAL));
+        HOST_CHECK(library != NULL);
+        void *(*make)(int) = (void *(*)(int))dlsym(library, "plugin_make");
+        HOST_CHECK(make != NULL);
+        free(last);
+        last = make(i % 20);
+        HOST_CHECK(dlsym(library, "no_such_symbol") == NULL && dlerror() != NULL);
+        HOST_CHECK(dlclose(library) == 0);
+    }
+    free(last);
+    stop = 1;
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    return 0;
+}
