@@ -93,7 +93,6 @@ static void warm_up(const struct smp_real_heap *heap) {
 }
 
 static void find_allocator(struct smp_real_heap *heap) {
-    warm_up(heap);
     smp_process.allocator = which_allocator(heap);
     smp_process.chunk_headers =
         smp_process.allocator == ALLOCATOR_GLIBC && headers_agree(heap);
@@ -115,6 +114,7 @@ static bool bring_up(struct smp_real_heap *heap, enum spillmark_off_reason *ret_
     if (!smp_real_find(heap)) {
         return false;
     }
+    warm_up(heap);
     smp_real_find_all();
     smp_operators_try(heap);
     if (smp_slot_open(ret_reason) < 0) {

@@ -9,11 +9,10 @@
 
 enum { BYTES = 64, ALIGNMENT = 64 };
 
-/* An operator new, an operator delete that fits, and what follows their first arguments. */
-struct pair {
-    const char *make, *drop;
-    uintptr_t make_second, drop_second;
-    uintptr_t drop_third;
+/* What follows the first argument; on x86-64 arguments that are not taken are passed in vain. */
+struct operator_case {
+    const char *name;
+    uintptr_t second, third;
 };
 
 static const char tag;
@@ -25,45 +24,74 @@ static const void *base_of(const void *function) {
     return function != NULL && dladdr(function, &info) != 0 ? info.dli_fbase : NULL;
 }
 
-/* On x86-64 arguments that a function does not take are passed in vain. */
-static void try_pair(const struct pair *pair, const void *allocator) {
-    struct smp_real_slot *make = smp_real_slot_of(pair->make);
-    struct smp_real_slot *drop = smp_real_slot_of(pair->drop);
-    if (make == NULL || drop == NULL || base_of(make->function) != allocator ||
-        base_of(drop->function) != allocator) {
+/* The slot, if what is in it comes with the allocator. */
+static struct smp_real_slot *slot_beside(const char *name, const struct smp_real_heap *heap) {
+    struct smp_real_slot *slot = smp_real_slot_of(name);
+    return slot != NULL && slot->function != NULL &&
+                   base_of(slot->function) == base_of((const void *)heap->malloc)
+               ? slot
+               : NULL;
+}
+
+static void try_new(const struct operator_case *op, const struct smp_real_heap *heap) {
+    struct smp_real_slot *slot = slot_beside(op->name, heap);
+    if (slot == NULL) {
         return;
     }
-    void *(*make_it)(uintptr_t, uintptr_t, uintptr_t) =
-        (void *(*)(uintptr_t, uintptr_t, uintptr_t))make->function;
-    void (*drop_it)(void *, uintptr_t, uintptr_t) =
-        (void (*)(void *, uintptr_t, uintptr_t))drop->function;
+    void *(*make)(uintptr_t, uintptr_t, uintptr_t) =
+        (void *(*)(uintptr_t, uintptr_t, uintptr_t))slot->function;
     unsigned before = smp_early_calls;
-    void *block = make_it(BYTES, pair->make_second, TAG);
-    make->by_itself = smp_early_calls == before;
-    before = smp_early_calls;
-    drop_it(block, pair->drop_second, pair->drop_third);
-    drop->by_itself = smp_early_calls == before;
+    void *block = make(BYTES, op->second, op->third);
+    slot->by_itself = smp_early_calls == before;
+    if (slot->by_itself) {
+        heap->free(block);
+    }
+}
+
+/* The block must be a real one: an operator that frees by itself knows nothing of the arena. One
+ * that calls free leaves it allocated, for the hook cannot free yet. */
+static void try_delete(const struct operator_case *op, const struct smp_real_heap *heap) {
+    struct smp_real_slot *slot = slot_beside(op->name, heap);
+    void *block = NULL;
+    if (slot == NULL || heap->posix_memalign(&block, ALIGNMENT, BYTES) != 0) {
+        return;
+    }
+    void (*drop)(void *, uintptr_t, uintptr_t) =
+        (void (*)(void *, uintptr_t, uintptr_t))slot->function;
+    unsigned before = smp_early_calls;
+    drop(block, op->second, op->third);
+    slot->by_itself = smp_early_calls == before;
 }
 
 void smp_operators_try(const struct smp_real_heap *heap) {
-    const struct pair pairs[] = {
-        {"_Znwm", "_ZdlPv", 0, 0, 0},
-        {"_Znam", "_ZdaPv", 0, 0, 0},
-        {"_Znwm", "_ZdlPvm", 0, BYTES, 0},
-        {"_Znam", "_ZdaPvm", 0, BYTES, 0},
-        {"_ZnwmRKSt9nothrow_t", "_ZdlPvRKSt9nothrow_t", TAG, TAG, 0},
-        {"_ZnamRKSt9nothrow_t", "_ZdaPvRKSt9nothrow_t", TAG, TAG, 0},
-        {"_ZnwmSt11align_val_t", "_ZdlPvSt11align_val_t", ALIGNMENT, ALIGNMENT, 0},
-        {"_ZnamSt11align_val_t", "_ZdaPvSt11align_val_t", ALIGNMENT, ALIGNMENT, 0},
-        {"_ZnwmSt11align_val_t", "_ZdlPvmSt11align_val_t", ALIGNMENT, BYTES, ALIGNMENT},
-        {"_ZnamSt11align_val_t", "_ZdaPvmSt11align_val_t", ALIGNMENT, BYTES, ALIGNMENT},
-        {"_ZnwmSt11align_val_tRKSt9nothrow_t", "_ZdlPvSt11align_val_tRKSt9nothrow_t", ALIGNMENT,
-         ALIGNMENT, TAG},
-        {"_ZnamSt11align_val_tRKSt9nothrow_t", "_ZdaPvSt11align_val_tRKSt9nothrow_t", ALIGNMENT,
-         ALIGNMENT, TAG},
+    const struct operator_case news[] = {
+        {"_Znwm", 0, 0},
+        {"_Znam", 0, 0},
+        {"_ZnwmRKSt9nothrow_t", TAG, 0},
+        {"_ZnamRKSt9nothrow_t", TAG, 0},
+        {"_ZnwmSt11align_val_t", ALIGNMENT, 0},
+        {"_ZnamSt11align_val_t", ALIGNMENT, 0},
+        {"_ZnwmSt11align_val_tRKSt9nothrow_t", ALIGNMENT, TAG},
+        {"_ZnamSt11align_val_tRKSt9nothrow_t", ALIGNMENT, TAG},
     };
-    const void *allocator = base_of((const void *)heap->malloc);
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        try_pair(&pairs[i], allocator);
+    const struct operator_case deletes[] = {
+        {"_ZdlPv", 0, 0},
+        {"_ZdaPv", 0, 0},
+        {"_ZdlPvm", BYTES, 0},
+        {"_ZdaPvm", BYTES, 0},
+        {"_ZdlPvRKSt9nothrow_t", TAG, 0},
+        {"_ZdaPvRKSt9nothrow_t", TAG, 0},
+        {"_ZdlPvSt11align_val_t", ALIGNMENT, 0},
+        {"_ZdaPvSt11align_val_t", ALIGNMENT, 0},
+        {"_ZdlPvmSt11align_val_t", BYTES, ALIGNMENT},
+        {"_ZdaPvmSt11align_val_t", BYTES, ALIGNMENT},
+        {"_ZdlPvSt11align_val_tRKSt9nothrow_t", ALIGNMENT, TAG},
+        {"_ZdaPvSt11align_val_tRKSt9nothrow_t", ALIGNMENT, TAG},
+    };
+    for (size_t i = 0; i < sizeof news / sizeof news[0]; i++) {
+        try_new(&news[i], heap);
+    }
+    for (size_t i = 0; i < sizeof deletes / sizeof deletes[0]; i++) {
+        try_delete(&deletes[i], heap);
     }
 }
