@@ -5,6 +5,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "spillmark_mark.h"
+
+/* What the channel holds is work in flight. */
+SPILLMARK_MARK(in_channel, "log entries in the channel");
+
 struct lb_channel {
     pthread_mutex_t lock;
     pthread_cond_t arrived;
@@ -76,6 +81,8 @@ static bool reserve(struct lb_channel *channel, size_t bytes) {
         stats->dropped++;
     }
     pthread_mutex_unlock(&channel->lock);
+    if (has_room)
+        spillmark_mark_add(&in_channel, bytes, 1);
     return has_room;
 }
 
@@ -85,6 +92,7 @@ static void unreserve(struct lb_channel *channel, size_t bytes) {
     channel->stats.queued_bytes -= bytes;
     channel->stats.dropped++;
     pthread_mutex_unlock(&channel->lock);
+    spillmark_mark_sub(&in_channel, bytes, 1);
 }
 
 static void append(struct lb_channel *channel, struct lb_entry *entry) {
@@ -159,6 +167,7 @@ void lb_channel_committed(struct lb_channel *channel, struct lb_entry **list, si
     channel->stats.queued_bytes -= bytes;
     channel->stats.flushed += count;
     pthread_mutex_unlock(&channel->lock);
+    spillmark_mark_sub(&in_channel, bytes, count);
 }
 
 void lb_channel_lost(struct lb_channel *channel, struct lb_entry **list, size_t count) {
@@ -168,6 +177,7 @@ void lb_channel_lost(struct lb_channel *channel, struct lb_entry **list, size_t 
     channel->stats.queued_bytes -= bytes;
     channel->stats.lost += count;
     pthread_mutex_unlock(&channel->lock);
+    spillmark_mark_sub(&in_channel, bytes, count);
 }
 
 struct lb_channel_stats lb_channel_stats(struct lb_channel *channel) {

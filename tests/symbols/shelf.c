@@ -25,7 +25,7 @@ void shelf_inlined(shelf_capture *capture) {
 }
 
 const int shelf_hidden_line = __LINE__ + 3;
-__attribute__((noinline, noclone)) static void hidden(shelf_capture *capture) {
+__attribute__((noinline)) static void hidden(shelf_capture *capture) {
     work++;
     capture();
     work++;
