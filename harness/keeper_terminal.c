@@ -5,6 +5,8 @@
 
 #include "proc.h"
 
+enum { LOOKS_FOR_A_STOP = 10 };
+
 void sm_keeper_terminal_open(struct sm_keeper_terminal *terminal, pid_t harness) {
     *terminal = (struct sm_keeper_terminal){
         .fd = -1, .harness = harness, .harness_group = getpgid(harness)};
@@ -43,12 +45,18 @@ void sm_keeper_terminal_suspend(struct sm_keeper_terminal *terminal, pid_t group
         return;
     take_back(terminal);
     terminal->suspended = 1;
+    terminal->harness_stopped = 0;
     kill(-terminal->harness_group, SIGTSTP);
 }
 
 void sm_keeper_terminal_poll(struct sm_keeper_terminal *terminal) {
     struct sm_proc_stat stat;
-    if (!terminal->suspended || sm_proc_stat(terminal->harness, &stat) || stat.state == 'T')
+    if (!terminal->suspended || sm_proc_stat(terminal->harness, &stat))
+        return;
+    terminal->harness_stopped |= stat.state == 'T';
+    /* A harness that no shell looks after does not stop, and then neither does the program. */
+    if (stat.state == 'T' ||
+        (!terminal->harness_stopped && terminal->suspended++ < LOOKS_FOR_A_STOP))
         return;
     terminal->suspended = 0;
     /* In the background ("bg") the program goes on without the terminal, as any job would. */

@@ -10,8 +10,9 @@ struct sm_keeper_terminal {
     int fd;        /* -1 = there is none, or the harness is not in the foreground */
     pid_t harness; /* its process */
     pid_t harness_group;
-    pid_t borrower; /* group of the program that has it; 0 = none */
-    int suspended;  /* harness and program are stopped by job control */
+    pid_t borrower;      /* group of the program that has it; 0 = none */
+    int suspended;       /* harness and program are stopped by job control: looks so far, from 1 */
+    int harness_stopped; /* seen to be */
     struct termios modes;
 };
 

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "harness/clock.h"
 #include "harness/keeper.h"
 #include "harness/proc.h"
 #include "harness/run_dir.h"
@@ -229,6 +230,65 @@ static void test_stop_ends_everything(void **state) {
     sm_keeper_stop(NULL, 1);
 }
 
+/* Until so many processes are below this one, which is a subreaper once it has had a keeper:
+ * whatever a harness, a keeper or a program leaves comes here. */
+static void await_descendants(size_t count) {
+    struct sm_pid_list list = {0};
+    int64_t deadline_ns = sm_now_ns() + (int64_t)(patience_s * 1e9);
+    do {
+        assert_true(sm_now_ns() < deadline_ns);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+        list.count = 0;
+        assert_int_equal(sm_proc_descendants(getpid(), NULL, &list), 0);
+    } while (list.count != count);
+    sm_pid_list_free(&list);
+}
+
+static void test_supervised_program(void **state) {
+    (void)state;
+    struct sm_keeper *keeper;
+    char watched[512], text[64];
+    pid_t pid;
+    struct sm_supervisor_shared *shared = sm_supervisor_share();
+    assert_non_null(shared);
+    const char *argv[] = {"sh", "-c", "echo through > watched; exit 5", NULL};
+    struct sm_spawn spawn = {.argv = argv, .cwd = scratch, .supervisor = shared};
+    in_scratch("watched", watched, sizeof watched);
+    snprintf(shared->rules[0].path, sizeof shared->rules[0].path, "%s", watched);
+    shared->rules[0].used = shared->rules[0].active = 1;
+    await_descendants(0);
+    assert_int_equal(sm_keeper_start(&keeper, NULL), 0);
+    assert_int_equal(sm_keeper_spawn(keeper, &spawn, &pid, NULL), 0);
+    struct sm_exit ended = await_exit(keeper);
+    assert_int_equal(ended.pid, pid);
+    assert_int_equal(WEXITSTATUS(ended.status), 5);
+    read_file(watched, text, sizeof text);
+    assert_string_equal(text, "through\n");
+    assert_true(shared->rules[0].calls > 0);
+    await_descendants(1); /* the keeper */
+    /* A program that cannot start leaves no supervisor. */
+    const char *missing[] = {"no-such-program-anywhere", NULL};
+    spawn.argv = missing;
+    assert_int_equal(sm_keeper_spawn(keeper, &spawn, &pid, NULL), -ENOENT);
+    await_descendants(1);
+    sm_keeper_stop(keeper, 1);
+    sm_supervisor_unshare(shared);
+}
+
+/* Memory that the keeper never got is refused, not touched. */
+static void test_supervisor_shared_too_late(void **state) {
+    (void)state;
+    struct sm_keeper *keeper;
+    pid_t pid;
+    const char *argv[] = {"true", NULL};
+    assert_int_equal(sm_keeper_start(&keeper, NULL), 0);
+    struct sm_spawn spawn = {.argv = argv, .supervisor = sm_supervisor_share()};
+    assert_int_equal(sm_keeper_spawn(keeper, &spawn, &pid, NULL), -EFAULT);
+    sm_supervisor_unshare(spawn.supervisor);
+    sm_keeper_stop(keeper, 1);
+}
+
 /* ---- the harness dies ---- */
 
 /* A harness with a stubborn, a stopped and a daemon program, a socket and a tree. Everything it
@@ -237,9 +297,10 @@ static _Noreturn void be_harness(int output_fd, const char *tree) {
     struct sm_keeper *keeper;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     pid_t pid;
+    struct sm_supervisor_shared *shared = sm_supervisor_share();
     dup2(output_fd, STDOUT_FILENO);
     close(output_fd);
-    if (sm_keeper_start(&keeper, NULL) || sm_keeper_own_path(keeper, tree))
+    if (!shared || sm_keeper_start(&keeper, NULL) || sm_keeper_own_path(keeper, tree))
         _exit(9);
     mkdir(tree, 0700);
     if (chdir(tree)) /* the path of a socket is short */
@@ -249,13 +310,16 @@ static _Noreturn void be_harness(int output_fd, const char *tree) {
     if (bind(fd, (struct sockaddr *)&address, sizeof address))
         _exit(9);
     static const char *const kinds[] = {"plain", "stubborn", "stopped", "daemon", "exit"};
+    enum { KINDS = sizeof kinds / sizeof *kinds };
     for (size_t round = 0;; round++) {
+        const char *argv[] = {self, "--child", kinds[round % KINDS], NULL};
+        struct sm_spawn spawn = {.argv = argv, .supervisor = round % 2 ? shared : NULL};
         /* Few at a time, yet always one being started. */
-        if (spawn_child(keeper, kinds[round % 5], NULL, &pid))
+        if (sm_keeper_spawn(keeper, &spawn, &pid, NULL))
             _exit(9);
-        if (round == 4)
+        if (round == KINDS)
             say("e");
-        if (round > 4) {
+        if (round > KINDS) {
             sm_keeper_signal(keeper, pid, SIGKILL, 1);
             struct sm_exit ended;
             while (sm_keeper_next_exit(keeper, 0, &ended) == 1)
@@ -294,6 +358,7 @@ static void kill_harness(int signal_number, unsigned events, unsigned further_us
     assert_true(WIFSIGNALED(status));
     await_end_of_file(output[0]);
     close(output[0]);
+    await_descendants(0);
     assert_int_equal(access(tree, F_OK), -1);
 }
 
@@ -314,9 +379,7 @@ static void test_lost_keeper_is_made_good(void **state) {
     pid_t pid;
     int output[2], saved = dup(STDOUT_FILENO);
     char byte;
-    /* Keepers of earlier tests came to this process, which is a subreaper by now. */
-    while (waitpid(-1, NULL, 0) > 0)
-        ;
+    await_descendants(0);
     assert_int_equal(pipe2(output, O_CLOEXEC), 0);
     fflush(stdout);
     dup2(output[1], STDOUT_FILENO);
@@ -364,6 +427,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_failures_are_precise),
         cmocka_unit_test(test_limit_and_signals),
         cmocka_unit_test(test_stop_ends_everything),
+        cmocka_unit_test(test_supervised_program),
+        cmocka_unit_test(test_supervisor_shared_too_late),
         cmocka_unit_test(test_nothing_outlives_a_killed_harness),
         cmocka_unit_test(test_lost_keeper_is_made_good),
     };
