@@ -10,6 +10,22 @@
 
 #include "clock.h"
 
+static int usage(struct sm_error *err, int code) {
+    if (err)
+        err->status = SM_STATUS_USAGE;
+    return code;
+}
+
+int sm_fault_misused(struct sm_error *err, const struct sm_block *config, const char *todo,
+                     const char *what_format, ...) {
+    char what[sizeof err->what];
+    va_list args;
+    va_start(args, what_format);
+    vsnprintf(what, sizeof what, what_format, args);
+    va_end(args);
+    return usage(err, sm_error_set(err, -EINVAL, config->where, todo, "%s", what));
+}
+
 /* realpath for a file that may not exist yet: its directory must. malloc'd, NULL and errno. */
 static char *absolute_path(const char *path) {
     char *whole = realpath(path, NULL);
@@ -39,20 +55,21 @@ int sm_fault_rule_claim(struct sm_fault_rule *rule, struct sm_fault_env *env,
                         const struct sm_block *config, const char *path, struct sm_error *err) {
     struct sm_disk_rule *chosen = free_rule(env->supervisor);
     if (!chosen)
-        return sm_error_set(err, -ENOSPC, config->where, "use one fault in several phases",
-                            "more than %d faults on files", SM_SUPERVISOR_RULES);
+        return usage(err,
+                     sm_error_set(err, -ENOSPC, config->where, "use one fault in several phases",
+                                  "more than %d faults on files", SM_SUPERVISOR_RULES));
     char *absolute = absolute_path(path);
     if (!absolute)
-        return sm_error_errno(err, -errno, config->where, "make its directory first", "the path %s",
-                              path);
+        return usage(err, sm_error_errno(err, -errno, config->where, "make its directory first",
+                                         "the path %s", path));
     size_t length = strlen(absolute);
     if (length < sizeof chosen->path)
         memcpy(chosen->path, absolute, length + 1);
     free(absolute);
     if (length >= sizeof chosen->path)
-        return sm_error_set(err, -ENAMETOOLONG, config->where, NULL,
-                            "a path of %zu bytes; at most %zu can be watched", length,
-                            sizeof chosen->path - 1);
+        return usage(err, sm_error_set(err, -ENAMETOOLONG, config->where, NULL,
+                                       "a path of %zu bytes; at most %zu can be watched", length,
+                                       sizeof chosen->path - 1));
     env->needs_supervisor = true;
     *rule = (struct sm_fault_rule){.shared = env->supervisor, .rule = chosen};
     return 0;
@@ -98,12 +115,16 @@ static void append(char *note, size_t size, const char *format, ...) {
     va_end(args);
 }
 
-static void write_note(const struct sm_supervisor_shared *shared, char *note, size_t size) {
+static void write_note(const struct sm_fault_rule *rule, char *note, size_t size) {
+    const struct sm_supervisor_shared *shared = rule->shared;
     const char *way = shared->way == SM_WAY_HIGH_DESCRIPTORS ? "watched descriptors"
                       : shared->way == SM_WAY_ALL_WRITES     ? "every write"
                                                              : "nothing";
     note[0] = '\0';
     append(note, size, "seccomp notification on %s", way);
+    if (rule->rule->fail_on)
+        append(note, size, "; %llu such calls went through",
+               (unsigned long long)__atomic_load_n(&rule->rule->passed, __ATOMIC_RELAXED));
     if (shared->failed)
         append(note, size, "; the supervisor failed: %s", strerror((int)shared->failed));
     if (shared->escaped)
@@ -123,6 +144,6 @@ void sm_fault_rule_receipt(const struct sm_fault_rule *rule, struct sm_receipt *
         .bytes = (int64_t)__atomic_load_n(&from->bytes, __ATOMIC_RELAXED),
         .delay_s = (double)__atomic_load_n(&from->delay_ns, __ATOMIC_RELAXED) / 1e9,
     };
-    write_note(rule->shared, receipt.note, sizeof receipt.note);
+    write_note(rule, receipt.note, sizeof receipt.note);
     *ret_receipt = receipt;
 }

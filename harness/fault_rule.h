@@ -8,9 +8,13 @@ struct sm_fault_rule {
     struct sm_disk_rule *rule;
 };
 
+/* Tells of a block whose keys don't go together: -EINVAL, a usage error. */
+int sm_fault_misused(struct sm_error *err, const struct sm_block *config, const char *todo,
+                     const char *what_format, ...) __attribute__((format(printf, 4, 5)));
+
 /* Takes a free rule for a path, which is made absolute and free of links; the file itself need
- * not exist yet. Asks for a supervisor. Errors: -ENOENT (its directory is missing), -ENOSPC (no
- * rule left), -ENAMETOOLONG. */
+ * not exist yet. Asks for a supervisor. Errors, of usage all: -ENOENT (its directory is missing)
+ * and what else keeps a path from being followed, -ENOSPC (no rule left), -ENAMETOOLONG. */
 int sm_fault_rule_claim(struct sm_fault_rule *rule, struct sm_fault_env *env,
                         const struct sm_block *config, const char *path, struct sm_error *err);
 

@@ -21,6 +21,7 @@ static const struct sm_key keys[] = {
     {.name = "rate",
      .type = SM_KEY_QUANTITY,
      .unit = SM_UNIT_BYTES_PER_S,
+     .at_least = 1,
      .help = "bytes per second that get through"},
     {.name = "latency",
      .type = SM_KEY_QUANTITY,
@@ -43,15 +44,11 @@ static int check(const struct sm_block *config, struct sm_error *err) {
     bool stalls = sm_block_bool(config, "stall");
     if (!sm_block_has(config, "rate") && !sm_block_has(config, "latency") &&
         !sm_block_has(config, "stall_for") && !stalls)
-        return sm_error_set(err, -EINVAL, config->where,
-                            "give it a rate, a latency, stall = true or stall_for",
-                            "slow_disk would slow nothing");
-    if (sm_block_has(config, "rate") && sm_block_quantity(config, "rate") < 1)
-        return sm_error_set(err, -EINVAL, config->where, "for no writes at all: stall = true",
-                            "slow_disk: a rate below one byte per second");
+        return sm_fault_misused(err, config, "give it a rate, a latency, stall = true or stall_for",
+                                "slow_disk would slow nothing");
     if (stalls && sm_block_has(config, "stall_for"))
-        return sm_error_set(err, -EINVAL, config->where, "keep one of the two",
-                            "slow_disk: both stall and stall_for");
+        return sm_fault_misused(err, config, "keep one of the two",
+                                "slow_disk: both stall and stall_for");
     return 0;
 }
 

@@ -16,18 +16,37 @@ enum { SM_SUPERVISOR_RULES = 32, SM_RULE_PATH_BYTES = 512 };
 /* In stall_until_ns: until the rule is no longer active. */
 #define SM_STALL_FOR_EVER UINT64_MAX
 
+/* Kinds of calls on a watched file. */
+enum sm_disk_call {
+    SM_CALL_WRITE = 1,    /* write and its kin, sendfile, copy_file_range, splice */
+    SM_CALL_SYNC = 2,     /* fsync, fdatasync, sync_file_range */
+    SM_CALL_TRUNCATE = 4, /* ftruncate, fallocate */
+    SM_CALL_OPEN = 8,     /* opening for writing */
+};
+
+/* A rule either delays calls or, when fail_on is set, fails them. */
 struct sm_disk_rule {
-    uint32_t used;                 /* set last, before the target starts */
-    uint32_t active;               /* the fault is at work now */
-    uint32_t epoch;                /* one more at each begin, before active is set */
-    uint32_t waiting;              /* (supervisor) calls held back at this moment */
+    uint32_t used;   /* set last, before the target starts */
+    uint32_t active; /* the fault is at work now */
+    uint32_t epoch;  /* one more at each begin, before active is set */
+    uint32_t waiting; /* (supervisor) calls held back at this moment */
     char path[SM_RULE_PATH_BYTES]; /* absolute, without links; a directory covers all below it */
     /* Throttle: a token bucket on bytes written, a delay per call, a full stall. */
     uint64_t bytes_per_s;    /* 0 = not limited */
     uint64_t latency_ns;     /* added to every write, sync and truncate */
     uint64_t stall_until_ns; /* CLOCK_MONOTONIC: nothing goes through before */
-    /* Receipt (supervisor). */
+    /* Failure, counted anew from each begin. */
+    uint32_t fail_on;          /* set of enum sm_disk_call */
+    uint32_t fail_code;        /* errno; 0 = a write is cut short instead */
+    uint32_t fail_per_million; /* of the calls that could fail */
+    uint32_t reserved;
+    uint64_t fail_after_calls; /* as many go through first */
+    uint64_t fail_after_bytes; /* as many are written first, like space that is left */
+    uint64_t fail_most;        /* then no more fail; 0 = all */
+    uint64_t fail_seed;
+    /* Receipt (supervisor): calls and bytes delayed or failed. */
     uint64_t calls, bytes, delay_ns;
+    uint64_t passed; /* calls that could have failed and did not */
 };
 
 struct sm_supervisor_shared {

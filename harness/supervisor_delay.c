@@ -132,9 +132,9 @@ static void plan(struct sm_delay *delay, struct sm_waiting_call *call, int64_t n
 }
 
 bool sm_delay_admit(struct sm_delay *delay, uint64_t id, sm_rule_set rules, uint64_t bytes,
-                    int64_t now_ns) {
+                    const struct sm_answer *answer, int64_t now_ns) {
     struct sm_waiting_call call = {
-        .id = id, .accounted_ns = now_ns, .bytes = bytes, .rules = rules};
+        .id = id, .accounted_ns = now_ns, .bytes = bytes, .rules = rules, .answer = *answer};
     for (sm_rule_set rest = rules; rest; rest &= rest - 1) {
         count(&delay->shared->rules[__builtin_ctz(rest)].calls, 1);
         count(&delay->shared->rules[__builtin_ctz(rest)].bytes, bytes);

@@ -5,10 +5,21 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "supervisor_match.h"
 
 enum { SM_DELAY_CALLS = 4096 };
+
+/* What a call is answered with when its time has come; the heap only keeps it. */
+struct sm_answer {
+    int code; /* errno to fail with; 0 = the call goes on in the target */
+    /* Not 0: only so many bytes are written, by the supervisor in the target's place. */
+    uint64_t cut_bytes, cut_address;
+    int64_t cut_offset; /* -1 = where the file stands */
+    pid_t cut_tid;
+    int cut_fd;
+};
 
 struct sm_waiting_call {
     uint64_t id; /* of the notification */
@@ -17,6 +28,7 @@ struct sm_waiting_call {
     uint64_t bytes;
     sm_rule_set rules; /* those that were at work when it arrived */
     bool stalled;      /* not let at the buckets yet */
+    struct sm_answer answer;
 };
 
 struct sm_bucket {
@@ -32,11 +44,11 @@ struct sm_delay {
     struct sm_waiting_call heap[SM_DELAY_CALLS]; /* soonest due first */
 };
 
-/* Takes on a call that arrived now under the given active rules, and counts it in their
- * receipts. Returns false when it need not wait (or too many do): answer it at once. A call under
- * several rules waits for the slowest, and goes as soon as one of their faults ends. */
+/* Takes on a call that arrived now under the given active rules, all of which delay, and counts
+ * it in their receipts. Returns false when it need not wait (or too many do): answer it at once. A
+ * call under several rules waits for the slowest, and goes as soon as one of their faults ends. */
 bool sm_delay_admit(struct sm_delay *delay, uint64_t id, sm_rule_set rules, uint64_t bytes,
-                    int64_t now_ns);
+                    const struct sm_answer *answer, int64_t now_ns);
 
 /* Takes out one call that is to be answered now; false when there is none. */
 bool sm_delay_take_due(struct sm_delay *delay, int64_t now_ns, struct sm_waiting_call *ret_call);

@@ -174,8 +174,8 @@ size_t sm_filter_build(enum sm_supervisor_way way, uint32_t first_high,
     emit(&b, BPF_JMP | BPF_JGE | BPF_K, x32_bit, 0, 1);
     verdict(&b, SECCOMP_RET_ALLOW);
     build_writes(&b, way, first_high);
+    build_opens(&b);
     if (way == SM_WAY_HIGH_DESCRIPTORS) {
-        build_opens(&b);
         build_duplicates(&b, first_high);
         build_closes(&b, first_high);
     }

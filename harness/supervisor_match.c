@@ -43,3 +43,11 @@ sm_rule_set sm_rules_active(const struct sm_supervisor_shared *shared, sm_rule_s
     }
     return active;
 }
+
+sm_rule_set sm_rules_failing(const struct sm_supervisor_shared *shared, sm_rule_set set) {
+    sm_rule_set failing = 0;
+    for (sm_rule_set rest = set; rest; rest &= rest - 1)
+        if (shared->rules[__builtin_ctz(rest)].fail_on)
+            failing |= rest & -rest;
+    return failing;
+}

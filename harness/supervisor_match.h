@@ -12,3 +12,6 @@ sm_rule_set sm_rules_matching(const struct sm_supervisor_shared *shared, const c
 
 /* Those of the set that are at work now. */
 sm_rule_set sm_rules_active(const struct sm_supervisor_shared *shared, sm_rule_set set);
+
+/* Those of the set that fail calls; the others delay them. */
+sm_rule_set sm_rules_failing(const struct sm_supervisor_shared *shared, sm_rule_set set);

@@ -24,18 +24,22 @@
 /* While calls wait, changed rules are looked for this often. */
 static const int64_t review_ns = 10 * 1000 * 1000;
 
-static void answer(const struct sm_server *server, uint64_t id, int code, uint32_t flags) {
-    struct seccomp_notif_resp response = {.id = id, .error = -code, .flags = flags};
+static void respond(const struct sm_server *server, struct seccomp_notif_resp response) {
     while (ioctl(server->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) && errno == EINTR)
         ;
 }
 
 void sm_serve_continue(const struct sm_server *server, uint64_t id) {
-    answer(server, id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+    respond(server,
+            (struct seccomp_notif_resp){.id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE});
 }
 
 void sm_serve_fail(const struct sm_server *server, uint64_t id, int code) {
-    answer(server, id, code, 0);
+    respond(server, (struct seccomp_notif_resp){.id = id, .error = -code});
+}
+
+void sm_serve_return(const struct sm_server *server, uint64_t id, int64_t value) {
+    respond(server, (struct seccomp_notif_resp){.id = id, .val = value});
 }
 
 bool sm_serve_is_waiting(const struct sm_server *server, uint64_t id) {
@@ -133,7 +137,7 @@ static void answer_due(struct sm_server *server, int64_t *last_review_ns) {
         *last_review_ns = now_ns;
     }
     while (sm_delay_take_due(&server->delay, now_ns, &call))
-        sm_serve_continue(server, call.id);
+        sm_serve_answer(server, call.id, &call.answer);
 }
 
 /* Timers wake us some tens of microseconds late. We set them earlier by what they usually are,
@@ -183,7 +187,7 @@ int sm_supervisor_serve(int listener_fd, struct sm_supervisor_shared *shared) {
     static struct sm_server server; /* too big for a stack, and malloc could fail */
     int64_t last_review_ns = 0;
     server = (struct sm_server){.listener = listener_fd, .shared = shared};
-    server.delay.shared = shared;
+    server.delay.shared = server.fail.shared = shared;
     ignore_signals();
     prctl(PR_SET_TIMERSLACK, 1);
     ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "supervisor_delay.h"
+#include "supervisor_fail.h"
 
 enum { SM_SERVE_SEEN = 256 };
 
@@ -22,14 +23,16 @@ struct sm_server {
         sm_rule_set rules;
         int64_t until_ns;
     } seen[SM_SERVE_SEEN];
+    struct sm_fail fail;
     struct sm_delay delay;
 };
 
-/* Lets the call go on in the target. All three tell nothing of failures: the target is gone then,
- * and so is the call. */
+/* Lets the call go on in the target. The answers tell nothing of failures: the target is gone
+ * then, and so is the call. */
 void sm_serve_continue(const struct sm_server *server, uint64_t id);
-/* Answers with an error (positive errno). */
+/* Answers with an error (positive errno), or with the value that the call returns. */
 void sm_serve_fail(const struct sm_server *server, uint64_t id, int code);
+void sm_serve_return(const struct sm_server *server, uint64_t id, int64_t value);
 /* Whether the caller still waits; what was read of it before is meant for this call. */
 bool sm_serve_is_waiting(const struct sm_server *server, uint64_t id);
 
@@ -48,5 +51,10 @@ void sm_serve_count(uint32_t *counter);
 void sm_serve_open(struct sm_server *server, const struct seccomp_notif *call);
 /* dup, dup2, dup3, fcntl(F_DUPFD...) (supervisor_duplicate.c). */
 void sm_serve_duplicate(struct sm_server *server, const struct seccomp_notif *call);
+/* The answer that writes only so many of a write's bytes; where that can't be done (a copy
+ * between files, unreadable memory) the one that lets it go on (supervisor_answer.c). */
+struct sm_answer sm_serve_plan_cut(const struct seccomp_notif *call, uint64_t bytes);
+/* Gives a call the answer that was planned for it. */
+void sm_serve_answer(const struct sm_server *server, uint64_t id, const struct sm_answer *answer);
 /* The write family (supervisor_write.c). */
 void sm_serve_write(struct sm_server *server, const struct seccomp_notif *call);

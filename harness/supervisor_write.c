@@ -76,15 +76,42 @@ static uint64_t moved_bytes(pid_t tid, const struct seccomp_data *data) {
     }
 }
 
+static enum sm_disk_call kind_of(int number) {
+    switch (number) {
+    case __NR_fsync:
+    case __NR_fdatasync:
+    case __NR_sync_file_range:
+        return SM_CALL_SYNC;
+    case __NR_ftruncate:
+    case __NR_fallocate:
+        return SM_CALL_TRUNCATE;
+    default:
+        return SM_CALL_WRITE;
+    }
+}
+
+static struct sm_answer plan_answer(struct sm_server *server, const struct seccomp_notif *call,
+                                    sm_rule_set failing, uint64_t bytes) {
+    struct sm_verdict verdict =
+        sm_fail_judge(&server->fail, failing, kind_of(call->data.nr), bytes);
+    if (verdict.cut_short)
+        return sm_serve_plan_cut(call, bytes / 2);
+    return (struct sm_answer){.code = verdict.code};
+}
+
 void sm_serve_write(struct sm_server *server, const struct seccomp_notif *call) {
-    pid_t tid = (pid_t)call->pid;
-    sm_rule_set any = sm_rules_active(server->shared, UINT32_MAX), rules = 0;
-    if (any)
-        rules = any & sm_serve_watched(server, tid, written_descriptor(&call->data));
+    sm_rule_set rules = sm_rules_active(server->shared, UINT32_MAX);
+    struct sm_answer answer = {0};
+    if (rules)
+        rules &= sm_serve_watched(server, (pid_t)call->pid, written_descriptor(&call->data));
     if (rules) {
-        uint64_t bytes = moved_bytes(tid, &call->data);
-        if (sm_delay_admit(&server->delay, call->id, rules, bytes, sm_now_ns()))
+        sm_rule_set failing = sm_rules_failing(server->shared, rules);
+        uint64_t bytes = moved_bytes((pid_t)call->pid, &call->data);
+        if (failing)
+            answer = plan_answer(server, call, failing, bytes);
+        if (rules != failing &&
+            sm_delay_admit(&server->delay, call->id, rules & ~failing, bytes, &answer, sm_now_ns()))
             return;
     }
-    sm_serve_continue(server, call->id);
+    sm_serve_answer(server, call->id, &answer);
 }

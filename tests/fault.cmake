@@ -2,6 +2,7 @@
 spillmark_unit_test(supervisor-filter unit/test_supervisor_filter.c LIBS spillmark-harness)
 spillmark_unit_test(supervisor-delay unit/test_supervisor_delay.c LIBS spillmark-harness)
 spillmark_unit_test(supervisor-match unit/test_supervisor_match.c LIBS spillmark-harness)
+spillmark_unit_test(supervisor-fail unit/test_supervisor_fail.c LIBS spillmark-harness)
 
 add_executable(fault-writer fault/writer.c)
 target_link_libraries(fault-writer PRIVATE Threads::Threads)
@@ -21,6 +22,7 @@ endfunction()
 spillmark_fault_test(slow-disk-programs fault/test_slow_disk_programs.c)
 spillmark_fault_test(slow-disk-calls fault/test_slow_disk_calls.c)
 spillmark_fault_test(slow-disk-control fault/test_slow_disk_control.c)
+spillmark_fault_test(disk-faults fault/test_disk_faults.c)
 
 # Prints what the supervisor costs per write.
 add_executable(bench-fault bench/fault.c)

@@ -31,7 +31,8 @@ static int fresh(void **state) {
 }
 
 static bool admit(sm_rule_set rules, uint64_t bytes) {
-    return sm_delay_admit(&delay, ++last_id, rules, bytes, now);
+    const struct sm_answer answer = {.code = (int)++last_id};
+    return sm_delay_admit(&delay, last_id, rules, bytes, &answer, now);
 }
 
 /* Goes to when the next call is due and takes it out: its id. */
@@ -40,6 +41,7 @@ static uint64_t next_call(void) {
     assert_true(sm_delay_next_ns(&delay) != INT64_MAX);
     now = sm_delay_next_ns(&delay);
     assert_true(sm_delay_take_due(&delay, now, &call));
+    assert_int_equal(call.answer.code, call.id);
     return call.id;
 }
 

@@ -1,0 +1,61 @@
+/* supervisor_fail.c - which calls fail, and how. */
+#include "supervisor_fail.h"
+
+static const uint32_t million = 1000000;
+
+static void count(uint64_t *counter, uint64_t by) {
+    __atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
+}
+
+/* splitmix64 (Steele, Lea, Flood 2014): a run is repeated by its seed. */
+static uint64_t next_random(uint64_t *state) {
+    uint64_t z = *state += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
+static bool is_hit(const struct sm_disk_rule *rule, struct sm_fail_count *counts, uint64_t bytes) {
+    if (counts->calls <= rule->fail_after_calls)
+        return false;
+    if (rule->fail_after_bytes && counts->bytes + bytes <= rule->fail_after_bytes)
+        return false;
+    if (rule->fail_most && counts->failed >= rule->fail_most)
+        return false;
+    if (rule->fail_code == 0 && bytes < 2)
+        return false; /* can't be cut */
+    return rule->fail_per_million >= million ||
+           next_random(&counts->random) % million < rule->fail_per_million;
+}
+
+static bool judge_one(struct sm_fail *fail, int i, enum sm_disk_call kind, uint64_t bytes) {
+    struct sm_disk_rule *rule = &fail->shared->rules[i];
+    struct sm_fail_count *counts = &fail->counts[i];
+    uint32_t epoch = __atomic_load_n(&rule->epoch, __ATOMIC_RELAXED);
+    if ((rule->fail_on & kind) == 0)
+        return false;
+    if (counts->epoch != epoch)
+        *counts = (struct sm_fail_count){.epoch = epoch, .random = rule->fail_seed + epoch};
+    counts->calls++;
+    if (!is_hit(rule, counts, bytes)) {
+        counts->bytes += bytes;
+        count(&rule->passed, 1);
+        return false;
+    }
+    counts->failed++;
+    count(&rule->calls, 1);
+    count(&rule->bytes, bytes);
+    return true;
+}
+
+struct sm_verdict sm_fail_judge(struct sm_fail *fail, sm_rule_set rules, enum sm_disk_call kind,
+                                uint64_t bytes) {
+    for (; rules; rules &= rules - 1) {
+        int i = __builtin_ctz(rules);
+        if (judge_one(fail, i, kind, bytes)) {
+            int code = (int)fail->shared->rules[i].fail_code;
+            return (struct sm_verdict){.code = code, .cut_short = code == 0};
+        }
+    }
+    return (struct sm_verdict){0};
+}
