@@ -9,7 +9,7 @@
 
 #include "sources.h"
 
-enum { BUSY_TIMEOUT_MS = 2000 };
+enum { BUSY_TIMEOUT_MS = 1000 };
 
 static const struct sm_key keys[] = {
     {.name = "path", .type = SM_KEY_TEXT, .required = true, .help = "the database"},

@@ -11,3 +11,7 @@ set_tests_properties(unit.scenario-hostile PROPERTIES TIMEOUT 120)
 spillmark_unit_test(scenario-fuzz unit/test_scenario_fuzz.c unit/scenario_text.c unit/temp_dir.c
                     LIBS spillmark-harness)
 set_tests_properties(unit.scenario-fuzz PROPERTIES TIMEOUT 120)
+spillmark_unit_test(sources unit/test_sources.c unit/scenario_text.c unit/rude_server.c
+                    unit/temp_dir.c LIBS spillmark-harness PkgConfig::MICROHTTPD)
+spillmark_unit_test(delivered unit/test_delivered.c unit/scenario_text.c unit/temp_dir.c
+                    LIBS spillmark-harness PkgConfig::SQLITE)
