@@ -3,6 +3,7 @@
 #include "execution_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 
 #include "clock.h"
 #include "interrupt.h"
+#include "preflight.h"
 
-static const double ready_poll_s = 0.02;
-static const double kill_grace_s = 2, command_grace_s = 10;
+static const double ready_poll_s = 0.02, kill_grace_s = 2, command_grace_s = 10;
 
 char *sm_exit_text(int wait_status, char *buffer, size_t buffer_bytes) {
     if (WIFSIGNALED(wait_status))
@@ -143,6 +144,7 @@ static int spawn_program(struct sm_execution *execution, const struct sm_block *
         .cwd = sm_block_text(program, "cwd"),
         .output_path = execution->dir->log,
         .supervisor = is_target && execution->needs_supervisor ? execution->supervisor : NULL,
+        .address_space_bytes = (uint64_t)sm_block_quantity(program, "address_space"),
     };
     int rc = sm_keeper_spawn(execution->keeper, &spawn, ret_pid, err);
     free(env);
@@ -163,8 +165,22 @@ static int start_command(struct sm_execution *execution, struct sm_error *err) {
     return 0;
 }
 
+/* Says before the start which series will be missing, and goes on. */
+static void look_before(struct sm_execution *execution, const char *program) {
+    char file[PATH_MAX];
+    struct sm_preflight look;
+    const char *path = getenv("PATH");
+    if (sm_preflight_find(program, path ? path : "", file) ||
+        sm_preflight(file, &look, NULL) || look.note[0] == '\0')
+        return;
+    fprintf(stderr, "spillmark: %s\n", look.note);
+    sm_execution_event(execution, "probe", "%s", look.note);
+}
+
 int sm_execution_start_target(struct sm_execution *execution, struct sm_error *err) {
     const struct sm_scenario *scenario = execution->scenario;
+    look_before(execution, scenario ? sm_block_texts(scenario->target, "command", NULL)[0]
+                                    : execution->options->command[0]);
     if (!scenario)
         return start_command(execution, err);
     for (size_t i = 0; i < scenario->service_count && i < SM_EXECUTION_SERVICES; i++) {
@@ -187,6 +203,18 @@ int sm_execution_start_target(struct sm_execution *execution, struct sm_error *e
     return rc;
 }
 
+static int stop_signal(const struct sm_scenario *scenario) {
+    static const struct {
+        const char *name;
+        int number;
+    } signals[] = {{"INT", SIGINT}, {"HUP", SIGHUP}, {"QUIT", SIGQUIT}, {"USR1", SIGUSR1},
+                   {"USR2", SIGUSR2}};
+    for (size_t i = 0; scenario && i < sizeof signals / sizeof *signals; i++)
+        if (strcmp(signals[i].name, sm_block_text(scenario->target, "stop_signal")) == 0)
+            return signals[i].number;
+    return SIGTERM;
+}
+
 /* Ticks while the target takes its time to stop: what it writes and frees then is evidence. */
 static void await_exit(struct sm_execution *execution, double grace_s) {
     sm_execution_tick_until(execution, sm_execution_now(execution) + (int64_t)(grace_s * 1e9));
@@ -199,8 +227,8 @@ void sm_execution_stop_target(struct sm_execution *execution) {
                          ? sm_block_quantity(execution->scenario->target, "stop_timeout")
                          : command_grace_s;
     execution->target_stopped_by_us = 1;
-    sm_execution_event(execution, "target", "asked to stop (SIGTERM)");
-    sm_keeper_signal(execution->keeper, execution->target, SIGTERM, 0);
+    sm_execution_event(execution, "target", "asked to stop");
+    sm_keeper_signal(execution->keeper, execution->target, stop_signal(execution->scenario), 0);
     await_exit(execution, grace_s);
     if (!execution->target_running)
         return;

@@ -7,6 +7,7 @@
 
 #include "../reports/render.h"
 #include "../reports/suggest.h"
+#include "../reports/symbols.h"
 
 int sm_outcome_open(const char *path, struct sm_outcome *ret_outcome, struct sm_error *err) {
     struct sm_outcome outcome = {0};
@@ -20,6 +21,10 @@ int sm_outcome_open(const char *path, struct sm_outcome *ret_outcome, struct sm_
     }
     *ret_outcome = outcome;
     return 0;
+}
+
+int sm_outcome_symbolize(const char *path, struct sm_error *err) {
+    return sm_symbols_resolve_record(path, NULL, NULL, err);
 }
 
 void sm_outcome_free(struct sm_outcome *outcome) {
