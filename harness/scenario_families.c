@@ -1,5 +1,5 @@
 /* scenario_families.c - what fits where: each family of constructors with its members' keys. */
-#include "scenario_internal.h"
+#include "scenario_families.h"
 
 #include <string.h>
 
@@ -45,7 +45,7 @@ static const struct sm_key program_keys[] = {
     {.name = "stop_timeout", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_SECONDS, .fallback = "10s",
      .at_most = 3600, .help = "how long it may take to stop before it is killed"},
     {.name = "address_space", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_BYTES,
-     .at_least = 1 << 20, .help = "limit on its address space (RLIMIT_AS)"},
+     .at_least = 1e6, .help = "limit on its address space (RLIMIT_AS)"},
     {.name = NULL}};
 
 static const struct sm_key phase_keys[] = {

@@ -29,6 +29,7 @@
 
 #include "config_value.h"
 #include "scenario.h"
+#include "scenario_families.h"
 #include "scenario_where.h"
 
 enum { SM_PLACE_FILE = 64, SM_PLACE_PATH = 160, SM_FAULTS = 32, SM_SOURCES = 16 };
@@ -125,20 +126,6 @@ void sm_make_constructors(struct sm_loader *loader);
 const struct sm_tag *sm_tag_at(struct sm_loader *loader, int index); /* NULL when it is none */
 /* "a text", "slow_disk {...}": what a value is, for messages. In the caller's buffer. */
 const char *sm_describe(struct sm_loader *loader, int index, char *buffer, size_t buffer_bytes);
-
-/* scenario_families.c */
-struct sm_member {
-    const char *name;
-    const struct sm_key *keys;
-    const char *help;
-    int (*validate)(const struct sm_block *block, struct sm_error *err);
-};
-enum { SM_MEMBERS = 64, SM_KEYS = 64 };
-/* Members of a family; returns their number, at most SM_MEMBERS. */
-size_t sm_family_members(const char *family, struct sm_member *members);
-const char *sm_family_noun(const char *family); /* "a fault" */
-/* NULL-terminated names of the families. */
-extern const char *const sm_family_names[];
 
 /* scenario_check.c. Indexes are absolute; the stack is left as it was. */
 const struct sm_block *sm_check_block(struct sm_loader *loader, int index, const char *family);

@@ -15,3 +15,9 @@ spillmark_unit_test(sources unit/test_sources.c unit/scenario_text.c unit/rude_s
                     unit/temp_dir.c LIBS spillmark-harness PkgConfig::MICROHTTPD)
 spillmark_unit_test(delivered unit/test_delivered.c unit/scenario_text.c unit/temp_dir.c
                     LIBS spillmark-harness PkgConfig::SQLITE)
+spillmark_unit_test(scenario-docs unit/test_scenario_docs.c unit/scenario_text.c unit/temp_dir.c
+                    LIBS spillmark-harness)
+target_compile_definitions(test-scenario-docs PRIVATE
+                           SCENARIOS_MD="${CMAKE_SOURCE_DIR}/harness/SCENARIOS.md")
+add_custom_target(scenario-reference
+                  COMMAND test-scenario-docs ${CMAKE_SOURCE_DIR}/harness/SCENARIOS.md)
