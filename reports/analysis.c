@@ -1,6 +1,7 @@
 #include "analysis.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,12 @@ static const double SHARE_OF_PAYLOAD = .01;
 
 /* ---- series ---- */
 
-/* Totals that only rise: growth is their nature. */
+/* Totals that only rise, growth is their nature; and the difference of two such totals, which
+ * count a unit with different overheads. */
 static int is_counter(const char *name) {
-    static const char *const counters[] = {"cpu",        "read",      "written",
-                                           "offered",    "accepted",  "refused",
-                                           "unanswered", "delivered", "dropped"};
+    static const char *const counters[] = {
+        "cpu",     "read",       "written",   "offered", "accepted",
+        "refused", "unanswered", "delivered", "dropped", "in_flight:read-written"};
     size_t length = strlen(name);
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
         if (strcmp(name, counters[i]) == 0)
@@ -99,6 +101,22 @@ static double level_at_start(const struct sm_run *run, const struct sm_series *s
     return isnan(level) && count ? samples[0].value : level;
 }
 
+/* Growth that was found in a fault is stated for the whole of the fault: the engine's own figure
+ * may rest on its last part alone. */
+static struct sm_interval rate_of(const struct sm_run *run, const struct sm_series *series,
+                                  const struct sm_verdict *verdict, int64_t from_ns) {
+    struct sm_interval rate = {verdict->rate_per_s, verdict->rate_low, verdict->rate_high};
+    int64_t decided_ns = from_ns + (int64_t)(fmax(verdict->decided_at_s - .05, 0) * 1e9);
+    const struct sm_phase *phase = sm_timeline_phase_at(run, decided_ns + 1);
+    if (verdict->kind != SM_VERDICT_GROWING || !phase || phase->fault_count == 0)
+        return rate;
+    double slope =
+        sm_timeline_slope(run, series, phase->from_ns, sm_timeline_phase_end(run, phase), NULL);
+    if (isfinite(slope) && slope > 0)
+        rate = (struct sm_interval){slope, fmin(rate.low, slope), fmax(rate.high, slope)};
+    return rate;
+}
+
 static int judge_series(const struct sm_run *run, const struct sm_trace *trace, double *values,
                         struct sm_series_result *result) {
     const struct sm_series *series = result->series;
@@ -118,11 +136,10 @@ static int judge_series(const struct sm_run *run, const struct sm_trace *trace, 
                             declared_for(run, series->name), &result->verdict);
     if (r < 0)
         return r;
-    const struct sm_verdict *verdict = &result->verdict;
     result->is_judged = 1;
-    result->rate_per_s = interval_of(verdict->rate_per_s, verdict->rate_low, verdict->rate_high, 1);
-    result->rate_per_unit =
-        interval_of(verdict->rate_per_s, verdict->rate_low, verdict->rate_high, offered_per_s(run));
+    result->rate_per_s = rate_of(run, series, &result->verdict, from_ns);
+    result->rate_per_unit = interval_of(result->rate_per_s.value, result->rate_per_s.low,
+                                        result->rate_per_s.high, offered_per_s(run));
     return 0;
 }
 
@@ -210,14 +227,23 @@ static void choose_window(const struct sm_run *run, struct sm_analysis *analysis
     }
 }
 
+/* The mean of the probe's sampling as it is recorded; the probe's default when it is not. */
+static double sample_bytes(const struct sm_run *run) {
+    json_t *probe = json_loads(sm_run_meta(run, SM_META_PROBE), 0, NULL);
+    double bytes = json_number_value(json_object_get(probe, "sample_interval_bytes"));
+    json_decref(probe);
+    return bytes > 0 ? bytes : 524288;
+}
+
 static int rank_sites(const struct sm_run *run, struct sm_analysis *analysis) {
-    int64_t from_ns = 0, to_ns = 0;
+    struct sm_sites_window window = {.sample_bytes = sample_bytes(run)};
     const struct sm_series *offered = sm_run_series(run, 0, "offered");
-    sm_timeline_range(run, &from_ns, &to_ns);
-    choose_window(run, analysis, &from_ns, &to_ns);
-    double units = sm_timeline_at(run, offered, to_ns) - sm_timeline_at(run, offered, from_ns);
-    double units_per_s = units / sm_timeline_seconds(to_ns - from_ns);
-    return sm_sites_rank(run, from_ns, to_ns, units_per_s, &analysis->sites, &analysis->site_count);
+    sm_timeline_range(run, &window.from_ns, &window.to_ns);
+    choose_window(run, analysis, &window.from_ns, &window.to_ns);
+    double units =
+        sm_timeline_at(run, offered, window.to_ns) - sm_timeline_at(run, offered, window.from_ns);
+    window.units_per_s = units / sm_timeline_seconds(window.to_ns - window.from_ns);
+    return sm_sites_rank(run, &window, &analysis->sites, &analysis->site_count);
 }
 
 /* ---- causes ---- */

@@ -45,6 +45,7 @@ struct sm_evidence {
     char name[40];
     enum sm_unit unit;
     double value;
+    int is_flag; /* yes or no: value is 1 or 0 */
 };
 
 enum { SM_CAUSE_EVIDENCE = 16, SM_CAUSE_SITES = 4 };

@@ -48,6 +48,8 @@ void sm_cause_advise(struct sm_cause *cause, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Adds a figure unless it is unknown. */
 void sm_cause_show(struct sm_cause *cause, const char *name, enum sm_unit unit, double value);
+/* Adds a yes or no. */
+void sm_cause_flag(struct sm_cause *cause, const char *name, int is_set);
 /* Adds up to `most` growing sites of heap or descriptors, in their rank. */
 void sm_cause_blame(struct sm_cause *cause, const struct sm_facts *facts, int descriptors,
                     size_t most);

@@ -111,6 +111,7 @@ static void show(const struct backlog *b, struct sm_cause *cause) {
         sm_cause_show(cause, "site_bytes_per_object", SM_UNIT_BYTES,
                       b->site->growth_bytes / b->site->growth_count);
     sm_cause_show(cause, "rise_bytes", SM_UNIT_BYTES, b->rise);
+    sm_cause_flag(cause, "drains", b->drained >= SHARE_DRAINED);
     sm_cause_show(cause, "drained_share", SM_UNIT_NONE, b->drained);
     sm_cause_show(cause, "half_drained_after_s", SM_UNIT_SECONDS, b->drain_s);
     if (b->site)

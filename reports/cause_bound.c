@@ -25,9 +25,11 @@ void sm_cause_find_bound(const struct sm_facts *facts, struct sm_cause_list *lis
         if (!cause)
             return;
         enum sm_unit unit = result->series->unit;
-        sm_cause_say(cause, "%s rose by %s, %.1f times the bound of %s that is declared for it.",
-                     bound->series, SM_UNIT_TEXT(unit, rise), rise / bound->value,
-                     SM_UNIT_TEXT(unit, bound->value));
+        sm_cause_say(
+            cause,
+            "Above its start %s rose by %s, %.1f times the bound of %s that is declared for it.",
+            bound->series, SM_UNIT_TEXT(unit, rise), rise / bound->value,
+            SM_UNIT_TEXT(unit, bound->value));
         sm_cause_show(cause, "rise", unit, rise);
         sm_cause_show(cause, "declared_bound", unit, bound->value);
     }

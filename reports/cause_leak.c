@@ -9,15 +9,11 @@
 #include "cause.h"
 #include "timeline.h"
 
-/* The phase that ended when the verdict was reached. */
+/* The phase that was on when the verdict was reached. */
 static const struct sm_phase *deciding_phase(const struct sm_facts *facts,
                                              const struct sm_verdict *verdict) {
     int64_t at_ns = facts->from_ns + (int64_t)(fmax(verdict->decided_at_s - .05, 0) * 1e9);
-    const struct sm_phase *found = NULL;
-    for (size_t i = 0; i < facts->run->phases_count; i++)
-        if (facts->run->phases[i].from_ns <= at_ns)
-            found = &facts->run->phases[i];
-    return found;
+    return sm_timeline_phase_at(facts->run, at_ns + 1);
 }
 
 static int has_cycles(const struct sm_facts *facts) {
@@ -86,6 +82,6 @@ void sm_cause_find_leak(const struct sm_facts *facts, struct sm_cause_list *list
                   facts->memory_result->rate_per_s.value);
     sm_cause_show(cause, "bytes_per_unit", SM_UNIT_BYTES,
                   facts->memory_result->rate_per_unit.value);
-    sm_cause_show(cause, "driver_told_apart", SM_UNIT_NONE, driver != SM_GROWTH_BY_UNKNOWN);
+    sm_cause_flag(cause, "driver_told_apart", driver != SM_GROWTH_BY_UNKNOWN);
     sm_cause_blame(cause, facts, 0, 3);
 }

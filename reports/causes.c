@@ -89,6 +89,13 @@ void sm_cause_show(struct sm_cause *cause, const char *name, enum sm_unit unit, 
     evidence->value = value;
 }
 
+void sm_cause_flag(struct sm_cause *cause, const char *name, int is_set) {
+    size_t at = cause->evidence_count;
+    sm_cause_show(cause, name, SM_UNIT_NONE, is_set != 0);
+    if (cause->evidence_count > at)
+        cause->evidence[at].is_flag = 1;
+}
+
 void sm_cause_blame(struct sm_cause *cause, const struct sm_facts *facts, int descriptors,
                     size_t most) {
     const struct sm_analysis *analysis = facts->analysis;

@@ -123,7 +123,9 @@ static json_t *cause_object(const struct sm_run *run, const struct sm_cause *cau
     const struct sm_site_result *first = cause->site_count ? cause->sites[0] : NULL;
     json_t *evidence = json_object(), *sites = json_array();
     for (size_t i = 0; i < cause->evidence_count; i++)
-        json_object_set_new(evidence, cause->evidence[i].name, number(cause->evidence[i].value));
+        json_object_set_new(evidence, cause->evidence[i].name,
+                            cause->evidence[i].is_flag ? json_boolean(cause->evidence[i].value > 0)
+                                                       : number(cause->evidence[i].value));
     for (size_t i = 0; i < cause->site_count; i++)
         json_array_append_new(sites, site_object(run, cause->sites[i]));
     return json_pack("{ss so sb so so so so so so so}", "kind", sm_cause_name(cause->kind),
@@ -228,12 +230,15 @@ static json_t *report_object(const struct sm_run *run, const struct sm_analysis 
         json_array_append_new(sites, site_object(run, &analysis->sites[i]));
     for (size_t i = 0; i < run->processes_count; i++)
         json_array_append_new(processes, process_object(analysis, &run->processes[i]));
+    int64_t from_ns = 0, to_ns = 0;
+    sm_timeline_range(run, &from_ns, &to_ns);
     json_t *object = json_pack(
-        "{si so so so so sb ss si so so so so so so so so so so so so so so so}", "spillmark", 1,
+        "{si so so so so so sb ss si so so so so so so so so so so so so so so so}", "spillmark", 1,
         "scenario", text(sm_run_meta(run, SM_META_SCENARIO)), "title",
         text(sm_run_meta(run, SM_META_TITLE)), "params",
         stored_object(sm_run_meta(run, SM_META_PARAMS)), "ended_by",
-        text(sm_run_meta(run, SM_META_ENDED_BY)), "complete", run->complete, "verdict",
+        text(sm_run_meta(run, SM_META_ENDED_BY)), "duration_s",
+        number(sm_timeline_seconds(to_ns - from_ns)), "complete", run->complete, "verdict",
         sm_run_verdict_name(analysis->verdict), "exit_status", analysis->exit_status, "why",
         text(analysis->why), "series", series_of(analysis, 0), "causes", causes, "sites", sites,
         "ledger", ledger_object(&analysis->ledger), "memory", memory_object(&analysis->memory),

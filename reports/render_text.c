@@ -125,11 +125,12 @@ static void print_site(const struct sm_text *text, const struct sm_run *run,
                       SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->growth_count)),
                       SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, site->rate_per_s.value));
     else
-        sm_text_print(text, SM_STYLE_DIM, "   %s live in %s objects, %s more, %s\n",
+        sm_text_print(text, SM_STYLE_DIM, "   about %s live in %s objects, %s more, %s to %s\n",
                       SM_UNIT_TEXT(SM_UNIT_BYTES, site->live_bytes),
                       SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
                       SM_UNIT_TEXT(SM_UNIT_BYTES, site->growth_bytes),
-                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.value));
+                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.low),
+                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.high));
     print_stack(text, run, site->stack_id, FRAMES_SHOWN);
     if (is_fd)
         return;

@@ -21,7 +21,7 @@ __attribute__((format(printf, 3, 4))) static void add_words(char *words, size_t 
 
 /* ---- series ---- */
 
-enum { NAME_COLUMNS = 22, LEVEL_COLUMNS = 11, GROWTH_COLUMNS = 28 };
+enum { NAME_COLUMNS = 22, LEVEL_COLUMNS = 13, GROWTH_COLUMNS = 22 };
 
 static enum sm_style style_of(const struct sm_verdict *verdict) {
     return verdict->kind == SM_VERDICT_BOUNDED   ? SM_STYLE_GOOD

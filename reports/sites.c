@@ -10,6 +10,9 @@
 
 enum { POINTS_MAX = 120 }; /* of one site's slope */
 
+/* Frees are written at the ends of phases, a moment after them. */
+static const int64_t FREES_LATE_NS = 500000000;
+
 /* 99 % of a normal distribution, two-sided. */
 static const double NORMAL_99 = 2.576;
 
@@ -71,7 +74,7 @@ static struct totals totals_at(const struct group *group, int64_t t_ns) {
 }
 
 /* Who freed most of what the site allocated, and how long that stayed. */
-static void fill_frees(const struct sm_run *run, int64_t from_ns, int64_t to_ns,
+static void fill_frees(const struct sm_run *run, const struct sm_sites_window *window,
                        struct sm_site_result *site) {
     double most = 0, before_weight = 0, now_weight = 0;
     for (size_t i = 0; i < run->site_frees_count; i++) {
@@ -86,11 +89,12 @@ static void fill_frees(const struct sm_run *run, int64_t from_ns, int64_t to_ns,
         }
         site->residence_p99_s =
             fmax(isnan(site->residence_p99_s) ? 0 : site->residence_p99_s, row->residence_p99_s);
-        if (row->t_ns <= from_ns && weight > before_weight) {
+        if (row->t_ns <= window->from_ns + FREES_LATE_NS && weight > before_weight) {
             before_weight = weight;
             site->residence_before_s = row->residence_p50_s;
         }
-        if (row->t_ns > from_ns && row->t_ns <= to_ns + 2000000000 && weight > now_weight) {
+        if (row->t_ns > window->from_ns + FREES_LATE_NS &&
+            row->t_ns <= window->to_ns + FREES_LATE_NS && weight > now_weight) {
             now_weight = weight;
             site->residence_now_s = row->residence_p50_s;
         }
@@ -108,8 +112,9 @@ static double or_zero(double value) {
 
 /* Times to look at the group in the window: its ends and when it was sampled, at most POINTS_MAX.
  */
-static size_t choose_times(const struct group *group, int64_t from_ns, int64_t to_ns,
+static size_t choose_times(const struct group *group, const struct sm_sites_window *window,
                            int64_t *times_ns) {
+    int64_t from_ns = window->from_ns, to_ns = window->to_ns;
     size_t within = 0, seen = 0, used = 0;
     for (size_t i = 0; i < group->count; i++)
         within += group->samples[i]->t_ns > from_ns && group->samples[i]->t_ns < to_ns;
@@ -125,29 +130,39 @@ static size_t choose_times(const struct group *group, int64_t from_ns, int64_t t
     return used;
 }
 
+/* What the sampling alone may add to a rise within the window, per second: each sample stands for
+ * sample_bytes, and their number is a Poisson count. */
+static double sampling_error(const struct sm_sites_window *window,
+                             const struct sm_site_result *site) {
+    double seconds = sm_timeline_seconds(window->to_ns - window->from_ns);
+    if (site->kind == SM_SITE_FD || window->sample_bytes <= 1 || seconds <= 0)
+        return 0;
+    return NORMAL_99 * sqrt(fabs(site->growth_bytes) * window->sample_bytes) / seconds;
+}
+
 /* The slope of what is live at the site within the window. */
-static void fill_slope(const struct group *group, int64_t from_ns, int64_t to_ns,
-                       double units_per_s, struct sm_site_result *site) {
+static void fill_slope(const struct group *group, const struct sm_sites_window *window,
+                       struct sm_site_result *site) {
     int64_t times_ns[POINTS_MAX];
-    double times_s[POINTS_MAX], values[POINTS_MAX], error;
-    size_t points = choose_times(group, from_ns, to_ns, times_ns);
+    double times_s[POINTS_MAX], values[POINTS_MAX], error, units = window->units_per_s;
+    size_t points = choose_times(group, window, times_ns);
     for (size_t i = 0; i < points; i++) {
         struct totals totals = totals_at(group, times_ns[i]);
         times_s[i] = sm_timeline_seconds(times_ns[i]);
         values[i] = site->kind == SM_SITE_FD ? totals.live_count : totals.live_bytes;
     }
     double slope = sm_timeline_slope_of(times_s, values, points, &error);
-    error = NORMAL_99 * or_zero(error);
+    error = hypot(NORMAL_99 * or_zero(error), sampling_error(window, site));
     site->rate_per_s = (struct sm_interval){slope, slope - error, slope + error};
     site->is_growing = slope > 0 && slope - error > 0;
     site->rate_per_unit = (struct sm_interval){NAN, NAN, NAN};
-    if (units_per_s > 0)
-        site->rate_per_unit = (struct sm_interval){
-            slope / units_per_s, (slope - error) / units_per_s, (slope + error) / units_per_s};
+    if (units > 0)
+        site->rate_per_unit =
+            (struct sm_interval){slope / units, (slope - error) / units, (slope + error) / units};
 }
 
-static struct sm_site_result judge_group(const struct group *group, int64_t from_ns, int64_t to_ns,
-                                         double units_per_s) {
+static struct sm_site_result judge_group(const struct group *group,
+                                         const struct sm_sites_window *window) {
     struct sm_site_result site = {
         .stack_id = group->samples[0]->stack_id,
         .kind = group->samples[0]->kind,
@@ -156,7 +171,8 @@ static struct sm_site_result judge_group(const struct group *group, int64_t from
         .residence_p50_s = NAN,
         .residence_p99_s = NAN,
     };
-    struct totals before = totals_at(group, from_ns), after = totals_at(group, to_ns);
+    struct totals before = totals_at(group, window->from_ns);
+    struct totals after = totals_at(group, window->to_ns);
     struct totals end = totals_at(group, INT64_MAX - 1);
     site.live_bytes = after.live_bytes;
     site.live_count = after.live_count;
@@ -165,8 +181,8 @@ static struct sm_site_result judge_group(const struct group *group, int64_t from
     site.end_bytes = end.live_bytes;
     site.end_count = end.live_count;
     site.freed_share = end.alloc_bytes > 0 ? fmin(end.free_bytes / end.alloc_bytes, 1) : 0;
-    fill_slope(group, from_ns, to_ns, units_per_s, &site);
-    fill_frees(group->run, from_ns, to_ns, &site);
+    fill_slope(group, window, &site);
+    fill_frees(group->run, window, &site);
     if (after.age_p50_s > or_zero(site.residence_now_s))
         site.residence_now_s = after.age_p50_s;
     return site;
@@ -188,7 +204,7 @@ static int same_site(const struct sm_site_sample *a, const struct sm_site_sample
     return a->kind == b->kind && a->stack_id == b->stack_id;
 }
 
-int sm_sites_rank(const struct sm_run *run, int64_t from_ns, int64_t to_ns, double units_per_s,
+int sm_sites_rank(const struct sm_run *run, const struct sm_sites_window *window,
                   struct sm_site_result **ret_sites, size_t *ret_count) {
     size_t count = run->site_samples_count, found = 0;
     *ret_sites = NULL;
@@ -209,7 +225,7 @@ int sm_sites_rank(const struct sm_run *run, int64_t from_ns, int64_t to_ns, doub
         for (end = begin + 1; end < count && same_site(sorted[begin], sorted[end]);)
             end++;
         struct group group = {run, sorted + begin, end - begin};
-        sites[found++] = judge_group(&group, from_ns, to_ns, units_per_s);
+        sites[found++] = judge_group(&group, window);
     }
     free(sorted);
     qsort(sites, found, sizeof *sites, compare_results);

@@ -3,8 +3,14 @@
 
 #include "analysis.h"
 
+struct sm_sites_window {
+    int64_t from_ns, to_ns;
+    double units_per_s;      /* load offered in it; NAN = unknown */
+    double sample_bytes;     /* mean of the probe's sampling of bytes; <= 1 = exact */
+};
+
 /* The sites of a run, ranked: heap and map sites by their growth in the window, then descriptor
- * sites by theirs; never by size. `units_per_s` is the load offered in the window (NAN = unknown).
- * Returns 0 and an array the caller frees (NULL when there are none), or -ENOMEM. */
-int sm_sites_rank(const struct sm_run *run, int64_t from_ns, int64_t to_ns, double units_per_s,
+ * sites by theirs; never by size. Intervals allow for the probe's sampling. Returns 0 and an array
+ * the caller frees (NULL when there are none), or -ENOMEM. */
+int sm_sites_rank(const struct sm_run *run, const struct sm_sites_window *window,
                   struct sm_site_result **ret_sites, size_t *ret_count);

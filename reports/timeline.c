@@ -10,6 +10,14 @@ double sm_timeline_seconds(int64_t t_ns) {
     return (double)t_ns / 1e9;
 }
 
+const struct sm_phase *sm_timeline_phase_at(const struct sm_run *run, int64_t t_ns) {
+    const struct sm_phase *found = NULL;
+    for (size_t i = 0; i < run->phases_count; i++)
+        if (run->phases[i].from_ns < t_ns)
+            found = &run->phases[i];
+    return found;
+}
+
 static int samples_range(const struct sm_run *run, int64_t *from_ns, int64_t *to_ns) {
     for (size_t i = 0; i < run->samples_count; i++) {
         int64_t t_ns = run->samples[i].t_ns;

@@ -33,6 +33,7 @@ static void a_backlog_states_its_figures(void **state) {
     assert_true(near(evidence(cause, "bytes_per_unit"), 224, .05));
     assert_true(near(evidence(cause, "rate_bytes_per_s"), a.truth.rate_bytes_per_s, .1));
     assert_true(evidence(cause, "drained_share") > .95);
+    assert_true(evidence(cause, "drains") == 1);
     assert_true(evidence(cause, "half_drained_after_s") < 3);
     const struct sm_site_result *site = cause->sites[0];
     assert_int_equal(site->stack_id, SYNTHETIC_ENQUEUE);
@@ -70,6 +71,7 @@ static void a_backlog_that_never_drains_says_so(void **state) {
     const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_BACKLOG);
     assert_non_null(cause);
     assert_true(evidence(cause, "drained_share") < .5);
+    assert_true(evidence(cause, "drains") == 0);
     assert_null(strstr(cause->text, "It drains once"));
     analysed_run_free(&a);
 }

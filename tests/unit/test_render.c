@@ -84,6 +84,9 @@ static void json_has_its_fields(void **state) {
     assert_int_equal(json_integer_value(json_object_get(json_array_get(site, 1), "line")), 104);
     assert_string_equal(json_string_value(json_object_get(json_array_get(freed, 0), "function")),
                         "batch_free");
+    json_t *evidence = json_object_get(json_array_get(causes, 0), "evidence");
+    assert_true(json_is_true(json_object_get(evidence, "drains")));
+    assert_int_equal(json_integer_value(json_object_get(object, "duration_s")), 40);
     assert_int_equal(json_array_size(budget), 4);
     assert_true(json_is_false(json_object_get(json_array_get(budget, 0), "holds")));
     assert_int_equal(json_array_size(faults), 1);
