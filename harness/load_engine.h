@@ -16,45 +16,60 @@
 #include "load_tally.h"
 #include "schedule.h"
 
+/* Far beyond what can be sent, and little enough for the schedule alone to be kept up with. */
+#define SM_HIGHEST_RATE_PER_S 1e7
+
 /* Rows that every driver's table of keys begins with. */
 #define SM_LOAD_KEYS                                                                               \
     {.name = "rate",                                                                               \
      .type = SM_KEY_QUANTITY,                                                                      \
      .unit = SM_UNIT_COUNT_PER_S,                                                                  \
+     .at_most = SM_HIGHEST_RATE_PER_S,                                                             \
      .help = "units per second, whether or not the target keeps up"},                              \
         {.name = "ramp_to",                                                                        \
          .type = SM_KEY_QUANTITY,                                                                  \
          .unit = SM_UNIT_COUNT_PER_S,                                                              \
-         .help = "rate reached after ramp_for"},                                                   \
+         .at_most = SM_HIGHEST_RATE_PER_S,                                                         \
+         .help = "the rate after ramp_for, reached evenly"},                                       \
         {.name = "ramp_for",                                                                       \
          .type = SM_KEY_QUANTITY,                                                                  \
          .unit = SM_UNIT_SECONDS,                                                                  \
+         .at_least = 1e-3,                                                                         \
          .help = "how long the rate takes to get there"},                                          \
         {.name = "arrivals",                                                                       \
          .type = SM_KEY_TEXT,                                                                      \
          .fallback = "poisson",                                                                    \
-         .help = "poisson (as independent clients) or uniform (evenly spaced)"},                   \
+         .choices = sm_arrivals_names,                                                             \
+         .help = "poisson, as of independent clients, or uniform, evenly spaced"},                 \
         {.name = "burst",                                                                          \
          .type = SM_KEY_QUANTITY,                                                                  \
          .unit = SM_UNIT_COUNT,                                                                    \
          .fallback = "1",                                                                          \
+         .at_least = 1,                                                                            \
+         .at_most = 1e9,                                                                           \
          .help = "units that come at the same moment"},                                            \
         {.name = "count",                                                                          \
          .type = SM_KEY_QUANTITY,                                                                  \
          .unit = SM_UNIT_COUNT,                                                                    \
+         .at_least = 1,                                                                            \
+         .at_most = 1e15,                                                                          \
          .help = "units in all; without rate or concurrency all at once"},                         \
         {.name = "concurrency",                                                                    \
          .type = SM_KEY_QUANTITY,                                                                  \
          .unit = SM_UNIT_COUNT,                                                                    \
-         .help = "closed loop: so many in flight, the next one when one is answered"},             \
+         .at_least = 1,                                                                            \
+         .at_most = 1e6,                                                                           \
+         .help = "closed loop: so many in flight, the next one when one has ended"},               \
         {.name = "timeout",                                                                        \
          .type = SM_KEY_QUANTITY,                                                                  \
          .unit = SM_UNIT_SECONDS,                                                                  \
          .fallback = "30s",                                                                        \
+         .at_least = 1e-3,                                                                         \
+         .at_most = 1e6,                                                                           \
          .help = "from when a unit was due to the end of its reply"},                              \
     {                                                                                              \
         .name = "seed", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_COUNT, .fallback = "1",           \
-        .help = "of the arrivals"                                                                  \
+        .at_most = 1e15, .help = "of the arrivals"                                                 \
     }
 
 struct sm_engine;

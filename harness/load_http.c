@@ -401,8 +401,9 @@ static int count_connections(struct http_load *load, const struct sm_block *conf
     double count = sm_block_has(config, "connections") ? sm_block_quantity(config, "connections")
                    : concurrency                       ? (double)concurrency
                                                        : DEFAULT_CONNECTIONS;
-    if (!(count >= 1 && count <= MOST_CONNECTIONS))
-        return sm_error_set(err, -EINVAL, config->where, NULL, "connections must be from 1 to %d",
+    if (count > MOST_CONNECTIONS)
+        return sm_error_set(err, -EINVAL, config->where, NULL,
+                            "a concurrency above %d needs more connections than there can be",
                             MOST_CONNECTIONS);
     if (count < (double)concurrency)
         return sm_error_set(err, -EINVAL, config->where, "leave connections out",
@@ -485,6 +486,8 @@ static const struct sm_key http_keys[] = {
     {.name = "connections",
      .type = SM_KEY_QUANTITY,
      .unit = SM_UNIT_COUNT,
+     .at_least = 1,
+     .at_most = MOST_CONNECTIONS,
      .help = "open at once at the most: 64, in a closed loop its concurrency"},
     {.name = NULL}};
 

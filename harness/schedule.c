@@ -8,6 +8,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+const char *const sm_arrivals_names[] = {
+#define X(id, name) name,
+    SM_ARRIVALS_TABLE(X)
+#undef X
+        NULL};
+
 #define FAR_S 1e9 /* later than this is never */
 
 /* From from_ns until the next span begins the rate is factor x the options' rate. */

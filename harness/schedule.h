@@ -20,6 +20,8 @@ enum sm_arrivals {
 #undef X
 };
 
+extern const char *const sm_arrivals_names[]; /* by enum sm_arrivals; NULL-terminated */
+
 #define SM_NEVER_NS INT64_MAX
 
 struct sm_schedule_options {

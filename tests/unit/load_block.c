@@ -3,101 +3,74 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-struct sm_value {
-    const struct load_setting *settings; /* ends with a NULL key */
-    const struct sm_body *body;
-    const char *const *headers;
-};
-
-static const struct sm_key *key_of(const struct sm_block *block, const char *name) {
-    const struct sm_key *key = block->keys;
-    while (key->name && strcmp(key->name, name) != 0)
-        key++;
-    assert_non_null(key->name);
-    return key;
+/* Writes a scenario around one load into a file that is gone with its descriptor. */
+static int write_scenario(const char *type, const struct load_setting *settings) {
+    int fd = memfd_create("scenario", MFD_CLOEXEC);
+    FILE *file = fdopen(dup(fd), "w");
+    assert_non_null(file);
+    fprintf(file,
+            "return scenario { title = 't', target = program { 'true' },"
+            " phases = { phase { 'p', '1s' } }, load = %s {",
+            type);
+    for (const struct load_setting *s = settings; s->key; s++) {
+        bool is_lua = strcmp(s->key, "body") == 0 || strcmp(s->key, "headers") == 0;
+        fprintf(file, is_lua ? " %s = %s," : " %s = '%s',", s->key, s->text);
+    }
+    fprintf(file, " } }\n");
+    fclose(file);
+    return fd;
 }
 
-static const char *given(const struct sm_block *block, const char *name) {
-    for (const struct load_setting *s = block->values->settings; s && s->key; s++)
-        if (strcmp(s->key, name) == 0)
-            return s->text;
-    return NULL;
+static int load_scenario(const char *type, const struct load_setting *settings,
+                         struct sm_scenario **ret_scenario, struct sm_error *err) {
+    static const struct sm_scenario_dirs dirs = {
+        .bin = "/B", .run = "/R", .data = "/D", .log = "/L"};
+    char path[64];
+    int fd = write_scenario(type, settings);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int rc = sm_scenario_load(path, &dirs, NULL, 0, 1, ret_scenario, err);
+    close(fd);
+    return rc;
 }
 
-const char *sm_block_text(const struct sm_block *block, const char *name) {
-    const struct sm_key *key = key_of(block, name);
-    const char *text = given(block, name);
-    return text ? text : key->fallback;
+static const struct sm_load_ops *find_ops(const char *type) {
+    size_t i = 0;
+    while (sm_load_table[i] && strcmp(sm_load_table[i]->name, type) != 0)
+        i++;
+    assert_non_null(sm_load_table[i]);
+    return sm_load_table[i];
 }
 
-bool sm_block_has(const struct sm_block *block, const char *name) {
-    return sm_block_text(block, name) != NULL;
-}
-
-double sm_block_quantity(const struct sm_block *block, const char *name) {
-    double value = 0;
-    assert_int_equal(sm_unit_parse(key_of(block, name)->unit, sm_block_text(block, name), &value),
-                     0);
-    return value;
-}
-
-bool sm_block_bool(const struct sm_block *block, const char *name) {
-    const char *text = sm_block_text(block, name);
-    return text && strcmp(text, "true") == 0;
-}
-
-const struct sm_body *sm_block_body(const struct sm_block *block, const char *name) {
-    key_of(block, name);
-    return block->values->body;
-}
-
-const char *const *sm_block_texts(const struct sm_block *block, const char *name,
-                                  size_t *ret_count) {
-    key_of(block, name);
-    const char *const *headers = block->values->headers;
-    *ret_count = 0;
-    while (headers && headers[*ret_count])
-        ++*ret_count;
-    return headers;
-}
-
-static void fill_block(struct sm_block *block, const struct sm_load_ops *ops,
-                       const struct load_setting *settings, const struct sm_body *body,
-                       const char *const *headers) {
-    *block = (struct sm_block){.type = ops->name, .where = "test", .keys = ops->keys};
-    block->values = calloc(1, sizeof *block->values);
-    *block->values = (struct sm_value){settings, body, headers};
-    for (const struct load_setting *s = settings; s && s->key; s++)
-        key_of(block, s->key);
-}
-
-void load_run_open(struct load_run *run, const struct sm_load_ops *ops,
-                   const struct load_setting *settings, const struct sm_body *body,
-                   const char *const *headers) {
+void load_run_open(struct load_run *run, const char *type, const struct load_setting *settings) {
     struct sm_error err = {0};
-    *run = (struct load_run){.ops = ops};
-    fill_block(&run->block, ops, settings, body, headers);
+    char line[1200];
+    *run = (struct load_run){.ops = find_ops(type)};
     run->latency_ns = sm_histogram_new();
     run->slip_ns = sm_histogram_new();
-    if (ops->open(&run->block, &run->driver, &err) != 0)
-        fail_msg("%s", err.what);
+    if (load_scenario(type, settings, &run->scenario, &err) != 0 ||
+        run->ops->open(run->scenario->loads[0], &run->driver, &err) != 0)
+        fail_msg("%s", sm_error_format(&err, line, sizeof line));
 }
 
-int load_run_refused(const struct sm_load_ops *ops, const struct load_setting *settings,
-                     struct sm_error *err) {
-    struct sm_block block;
+int load_run_refused(const char *type, const struct load_setting *settings, struct sm_error *err) {
+    struct sm_scenario *scenario = NULL;
     void *driver = NULL;
     *err = (struct sm_error){0};
-    fill_block(&block, ops, settings, NULL, NULL);
-    int rc = ops->open(&block, &driver, err);
+    int rc = load_scenario(type, settings, &scenario, err);
+    if (rc == 0)
+        rc = find_ops(type)->open(scenario->loads[0], &driver, err);
     assert_null(driver);
-    free(block.values);
+    sm_scenario_free(scenario);
     return rc;
 }
 
@@ -143,5 +116,5 @@ void load_run_close(struct load_run *run) {
     run->ops->close(run->driver);
     sm_histogram_free(run->latency_ns);
     sm_histogram_free(run->slip_ns);
-    free(run->block.values);
+    sm_scenario_free(run->scenario);
 }

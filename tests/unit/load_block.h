@@ -1,29 +1,27 @@
-/* load_block.h - blocks of a load written in a test, and a driver run on them.
- *
- * Stands in for harness/config.h's accessors, so that a driver is tested without Lua. */
+/* load_block.h - a driver run on the settings of a test, read by the scenario loader. */
 #pragma once
 
 #include "harness/load.h"
+#include "harness/scenario.h"
 
+/* "rate" and "100/s"; the text of body and headers is Lua: "text(142)", "{ 'A: b' }". */
 struct load_setting {
-    const char *key, *text; /* text as in a scenario: "100/s" */
+    const char *key, *text;
 };
 
-/* One driver at work on settings; everything is asserted. `more` lists pairs that end with NULL. */
+/* One driver at work; everything is asserted. Settings end with a NULL key. */
 struct load_run {
-    struct sm_block block;
+    struct sm_scenario *scenario;
     const struct sm_load_ops *ops;
     void *driver;
     struct sm_histogram *latency_ns, *slip_ns;
     struct sm_load_counts counts; /* as of load_run_look */
 };
 
-void load_run_open(struct load_run *run, const struct sm_load_ops *ops,
-                   const struct load_setting *settings, const struct sm_body *body,
-                   const char *const *headers);
-/* The same, where open is to fail: returns its code and fills *err. */
-int load_run_refused(const struct sm_load_ops *ops, const struct load_setting *settings,
-                     struct sm_error *err);
+/* `type`: the driver's name in a scenario. */
+void load_run_open(struct load_run *run, const char *type, const struct load_setting *settings);
+/* The same, where the loader or the driver is to refuse: returns the code and fills *err. */
+int load_run_refused(const char *type, const struct load_setting *settings, struct sm_error *err);
 void load_run_start(struct load_run *run);
 /* Takes a snapshot and asserts that the counts add up. */
 void load_run_look(struct load_run *run);

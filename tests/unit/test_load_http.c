@@ -14,14 +14,11 @@
 #include "rude_server.h"
 #include "temp_dir.h"
 
-extern const struct sm_load_ops sm_http_load;
-
 /* `count` requests to a path, a hundred at a time at the most, all ended. */
-static void ask(struct load_run *run, const char *url, const char *path, const char *count,
-                const struct sm_body *body) {
+static void ask(struct load_run *run, const char *url, const char *path, const char *count) {
     const struct load_setting settings[] = {
         {"url", url}, {"path", path}, {"count", count}, {"timeout", "300ms"}, {NULL, NULL}};
-    load_run_open(run, &sm_http_load, settings, body, NULL);
+    load_run_open(run, "http_load", settings);
     load_run_start(run);
     load_run_until_done(run, strtol(count, NULL, 10));
 }
@@ -59,7 +56,7 @@ static void every_manner_has_its_outcome(void **state) {
     struct rude_server *server = rude_server_start(NULL);
     for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
         struct load_run run;
-        ask(&run, rude_server_url(server), manners[i].path, "10", NULL);
+        ask(&run, rude_server_url(server), manners[i].path, "10");
         if (load_run_outcome(&run, manners[i].outcome) != 10)
             print_message("%s: not \"%s\"\n", manners[i].path, manners[i].outcome);
         assert_int_equal(run.counts.accepted, manners[i].accepted);
@@ -71,9 +68,8 @@ static void every_manner_has_its_outcome(void **state) {
     rude_server_stop(server);
 }
 
-static void open_http(struct load_run *run, const struct load_setting *settings,
-                      const struct sm_body *body) {
-    load_run_open(run, &sm_http_load, settings, body, NULL);
+static void open_http(struct load_run *run, const struct load_setting *settings) {
+    load_run_open(run, "http_load", settings);
     load_run_start(run);
 }
 
@@ -81,21 +77,18 @@ static void a_unix_socket_serves_as_well(void **state) {
     char path[108];
     snprintf(path, sizeof path, "%s/s", (const char *)*state);
     struct rude_server *server = rude_server_start(path);
-    struct sm_body body = {.bytes = (char[]){"{}"},
-                           .length = 2,
-                           .payload_bytes = 2,
-                           .content_type = "application/json"};
     struct load_run run;
-    open_http(
-        &run,
-        (const struct load_setting[]){
-            {"unix", path}, {"path", "/ok"}, {"rate", "2000/s"}, {"count", "500"}, {NULL, NULL}},
-        &body);
+    open_http(&run, (const struct load_setting[]){{"unix", path},
+                                                  {"path", "/ok"},
+                                                  {"rate", "2000/s"},
+                                                  {"count", "500"},
+                                                  {"body", "json { v = 1 }"},
+                                                  {NULL, NULL}});
     load_run_until_done(&run, 500);
     assert_int_equal(run.counts.accepted, 500);
-    assert_int_equal(run.counts.bytes_offered, 1000);
+    assert_int_equal(run.counts.bytes_offered, 500 * strlen("{\"v\":1}"));
     assert_int_equal(rude_server_requests(server), 500);
-    assert_int_equal(rude_server_body_bytes(server), 1000);
+    assert_int_equal(rude_server_body_bytes(server), run.counts.bytes_offered);
     load_run_close(&run);
     rude_server_stop(server);
 }
@@ -106,13 +99,11 @@ static void latency_counts_from_when_a_unit_was_due(void **state) {
     (void)state;
     struct rude_server *server = rude_server_start(NULL);
     struct load_run run;
-    open_http(&run,
-              (const struct load_setting[]){{"url", rude_server_url(server)},
-                                            {"path", "/slow/200"},
-                                            {"count", "5"},
-                                            {"connections", "1"},
-                                            {NULL, NULL}},
-              NULL);
+    open_http(&run, (const struct load_setting[]){{"url", rude_server_url(server)},
+                                                  {"path", "/slow/200"},
+                                                  {"count", "5"},
+                                                  {"connections", "1"},
+                                                  {NULL, NULL}});
     load_run_until_done(&run, 5);
     assert_int_equal(run.counts.accepted, 5);
     assert_true(sm_histogram_max(run.latency_ns) >= 1000000000);
@@ -126,13 +117,11 @@ static void the_schedule_does_not_wait_for_replies(void **state) {
     (void)state;
     struct rude_server *server = rude_server_start(NULL);
     struct load_run run;
-    open_http(&run,
-              (const struct load_setting[]){{"url", rude_server_url(server)},
-                                            {"path", "/hang"},
-                                            {"rate", "2000/s"},
-                                            {"connections", "4"},
-                                            {NULL, NULL}},
-              NULL);
+    open_http(&run, (const struct load_setting[]){{"url", rude_server_url(server)},
+                                                  {"path", "/hang"},
+                                                  {"rate", "2000/s"},
+                                                  {"connections", "4"},
+                                                  {NULL, NULL}});
     while (run.counts.offered < 300 || rude_server_requests(server) < 4)
         load_run_look(&run);
     assert_int_equal(run.counts.in_flight, run.counts.offered);
@@ -149,14 +138,12 @@ static void units_that_wait_too_long_time_out_unsent(void **state) {
     (void)state;
     struct rude_server *server = rude_server_start(NULL);
     struct load_run run;
-    open_http(&run,
-              (const struct load_setting[]){{"url", rude_server_url(server)},
-                                            {"path", "/hang"},
-                                            {"count", "50"},
-                                            {"connections", "2"},
-                                            {"timeout", "100ms"},
-                                            {NULL, NULL}},
-              NULL);
+    open_http(&run, (const struct load_setting[]){{"url", rude_server_url(server)},
+                                                  {"path", "/hang"},
+                                                  {"count", "50"},
+                                                  {"connections", "2"},
+                                                  {"timeout", "100ms"},
+                                                  {NULL, NULL}});
     load_run_until_done(&run, 50);
     assert_int_equal(load_run_outcome(&run, "time-out") +
                          load_run_outcome(&run, "time-out while connecting"),
@@ -170,12 +157,10 @@ static void a_stop_waits_for_replies_within_its_grace(void **state) {
     (void)state;
     struct rude_server *server = rude_server_start(NULL);
     struct load_run run;
-    open_http(&run,
-              (const struct load_setting[]){{"url", rude_server_url(server)},
-                                            {"path", "/slow/100"},
-                                            {"rate", "200/s"},
-                                            {NULL, NULL}},
-              NULL);
+    open_http(&run, (const struct load_setting[]){{"url", rude_server_url(server)},
+                                                  {"path", "/slow/100"},
+                                                  {"rate", "200/s"},
+                                                  {NULL, NULL}});
     while (run.counts.offered < 20)
         load_run_look(&run);
     load_run_stop(&run, 20);
@@ -189,13 +174,11 @@ static void a_closed_loop_keeps_its_concurrency(void **state) {
     (void)state;
     struct rude_server *server = rude_server_start(NULL);
     struct load_run run;
-    open_http(&run,
-              (const struct load_setting[]){{"url", rude_server_url(server)},
-                                            {"path", "/slow/2"},
-                                            {"concurrency", "7"},
-                                            {"count", "300"},
-                                            {NULL, NULL}},
-              NULL);
+    open_http(&run, (const struct load_setting[]){{"url", rude_server_url(server)},
+                                                  {"path", "/slow/2"},
+                                                  {"concurrency", "7"},
+                                                  {"count", "300"},
+                                                  {NULL, NULL}});
     int64_t most = 0;
     do {
         load_run_look(&run);
@@ -214,10 +197,8 @@ static void the_target_may_come_and_go(void **state) {
     char path[108];
     snprintf(path, sizeof path, "%s/s", (const char *)*state);
     struct load_run run;
-    open_http(&run,
-              (const struct load_setting[]){
-                  {"unix", path}, {"path", "/ok"}, {"rate", "3000/s"}, {NULL, NULL}},
-              NULL);
+    open_http(&run, (const struct load_setting[]){
+                        {"unix", path}, {"path", "/ok"}, {"rate", "3000/s"}, {NULL, NULL}});
     while (run.counts.unanswered < 300)
         load_run_look(&run);
     assert_int_equal(load_run_outcome(&run, "cannot connect: No such file or directory"),
@@ -241,8 +222,8 @@ static void a_dead_target_is_not_asked_without_end(void **state) {
     snprintf(url, sizeof url, "%s", rude_server_url(server));
     rude_server_stop(server);
     struct load_run run;
-    open_http(&run, (const struct load_setting[]){{"url", url}, {"concurrency", "5"}, {NULL, NULL}},
-              NULL);
+    open_http(&run,
+              (const struct load_setting[]){{"url", url}, {"concurrency", "5"}, {NULL, NULL}});
     nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
     load_run_stop(&run, 0);
     assert_int_equal(load_run_outcome(&run, "connection refused"), run.counts.offered);
@@ -259,8 +240,7 @@ static void a_full_queue_of_connections_is_waited_for(void **state) {
     open_http(
         &run,
         (const struct load_setting[]){
-            {"unix", path}, {"path", "/ok"}, {"rate", "500/s"}, {"burst", "50"}, {NULL, NULL}},
-        NULL);
+            {"unix", path}, {"path", "/ok"}, {"rate", "500/s"}, {"burst", "50"}, {NULL, NULL}});
     while (run.counts.unanswered < 10)
         load_run_look(&run);
     struct rude_server *server = rude_server_listen(path, 0);
@@ -283,11 +263,10 @@ static void a_connection_that_never_comes_times_out(void **state) {
     (void)state;
     struct rude_server *server = rude_server_listen(NULL, 0);
     struct load_run run;
-    open_http(
-        &run,
-        (const struct load_setting[]){
-            {"url", rude_server_url(server)}, {"count", "10"}, {"timeout", "200ms"}, {NULL, NULL}},
-        NULL);
+    open_http(&run, (const struct load_setting[]){{"url", rude_server_url(server)},
+                                                  {"count", "10"},
+                                                  {"timeout", "200ms"},
+                                                  {NULL, NULL}});
     load_run_until_done(&run, 10);
     assert_int_equal(run.counts.unanswered, 10);
     assert_true(load_run_outcome(&run, "time-out while connecting") >= 8);
@@ -295,26 +274,19 @@ static void a_connection_that_never_comes_times_out(void **state) {
     rude_server_stop(server);
 }
 
-static void large_body(struct sm_body *body, size_t length) {
-    *body = (struct sm_body){.bytes = malloc(length), .length = length, .payload_bytes = length};
-    memset(body->bytes, 'x', length);
-}
-
 static void large_bodies_arrive_whole(void **state) {
     (void)state;
     struct rude_server *server = rude_server_start(NULL);
-    struct sm_body body;
     struct load_run run;
-    large_body(&body, 5000001);
-    open_http(&run,
-              (const struct load_setting[]){
-                  {"url", rude_server_url(server)}, {"path", "/ok"}, {"count", "6"}, {NULL, NULL}},
-              &body);
+    open_http(&run, (const struct load_setting[]){{"url", rude_server_url(server)},
+                                                  {"path", "/ok"},
+                                                  {"count", "6"},
+                                                  {"body", "text(5000001)"},
+                                                  {NULL, NULL}});
     load_run_until_done(&run, 6);
     assert_int_equal(run.counts.accepted, 6);
     assert_int_equal(rude_server_body_bytes(server), 6 * 5000001);
     load_run_close(&run);
-    free(body.bytes);
     rude_server_stop(server);
 }
 
@@ -322,18 +294,15 @@ static void large_bodies_arrive_whole(void **state) {
 static void an_early_refusal_is_heard(void **state) {
     (void)state;
     struct rude_server *server = rude_server_start(NULL);
-    struct sm_body body;
     struct load_run run;
-    large_body(&body, 20000000);
-    open_http(
-        &run,
-        (const struct load_setting[]){
-            {"url", rude_server_url(server)}, {"path", "/early/413"}, {"count", "6"}, {NULL, NULL}},
-        &body);
+    open_http(&run, (const struct load_setting[]){{"url", rude_server_url(server)},
+                                                  {"path", "/early/413"},
+                                                  {"count", "6"},
+                                                  {"body", "text(20000000)"},
+                                                  {NULL, NULL}});
     load_run_until_done(&run, 6);
     assert_int_equal(load_run_outcome(&run, "HTTP 413"), 6);
     load_run_close(&run);
-    free(body.bytes);
     rude_server_stop(server);
 }
 
@@ -343,14 +312,12 @@ static void nothing_is_sent_twice(void **state) {
     (void)state;
     struct rude_server *server = rude_server_start(NULL);
     struct load_run run;
-    open_http(&run,
-              (const struct load_setting[]){{"url", rude_server_url(server)},
-                                            {"path", "/goodbye"},
-                                            {"rate", "2000/s"},
-                                            {"connections", "3"},
-                                            {"count", "500"},
-                                            {NULL, NULL}},
-              NULL);
+    open_http(&run, (const struct load_setting[]){{"url", rude_server_url(server)},
+                                                  {"path", "/goodbye"},
+                                                  {"rate", "2000/s"},
+                                                  {"connections", "3"},
+                                                  {"count", "500"},
+                                                  {NULL, NULL}});
     load_run_until_done(&run, 500);
     assert_true(run.counts.accepted > 0);
     assert_int_equal(rude_server_requests(server), run.counts.accepted);
@@ -375,7 +342,7 @@ static void bad_settings_are_refused(void **state) {
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct sm_error err;
-        assert_int_equal(load_run_refused(&sm_http_load, bad[i], &err), -EINVAL);
+        assert_int_equal(load_run_refused("http_load", bad[i], &err), -EINVAL);
         assert_true(strlen(err.what) > 10);
     }
 }

@@ -13,10 +13,8 @@
 #include "harness/load.h"
 #include "load_block.h"
 
-extern const struct sm_load_ops sm_null_load;
-
 static void open_null(struct load_run *run, const struct load_setting *settings) {
-    load_run_open(run, &sm_null_load, settings, NULL, NULL);
+    load_run_open(run, "null_load", settings);
 }
 
 static const struct sm_load_ops *find(const char *name) {
@@ -28,7 +26,8 @@ static const struct sm_load_ops *find(const char *name) {
 
 static void the_table_has_every_driver(void **state) {
     (void)state;
-    assert_ptr_equal(find("null_load"), &sm_null_load);
+    assert_non_null(find("null_load"));
+    assert_non_null(find("http_load"));
     for (size_t i = 0; sm_load_table[i]; i++) {
         const struct sm_load_ops *ops = sm_load_table[i];
         assert_ptr_equal(find(ops->name), ops);
@@ -140,9 +139,8 @@ static void bad_settings_are_refused(void **state) {
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct sm_error err;
-        assert_int_equal(load_run_refused(&sm_null_load, bad[i], &err), -EINVAL);
-        assert_string_equal(err.where, "test");
-        assert_true(strlen(err.what) > 10);
+        assert_int_equal(load_run_refused("null_load", bad[i], &err), -EINVAL);
+        assert_true(strlen(err.where) > 0 && strlen(err.what) > 10);
     }
 }
 

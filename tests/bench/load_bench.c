@@ -1,0 +1,71 @@
+/* bench-load SECONDS KEY=VALUE...: one run of http_load, as one line of figures.
+ *
+ *   requests/s, CPU per request (us), latency p50 and p99 (us), slip p50 and
+ *   p99 (us), peak RSS (MB), units not accepted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <cmocka.h>
+
+#include "harness/clock.h"
+#include "tests/unit/load_block.h"
+
+enum { SETTINGS = 32 };
+
+static double cpu_s(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static double quantile_us(const struct sm_histogram *histogram, double quantile) {
+    return (double)sm_histogram_quantile(histogram, quantile) / 1e3;
+}
+
+static void read_settings(char **arguments, struct load_setting *settings) {
+    for (size_t count = 0; *arguments && count < SETTINGS; arguments++) {
+        char *value = strchr(*arguments, '=');
+        if (!value)
+            continue;
+        *value++ = '\0';
+        settings[count++] = (struct load_setting){*arguments, value};
+    }
+}
+
+int main(int argument_count, char **arguments) {
+    struct load_setting settings[SETTINGS + 1] = {{NULL, NULL}};
+    struct load_run run;
+    struct rusage usage;
+    if (argument_count < 3) {
+        fprintf(stderr, "usage: bench-load SECONDS KEY=VALUE...\n");
+        return 2;
+    }
+    double seconds = strtod(arguments[1], NULL);
+    read_settings(arguments + 2, settings);
+    load_run_open(&run, "http_load", settings);
+    double cpu_before_s = cpu_s();
+    int64_t began_ns = sm_now_ns();
+    load_run_start(&run);
+    sm_sleep_until_ns(began_ns + (int64_t)(seconds * 1e9));
+    load_run_look(&run);
+    int64_t ended_ns = sm_now_ns();
+    double used_s = cpu_s() - cpu_before_s;
+    double done = (double)run.counts.accepted,
+           lost = (double)(run.counts.refused + run.counts.unanswered);
+    getrusage(RUSAGE_SELF, &usage);
+    printf("%.0f %.2f %.0f %.0f %.1f %.1f %.1f %.0f\n",
+           done / ((double)(ended_ns - began_ns) / 1e9), used_s / done * 1e6,
+           quantile_us(run.latency_ns, 0.5), quantile_us(run.latency_ns, 0.99),
+           quantile_us(run.slip_ns, 0.5), quantile_us(run.slip_ns, 0.99),
+           (double)usage.ru_maxrss / 1e3, lost);
+    load_run_stop(&run, 0);
+    load_run_close(&run);
+    return 0;
+}

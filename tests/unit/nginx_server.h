@@ -1,0 +1,13 @@
+/* nginx_server.h - a real nginx with a configuration, port and directory of a test's own. */
+#pragma once
+
+struct nginx_server;
+
+/* Listens on directory/s and on a free port of 127.0.0.1; `locations` is nginx configuration within
+ * `server { }`. Returns when it answers; NULL when there is no nginx. */
+struct nginx_server *nginx_server_start(const char *directory, const char *locations);
+const char *nginx_server_url(const struct nginx_server *server);  /* "http://127.0.0.1:PORT" */
+const char *nginx_server_unix(const struct nginx_server *server); /* path of the unix socket */
+/* Lines of its access log so far that contain `text`. */
+long nginx_server_logged(const struct nginx_server *server, const char *text);
+void nginx_server_stop(struct nginx_server *server);
