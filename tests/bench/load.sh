@@ -1,0 +1,96 @@
+#!/bin/sh
+# tests/bench/load.sh [ROUNDS [SECONDS]] - http_load beside wrk and h2load against one nginx.
+#
+# The clients take turns on one core, nginx has the other; each figure is the median of the rounds.
+# Absolute figures drift with the machine, so read the ratios. Requests per second depend on how
+# much of its core nginx got; the client's own CPU per request does not.
+set -eu
+rounds=${1:-5} seconds=${2:-3}
+build=${SPILLMARK_BUILD:-build}
+bench=$build/tests/bench-load
+[ -x "$bench" ] || { echo "load.sh: no $bench; build it or set SPILLMARK_BUILD" >&2; exit 2; }
+work=$(mktemp -d)
+nginx_pid=
+trap '[ -z "$nginx_pid" ] || kill "$nginx_pid" 2>/dev/null || :; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+{
+    echo "daemon off; worker_processes 1; pid $work/pid; error_log $work/error.log;"
+    echo "events { worker_connections 4096; }"
+    echo "http { access_log off; keepalive_requests 1000000000; client_max_body_size 0;"
+    for kind in client_body proxy fastcgi uwsgi scgi; do
+        echo "${kind}_temp_path $work/$kind;"
+    done
+    echo "server { listen 127.0.0.1:$port; listen unix:$work/s; return 200 'ok'; } }"
+} >"$work/nginx.conf"
+taskset -c 1 nginx -e "$work/error.log" -c "$work/nginx.conf" &
+nginx_pid=$!
+for _ in $(seq 100); do
+    curl -s -o /dev/null "http://127.0.0.1:$port/" && break
+    sleep 0.05
+done
+url=http://127.0.0.1:$port/
+head -c 1024 /dev/zero | tr '\0' x >"$work/1k"
+cat >"$work/post.lua" <<LUA
+wrk.method = "POST"
+wrk.body = string.rep("x", 1024)
+LUA
+
+# Each client prints "requests-per-second cpu-us-per-request".
+timed() { # COMMAND...: its output, then "user sys" in seconds
+    env -i PATH="$PATH" /usr/bin/env python3 - "$@" <<'PYTHON'
+import resource, subprocess, sys
+print(subprocess.run(sys.argv[1:], capture_output=True, text=True).stdout)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print("cpu", used.ru_utime + used.ru_stime)
+PYTHON
+}
+with_wrk() {
+    timed taskset -c 0 wrk -t1 -d"$seconds" "$@" |
+        awk '/requests in/ { n = $1 } /^Requests\/sec/ { r = $2 } /^cpu/ { c = $2 }
+             END { printf "%.0f %.2f\n", r, c / n * 1e6 }'
+}
+with_h2load() {
+    timed taskset -c 0 h2load --h1 -t1 -D"$seconds" "$@" |
+        awk '/^finished/ { r = $4 } /^requests:/ { n = $2 } /^cpu/ { c = $2 }
+             END { printf "%.0f %.2f\n", r, c / n * 1e6 }'
+}
+with_us() {
+    taskset -c 0 "$bench" "$seconds" "$@" | awk '{ printf "%.0f %.2f\n", $1, $2 }'
+}
+
+one() { # CASE CLIENT
+    case $1:$2 in
+    get:wrk) with_wrk -c64 "$url" ;;
+    get:h2load) with_h2load -c64 "$url" ;;
+    get:us) with_us url="$url" concurrency=64 ;;
+    post-1k:wrk) with_wrk -c64 -s "$work/post.lua" "$url" ;;
+    post-1k:h2load) with_h2load -c64 -d"$work/1k" "$url" ;;
+    post-1k:us) with_us url="$url" concurrency=64 body='text(1024)' ;;
+    unix:h2load) with_h2load -c64 --base-uri="unix:$work/s" http://localhost/ ;;
+    unix:us) with_us unix="$work/s" concurrency=64 ;;
+    get-1000:wrk) with_wrk -c1000 "$url" ;;
+    get-1000:h2load) with_h2load -c1000 "$url" ;;
+    get-1000:us) with_us url="$url" concurrency=1000 ;;
+    esac
+}
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+cases="get:wrk get:h2load get:us post-1k:wrk post-1k:h2load post-1k:us unix:h2load unix:us
+get-1000:wrk get-1000:h2load get-1000:us"
+for _ in $(seq "$rounds"); do
+    for pair in $cases; do
+        one "${pair%%:*}" "${pair#*:}" >>"$work/$pair"
+    done
+    taskset -c 0 "$bench" "$seconds" url="$url" rate=10000/s >>"$work/open-loop"
+done
+printf '%-10s %-8s %10s %12s\n' case client requests/s "CPU us/req"
+for pair in $cases; do
+    printf '%-10s %-8s %10s %12s\n' "${pair%%:*}" "${pair#*:}" \
+        "$(awk '{ print $1 }' "$work/$pair" | median)" "$(awk '{ print $2 }' "$work/$pair" | median)"
+done
+echo "open loop at 10000/s: slip p50 $(awk '{ print $5 }' "$work/open-loop" | median) us," \
+    "p99 $(awk '{ print $6 }' "$work/open-loop" | median) us," \
+    "peak RSS $(awk '{ print $7 }' "$work/open-loop" | median) MB"
