@@ -143,8 +143,16 @@ void sm_sampler_now(const struct sm_sampler *sampler, struct sm_sampler_now *ret
         ret_now->processes += sampler->followed[i]->alive;
 }
 
-int sm_sampler_module_fd(const struct sm_sampler *sampler, int32_t module_id) {
-    return sm_intern_module_fd(sampler->intern, module_id);
+struct sm_module_file *sm_sampler_take_module_files(struct sm_sampler *sampler, size_t *ret_count) {
+    size_t capacity = sm_intern_module_count(sampler->intern);
+    struct sm_module_file *files = capacity ? calloc(capacity, sizeof *files) : NULL;
+    *ret_count = 0;
+    for (size_t i = 0; files && i < capacity; i++) {
+        int fd = sm_intern_take_module_fd(sampler->intern, (int32_t)i + 1);
+        if (fd >= 0)
+            files[(*ret_count)++] = (struct sm_module_file){.module_id = (int)i + 1, .fd = fd};
+    }
+    return files;
 }
 
 static void write_meta(struct sm_sampler *sampler) {

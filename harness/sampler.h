@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "../reports/record.h"
+#include "../reports/symbols.h"
 #include "load.h"
 
 struct sm_sampler;
@@ -55,9 +56,10 @@ struct sm_sampler_now {
 };
 void sm_sampler_now(const struct sm_sampler *sampler, struct sm_sampler_now *ret_now);
 
-/* A descriptor of a module's file, opened when the module was first seen: the file may be deleted
- * or replaced since. -1 when it could not be opened. Owned by the sampler. */
-int sm_sampler_module_fd(const struct sm_sampler *sampler, int32_t module_id);
+/* Hands over the files of all modules, opened when each was first seen: since then they may have
+ * been deleted or replaced. The caller closes the descriptors and frees the array. NULL and 0 when
+ * there are none. */
+struct sm_module_file *sm_sampler_take_module_files(struct sm_sampler *sampler, size_t *ret_count);
 
 /* Writes modules, stacks and frames still missing, frees everything. The pool goes with it. */
 void sm_sampler_close(struct sm_sampler *sampler);

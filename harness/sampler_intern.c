@@ -161,10 +161,16 @@ int32_t sm_intern_module(struct sm_intern *intern, const struct spillmark_module
     return id;
 }
 
-int sm_intern_module_fd(const struct sm_intern *intern, int32_t module_id) {
+size_t sm_intern_module_count(const struct sm_intern *intern) {
+    return intern->module_count;
+}
+
+int sm_intern_take_module_fd(struct sm_intern *intern, int32_t module_id) {
     if (module_id < 1 || (size_t)module_id > intern->module_count)
         return -1;
-    return intern->modules[module_id - 1].fd;
+    int fd = intern->modules[module_id - 1].fd;
+    intern->modules[module_id - 1].fd = -1;
+    return fd;
 }
 
 static uint64_t hash_of(const struct sm_frame *frames, uint32_t depth) {

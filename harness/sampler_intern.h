@@ -18,8 +18,10 @@ void sm_intern_free(struct sm_intern *intern); /* NULL is allowed */
 int32_t sm_intern_module(struct sm_intern *intern, const struct spillmark_module *module,
                          int proc_fd);
 
-/* An open descriptor of a module's file, -1 when it could not be opened. Owned by the table. */
-int sm_intern_module_fd(const struct sm_intern *intern, int32_t module_id);
+size_t sm_intern_module_count(const struct sm_intern *intern); /* ids are 1 to this */
+
+/* Hands over the open descriptor of a module's file, once; -1 when there is none. */
+int sm_intern_take_module_fd(struct sm_intern *intern, int32_t module_id);
 
 /* The id of a stack of `depth` frames (module_id and address are used), from 1; 0 when out of
  * memory. */

@@ -123,6 +123,11 @@ static int64_t mark_time(struct bench *bench) {
     return sm_now_ns() - bench->start_ns;
 }
 
+static const struct sm_process *process_of(const struct bench *bench, size_t nth) {
+    assert_true(nth < bench->run->processes_count);
+    return &bench->run->processes[nth];
+}
+
 static void test_heap_is_exact(void **state) {
     struct bench bench;
     begin(&bench, *state, 1);
@@ -154,6 +159,41 @@ static void test_heap_is_exact(void **state) {
     clean(&bench);
 }
 
+static void test_water_marks_catch_what_falls_between(void **state) {
+    struct bench bench;
+    begin(&bench, *state, 1);
+    int64_t before_ns = mark_time(&bench);
+    int64_t added = tell(&bench, "keep 40 250000");
+    tell(&bench, "drop 40");
+    mark_time(&bench);
+    finish(&bench);
+    size_t count;
+    double before = value_at(&bench, 0, "heap", before_ns), high = 0;
+    const struct sm_sample *all = samples(&bench, 0, "heap", &count);
+    for (size_t i = 0; i < count; i++)
+        high = all[i].high > high ? all[i].high : high;
+    /* Each thread publishes its level in steps of at most 64 KiB. */
+    assert_true(high >= before + (double)added - 65536 && high <= before + (double)added + 65536);
+    clean(&bench);
+}
+
+static void test_exec_of_what_loads_no_probe(void **state) {
+    struct bench bench;
+    begin(&bench, *state, 1);
+    tell(&bench, "keep 10 1000");
+    tick(&bench);
+    tell(&bench, "static");
+    tick(&bench);
+    /* The sampler's patience, not ours. */
+    for (int64_t later_ns = 0; later_ns < INT64_C(4000000000); later_ns += 500000000)
+        assert_int_equal(sm_sampler_tick(bench.sampler, sm_now_ns() + later_ns), 0);
+    finish(&bench);
+    assert_int_equal(bench.run->processes_count, 2);
+    assert_string_equal(process_of(&bench, 0)->exit, "exec");
+    assert_non_null(strstr(process_of(&bench, 1)->probe, "none: static program"));
+    clean(&bench);
+}
+
 /* The live bytes of the site with the most of a kind at the end; *ret_stack names it. */
 static double largest_site(const struct bench *bench, enum sm_site_kind kind, int by_count,
                            const struct sm_site_sample **ret_site) {
@@ -181,6 +221,22 @@ static int in_program(const struct bench *bench, const char *program, int32_t st
     return 0;
 }
 
+/* The program's own file is among those kept open. */
+static void expect_module_file(struct bench *bench, const char *path) {
+    struct stat st, kept_st;
+    size_t count;
+    int found = 0;
+    assert_int_equal(stat(path, &st), 0);
+    struct sm_module_file *files = sm_sampler_take_module_files(bench->sampler, &count);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(fstat(files[i].fd, &kept_st), 0);
+        found |= kept_st.st_ino == st.st_ino && kept_st.st_dev == st.st_dev;
+        close(files[i].fd);
+    }
+    free(files);
+    assert_true(found);
+}
+
 static void test_sites_and_frees(void **state) {
     struct bench bench;
     const struct sm_site_sample *site = NULL;
@@ -188,12 +244,10 @@ static void test_sites_and_frees(void **state) {
     int64_t added = tell(&bench, "keep 100 5000");
     tick(&bench);
     checkpoint(&bench);
-    int module_fd = sm_sampler_module_fd(bench.sampler, 1);
-    struct stat st;
-    assert_true(module_fd >= 0 && fstat(module_fd, &st) == 0 && S_ISREG(st.st_mode));
     int64_t removed = tell(&bench, "drop 100");
     assert_int_equal(removed, added);
     checkpoint(&bench);
+    expect_module_file(&bench, *state);
     finish(&bench);
     /* Every allocation was sampled: the estimates are the truth. */
     assert_true(largest_site(&bench, SM_SITE_HEAP, 0, &site) == (double)added);
@@ -250,11 +304,6 @@ static void test_in_flight(void **state) {
     assert_true(value_at(&bench, 1, "mark:work", end_ns) == 777);
     assert_true(value_at(&bench, 0, "mark:work:count", end_ns) == 3);
     clean(&bench);
-}
-
-static const struct sm_process *process_of(const struct bench *bench, size_t nth) {
-    assert_true(nth < bench->run->processes_count);
-    return &bench->run->processes[nth];
 }
 
 static void test_children_and_daemons(void **state) {
@@ -372,6 +421,8 @@ int main(void) {
     snprintf(slash, sizeof program - (size_t)(slash - program), "/sampled-program");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_heap_is_exact, set_program),
+        cmocka_unit_test_setup(test_water_marks_catch_what_falls_between, set_program),
+        cmocka_unit_test_setup(test_exec_of_what_loads_no_probe, set_program),
         cmocka_unit_test_setup(test_sites_and_frees, set_program),
         cmocka_unit_test_setup(test_descriptors, set_program),
         cmocka_unit_test_setup(test_in_flight, set_program),
