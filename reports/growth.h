@@ -28,6 +28,7 @@ struct sm_verdict {
         SM_GROWTH_BY_REQUESTS,
         SM_GROWTH_BY_FAILURES, /* requests refused or lost */
     } driver;                  /* what the growth goes with, when growing */
+    int may_stop;              /* a run may end on it, see sm_growth_may_stop */
     char why[256];             /* the figure that decided it, as a clause */
     char needs[256];           /* when inconclusive: how much longer, or which experiment */
 };
@@ -47,9 +48,14 @@ int sm_growth_judge_upto(const struct sm_trace *trace, enum sm_channel channel,
                          const double *values, double resolution_per_s, double declared_cap,
                          double upto_s, struct sm_verdict *ret_verdict);
 
-/* May a run end early on this verdict? Only cycles of load and rest allow it: a window that is
- * merely watched keeps changing its mind as more of a saturation comes to light. */
-int sm_growth_may_stop(const struct sm_trace *trace, const struct sm_verdict *verdict);
+/* How many samples a live run had to judge after upto_s seconds: a rest that is not over yet has no
+ * mark, and is left out. */
+size_t sm_growth_prefix(const struct sm_trace *trace, double upto_s);
+
+/* May a run end early on this verdict? Only cycles of load and rest allow it, and only once there
+ * are enough of them and the verdict was the same one rest before. A window that is merely watched
+ * keeps changing its mind as more of a saturation comes to light. */
+int sm_growth_may_stop(const struct sm_verdict *verdict);
 
 /* The resolution used when nobody asked for one, per second: for bytes 1 % of the usual level in a
  * minute and at least 4 KiB/s, for descriptors 2 in the time under load, otherwise 1 %. */
@@ -59,13 +65,13 @@ double sm_growth_default_resolution(const struct sm_trace *trace, enum sm_channe
 /* Causes that a trace alone can show, as bits of 1 << enum sm_cause_kind. */
 #define SM_CAUSE_TABLE(X)                                                                          \
     X(LEAK_PER_REQUEST, "leak_per_request")                                                        \
-    X(LEAK_OVER_TIME, "leak_over_time") X(BACKLOG, "backlog")                                      \
-        X(RETRY_ACCUMULATION, "retry_accumulation") X(KEPT_AFTER_LOAD, "kept_after_load")          \
-            X(ALLOCATOR_RETENTION, "allocator_retention")                                          \
-                X(PEAK_AMPLIFICATION, "peak_amplification") X(FD_LEAK, "fd_leak")                  \
-                    X(SILENT_LOSS, "silent_loss") X(ACCOUNTING_MISMATCH, "accounting_mismatch")    \
-                        X(BOUNDED_BY_DISCARDING, "bounded_by_discarding")                          \
-                            X(DECLARED_BOUND_EXCEEDED, "declared_bound_exceeded")
+    X(LEAK_OVER_TIME, "leak_over_time")                                                            \
+    X(BACKLOG, "backlog") X(RETRY_ACCUMULATION, "retry_accumulation")                              \
+        X(KEPT_AFTER_LOAD, "kept_after_load") X(ALLOCATOR_RETENTION, "allocator_retention")        \
+            X(PEAK_AMPLIFICATION, "peak_amplification") X(FD_LEAK, "fd_leak")                      \
+                X(SILENT_LOSS, "silent_loss") X(ACCOUNTING_MISMATCH, "accounting_mismatch")        \
+                    X(BOUNDED_BY_DISCARDING, "bounded_by_discarding")                              \
+                        X(DECLARED_BOUND_EXCEEDED, "declared_bound_exceeded")
 enum sm_cause_kind {
 #define X(id, name) SM_CAUSE_##id,
     SM_CAUSE_TABLE(X)

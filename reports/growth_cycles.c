@@ -22,6 +22,7 @@
 #include "growth_cycles.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -29,6 +30,10 @@
 #include "growth_stats.h"
 
 enum { MIN_MARKS = 4, MIN_MARKS_AFTER_WARM_UP = 5, MAX_SKIP = 5 };
+
+/* Rests before a run may end on the verdict: a cache fills for a while before it stops, and a leak
+ * may need a while to start. */
+enum { SETTLED_GROWING = 7, SETTLED_BOUNDED = 8 };
 
 /* Growth that must be left when the most favourable bounded shape is taken away, in resolutions. */
 static const double LEFT_OF_RESOLUTION = .3;
@@ -209,18 +214,32 @@ static int judge_from(const struct sm_cycles_ask *ask, const struct marks *marks
     return now.kind != SM_VERDICT_INCONCLUSIVE;
 }
 
+/* Judges the first `count` marks. */
+static struct sm_cycles_verdict judge_marks(const struct sm_cycles_ask *ask,
+                                            const struct marks *all, int count) {
+    struct marks marks = *all;
+    struct sm_cycles_verdict verdict = {.kind = SM_VERDICT_INCONCLUSIVE, .marks = count};
+    marks.count = count;
+    if (count > 0)
+        verdict.used_until_s = marks.rests[count - 1].at_s;
+    for (int skip = 0; skip <= MAX_SKIP; skip++)
+        if (count - skip < (skip ? MIN_MARKS_AFTER_WARM_UP : MIN_MARKS) ||
+            judge_from(ask, &marks, skip, &verdict))
+            break;
+    return verdict;
+}
+
 int sm_cycles_judge(const struct sm_cycles_ask *ask, struct sm_cycles_verdict *ret_verdict) {
     struct marks marks;
     int rc = take_marks(ask, &marks);
     if (rc < 0)
         return rc;
-    struct sm_cycles_verdict verdict = {.kind = SM_VERDICT_INCONCLUSIVE, .marks = marks.count};
-    for (int i = 0; i < marks.count; i++)
-        verdict.used_until_s = marks.rests[i].at_s;
-    for (int skip = 0; skip <= MAX_SKIP; skip++)
-        if (marks.count - skip < (skip ? MIN_MARKS_AFTER_WARM_UP : MIN_MARKS) ||
-            judge_from(ask, &marks, skip, &verdict))
-            break;
+    struct sm_cycles_verdict verdict = judge_marks(ask, &marks, marks.count);
+    int enough = verdict.kind == SM_VERDICT_GROWING   ? SETTLED_GROWING
+                 : verdict.kind == SM_VERDICT_BOUNDED ? SETTLED_BOUNDED
+                                                      : INT_MAX;
+    if (marks.count >= enough)
+        verdict.settled = judge_marks(ask, &marks, marks.count - 1).kind == verdict.kind;
     free(marks.rests);
     *ret_verdict = verdict;
     return 0;

@@ -22,6 +22,7 @@ struct sm_cycles_verdict {
     double at_least, at_most; /* 99 % sure of each */
     enum sm_cycle_driver driver;
     double time_to_requests; /* residual of time over that of requests: > 1, requests fit better */
+    int settled;             /* enough rests, and the same verdict without the last of them */
     int marks;               /* rests measured */
     double used_until_s;     /* of the trace: the end of the last rest */
 };

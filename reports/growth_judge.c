@@ -355,6 +355,7 @@ static int judge_cycles(const struct judgement *j, struct sm_verdict *verdict) {
     verdict->rate_high = cycles.high;
     verdict->bound = cycles.kind == SM_VERDICT_BOUNDED ? verdict->peak : 0;
     verdict->decided_at_s = cycles.kind == SM_VERDICT_INCONCLUSIVE ? -1 : cycles.used_until_s;
+    verdict->may_stop = cycles.settled && j->trace->plan == SM_PLAN_CYCLES;
     int told_apart = !(cycles.time_to_requests > .6 && cycles.time_to_requests < 1.7);
     if (cycles.kind == SM_VERDICT_GROWING &&
         (told_apart || drivers[cycles.driver] == SM_GROWTH_BY_FAILURES))
@@ -411,22 +412,26 @@ int sm_growth_judge(const struct sm_trace *trace, enum sm_channel channel, const
     return rc;
 }
 
+size_t sm_growth_prefix(const struct sm_trace *trace, double upto_s) {
+    double samples = fmax(0, upto_s * trace->rate_hz + 1e-6);
+    if (samples >= (double)trace->count)
+        return trace->count;
+    size_t count = (size_t)samples;
+    if (trace->plan == SM_PLAN_CYCLES || trace->plan == SM_PLAN_FAULT_CYCLES)
+        while (count > 0 && trace->phase[count - 1] == SM_TRACE_SETTLE &&
+               trace->phase[count] == SM_TRACE_SETTLE)
+            count--;
+    return count;
+}
+
 int sm_growth_judge_upto(const struct sm_trace *trace, enum sm_channel channel,
                          const double *values, double resolution_per_s, double declared_cap,
                          double upto_s, struct sm_verdict *ret_verdict) {
     struct sm_trace prefix = *trace;
-    size_t count = (size_t)fmax(0, upto_s * trace->rate_hz + 1e-6);
-    if (count < prefix.count)
-        prefix.count = count;
-    /* A rest that is not over has no mark yet. */
-    if (trace->plan == SM_PLAN_CYCLES || trace->plan == SM_PLAN_FAULT_CYCLES)
-        while (prefix.count > 0 && prefix.count < trace->count &&
-               trace->phase[prefix.count - 1] == SM_TRACE_SETTLE &&
-               trace->phase[prefix.count] == SM_TRACE_SETTLE)
-            prefix.count--;
+    prefix.count = sm_growth_prefix(trace, upto_s);
     return sm_growth_judge(&prefix, channel, values, resolution_per_s, declared_cap, ret_verdict);
 }
 
-int sm_growth_may_stop(const struct sm_trace *trace, const struct sm_verdict *verdict) {
-    return trace->plan == SM_PLAN_CYCLES && verdict->kind != SM_VERDICT_INCONCLUSIVE;
+int sm_growth_may_stop(const struct sm_verdict *verdict) {
+    return verdict->may_stop;
 }

@@ -27,6 +27,7 @@ enum { STARTS = 7, REDUCTIONS = 3, DECILE_BLOCKS = 40, PLATEAU_BLOCKS = 40, MAX_
 
 static const double START_STEP = .125;
 static const double MIN_SECONDS = 4;
+static const double MIN_SUSPECT_SECONDS = 5;
 /* Growth that must be left when the most favourable bounded shape is taken away, in resolutions. */
 static const double LEFT_OF_RESOLUTION = .3;
 /* Logarithms log(1 + u / when) that slow down by less than this one count as lines. */
@@ -239,7 +240,8 @@ static void decide(const struct sm_window *window, const struct look *looks, int
     if (out->kind == SM_VERDICT_INCONCLUSIVE) {
         for (int i = 0; i < count; i++) {
             const struct sm_profile *p = &looks[i].profile;
-            out->suspect |= p->plain_low > window->resolution_per_s;
+            if (window->seconds * (1 - looks[i].start) >= MIN_SUSPECT_SECONDS)
+                out->suspect |= p->plain_low > window->resolution_per_s;
             if (!look || p->plain_rate / p->noise > look->profile.plain_rate / look->profile.noise)
                 look = &looks[i];
         }

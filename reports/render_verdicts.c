@@ -34,11 +34,11 @@ static json_t *number(double value) {
 }
 
 static json_t *verdict_object(const struct sm_verdict *v) {
-    return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:s, s:s}", "verdict", verdict_words[v->kind],
-                     "suspect", v->suspect, "rate", number(v->rate_per_s), "lo",
-                     number(v->rate_low), "hi", number(v->rate_high), "t",
-                     v->decided_at_s >= 0 ? json_real(v->decided_at_s) : json_null(), "why", v->why,
-                     "needs", v->needs);
+    return json_pack("{s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:s, s:s}", "verdict",
+                     verdict_words[v->kind], "suspect", v->suspect, "may_stop", v->may_stop, "rate",
+                     number(v->rate_per_s), "lo", number(v->rate_low), "hi", number(v->rate_high),
+                     "t", v->decided_at_s >= 0 ? json_real(v->decided_at_s) : json_null(), "why",
+                     v->why, "needs", v->needs);
 }
 
 static json_t *kinds_array(const struct sm_trace_causes *causes) {

@@ -1,7 +1,8 @@
 /* render_verdicts.h - the verdicts on a trace as one JSON object on one line:
  *
  *   {"heap": {"verdict": "GROWING", "rate": 1234.5, "lo": 900, "hi": 1500, "suspect": true,
- *             "t": 31.2, "why": "...", "needs": ""}, "fd": {...}, "kinds": ["per_request"]}
+ *             "may_stop": false, "t": 31.2, "why": "...", "needs": ""},
+ *    "fd": {...}, "kinds": ["per_request"]}
  *
  * Rates are per second with their 99 % interval, null where unknown; "t" is the seconds of trace
  * the verdict used, null when inconclusive. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "growth.h"
 #include "render_verdicts.h"
 
 static int judge(const char *path, double upto_s) {
@@ -13,8 +14,7 @@ static int judge(const char *path, double upto_s) {
     char text[1200];
     int rc = sm_trace_read_csv(path, &trace, &err);
     if (rc == 0) {
-        if (upto_s * trace->rate_hz < (double)trace->count)
-            trace->count = (size_t)(upto_s * trace->rate_hz);
+        trace->count = sm_growth_prefix(trace, upto_s);
         rc = sm_render_verdicts(trace, stdout, &err);
         sm_trace_free(trace);
     }

@@ -310,7 +310,7 @@ static void doses_tell_requests_from_time(void **state) {
     struct sm_verdict verdict = judge(trace, 1000, 0);
     assert_int_equal(verdict.kind, SM_VERDICT_GROWING);
     assert_int_equal(verdict.driver, SM_GROWTH_BY_REQUESTS);
-    assert_true(sm_growth_may_stop(trace, &verdict));
+    assert_true(sm_growth_may_stop(&verdict));
     FOR_EACH(trace, i) trace->heap[i] = 9 * MB + 90000 * trace->t[i] + 500 * gaussian();
     verdict = judge(trace, 1000, 0);
     assert_int_equal(verdict.kind, SM_VERDICT_GROWING);
@@ -363,7 +363,7 @@ static void watching_never_ends_a_run_early(void **state) {
     FOR_EACH(trace, i) trace->heap[i] = 3 * MB + 50000 * load_time(trace, i);
     struct sm_verdict verdict = judge(trace, 1000, 0);
     assert_int_equal(verdict.kind, SM_VERDICT_GROWING);
-    assert_false(sm_growth_may_stop(trace, &verdict));
+    assert_false(sm_growth_may_stop(&verdict));
     sm_trace_free(trace);
 }
 
