@@ -13,7 +13,9 @@ enum { BUSY_TIMEOUT_MS = 1000 };
 
 static const struct sm_key keys[] = {
     {.name = "path", .type = SM_KEY_TEXT, .required = true, .help = "the database"},
-    {.name = "query", .type = SM_KEY_TEXT, .required = true,
+    {.name = "query",
+     .type = SM_KEY_TEXT,
+     .required = true,
      .help = "gives one number: \"select count(*) from logs\""},
     {.name = NULL}};
 

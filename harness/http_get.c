@@ -10,7 +10,9 @@
 enum { BODY_MAX_BYTES = 1 << 20 };
 
 const struct sm_key sm_http_get_keys[] = {
-    {.name = "url", .type = SM_KEY_TEXT, .help = "what to ask for: \"http://127.0.0.1:8080/stats\""},
+    {.name = "url",
+     .type = SM_KEY_TEXT,
+     .help = "what to ask for: \"http://127.0.0.1:8080/stats\""},
     {.name = "unix", .type = SM_KEY_TEXT, .help = "the path of a unix socket instead"},
     {.name = "path", .type = SM_KEY_TEXT, .help = "what is asked for, in place of the url's own"},
     {.name = NULL}};

@@ -7,8 +7,8 @@
 #include "config.h"
 
 struct sm_http_reply {
-    long status;    /* 200, ... */
-    char *body;     /* malloc'd, terminated; the caller frees */
+    long status; /* 200, ... */
+    char *body;  /* malloc'd, terminated; the caller frees */
     size_t length;
 };
 

@@ -9,9 +9,13 @@
 enum { CHUNK_BYTES = 1 << 16, LOOK_MAX_BYTES = 64 << 20, TEXT_MAX_BYTES = 1024 };
 
 static const struct sm_key keys[] = {
-    {.name = "text", .type = SM_KEY_TEXT, .required = true,
+    {.name = "text",
+     .type = SM_KEY_TEXT,
+     .required = true,
      .help = "what is printed once it is ready"},
-    {.name = "path", .type = SM_KEY_TEXT, .fallback = "${log}",
+    {.name = "path",
+     .type = SM_KEY_TEXT,
+     .fallback = "${log}",
      .help = "another file to look into than the output of target and services"},
     {.name = NULL}};
 

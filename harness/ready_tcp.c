@@ -8,12 +8,18 @@
 #include "ready_socket.h"
 #include "sources.h"
 
-static const struct sm_key keys[] = {
-    {.name = "port", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_COUNT, .required = true,
-     .at_least = 1, .at_most = 65535, .help = "the port it listens on"},
-    {.name = "address", .type = SM_KEY_TEXT, .fallback = "127.0.0.1",
-     .help = "its address, in numbers"},
-    {.name = NULL}};
+static const struct sm_key keys[] = {{.name = "port",
+                                      .type = SM_KEY_QUANTITY,
+                                      .unit = SM_UNIT_COUNT,
+                                      .required = true,
+                                      .at_least = 1,
+                                      .at_most = 65535,
+                                      .help = "the port it listens on"},
+                                     {.name = "address",
+                                      .type = SM_KEY_TEXT,
+                                      .fallback = "127.0.0.1",
+                                      .help = "its address, in numbers"},
+                                     {.name = NULL}};
 
 static int parse(const struct sm_block *config, struct sockaddr_storage *address,
                  socklen_t *ret_bytes) {

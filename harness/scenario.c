@@ -42,14 +42,13 @@ static void check_gauges(struct sm_loader *loader) {
     sm_block_blocks(loader->scenario->target, "gauges", &count);
     if (loader->scenario->dropped && count == 0) {
         sm_path_add(loader, "dropped");
-        sm_raise(loader, "add gauges = { http {...} } to the target",
-                 "the target tells no gauges");
+        sm_raise(loader, "add gauges = { http {...} } to the target", "the target tells no gauges");
     }
 }
 
 static void load(struct sm_loader *loader) {
     struct sm_scenario *scenario = loader->scenario;
-    sm_lua_fill(loader);
+    sm_library_fill(loader);
     int index = run_script(loader);
     lua_getiuservalue(loader->lua, index, 1);
     int table = lua_gettop(loader->lua);

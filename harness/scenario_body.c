@@ -125,9 +125,8 @@ static void fill_object(struct build *build, int table, json_t *into, int depth)
     for (lua_pushnil(lua); lua_next(lua, table);) {
         int item = lua_gettop(lua);
         size_t length = 0;
-        const char *name = lua_type(lua, item - 1) == LUA_TSTRING
-                               ? lua_tolstring(lua, item - 1, &length)
-                               : "";
+        const char *name =
+            lua_type(lua, item - 1) == LUA_TSTRING ? lua_tolstring(lua, item - 1, &length) : "";
         if (lua_type(lua, item - 1) != LUA_TSTRING || strlen(name) != length)
             sm_raise(loader, NULL, "a JSON object has names only");
         size_t before = sm_path_add(loader, ".%.60s", name);

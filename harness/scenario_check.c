@@ -15,7 +15,9 @@ size_t sm_path_add(struct sm_loader *loader, const char *format, ...) {
     return before;
 }
 
-void sm_path_cut(struct sm_loader *loader, size_t length) { loader->at.path[length] = '\0'; }
+void sm_path_cut(struct sm_loader *loader, size_t length) {
+    loader->at.path[length] = '\0';
+}
 
 struct sm_place sm_place_enter(struct sm_loader *loader, const struct sm_tag *tag) {
     struct sm_place before = loader->at;

@@ -11,70 +11,117 @@ static const char *const signal_names[] = {"TERM", "INT", "HUP", "QUIT", "USR1",
 
 static const struct sm_key scenario_keys[] = {
     {.name = "title", .type = SM_KEY_TEXT, .required = true, .help = "what it shows, in one line"},
-    {.name = "params", .type = SM_KEY_OPEN,
+    {.name = "params",
+     .type = SM_KEY_OPEN,
      .help = "what -p NAME=VALUE may change: NAME = its default, choice {...} or param {...}"},
-    {.name = "target", .type = SM_KEY_BLOCK, .family = "program", .required = true,
+    {.name = "target",
+     .type = SM_KEY_BLOCK,
+     .family = "program",
+     .required = true,
      .help = "the program under test"},
-    {.name = "services", .type = SM_KEY_BLOCKS, .family = "program",
+    {.name = "services",
+     .type = SM_KEY_BLOCKS,
+     .family = "program",
      .help = "programs that the target needs, started before it in this order"},
     {.name = "load", .type = SM_KEY_BLOCKS, .family = "load", .help = "what is sent to the target"},
-    {.name = "phases", .type = SM_KEY_OPEN, .required = true,
+    {.name = "phases",
+     .type = SM_KEY_OPEN,
+     .required = true,
      .help = "a list of phase {...} and cycles(n, {...})"},
-    {.name = "delivered", .type = SM_KEY_BLOCK, .family = "delivered",
+    {.name = "delivered",
+     .type = SM_KEY_BLOCK,
+     .family = "delivered",
      .help = "how the units that came through are counted"},
-    {.name = "dropped", .type = SM_KEY_BLOCK, .family = "dropped",
+    {.name = "dropped",
+     .type = SM_KEY_BLOCK,
+     .family = "dropped",
      .help = "where the target says how many units it dropped"},
-    {.name = "declared", .type = SM_KEY_OPEN,
+    {.name = "declared",
+     .type = SM_KEY_OPEN,
      .help = "bounds that the target promises: SERIES = size or count"},
     {.name = "budget", .type = SM_KEY_OPEN, .help = "limits that the run must keep"},
     {.name = NULL}};
 
 static const struct sm_key program_keys[] = {
-    {.name = "command", .type = SM_KEY_TEXTS, .required = true,
+    {.name = "command",
+     .type = SM_KEY_TEXTS,
+     .required = true,
      .help = "the program and its arguments; also fixes {...} and lists, which are joined to it"},
     {.name = "env", .type = SM_KEY_SETTINGS, .help = "variables of its environment"},
     {.name = "cwd", .type = SM_KEY_TEXT, .help = "the directory it is started in"},
-    {.name = "ready", .type = SM_KEY_BLOCK, .family = "ready",
+    {.name = "ready",
+     .type = SM_KEY_BLOCK,
+     .family = "ready",
      .help = "how to tell that it is ready"},
-    {.name = "ready_timeout", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_SECONDS,
-     .fallback = "30s", .at_most = 3600, .help = "how long to wait for that"},
-    {.name = "gauges", .type = SM_KEY_BLOCKS, .family = "gauge",
+    {.name = "ready_timeout",
+     .type = SM_KEY_QUANTITY,
+     .unit = SM_UNIT_SECONDS,
+     .fallback = "30s",
+     .at_most = 3600,
+     .help = "how long to wait for that"},
+    {.name = "gauges",
+     .type = SM_KEY_BLOCKS,
+     .family = "gauge",
      .help = "where it tells figures of its own"},
-    {.name = "stop_signal", .type = SM_KEY_TEXT, .fallback = "TERM", .choices = signal_names,
+    {.name = "stop_signal",
+     .type = SM_KEY_TEXT,
+     .fallback = "TERM",
+     .choices = signal_names,
      .help = "what asks it to stop"},
-    {.name = "stop_timeout", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_SECONDS, .fallback = "10s",
-     .at_most = 3600, .help = "how long it may take to stop before it is killed"},
-    {.name = "address_space", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_BYTES,
-     .at_least = 1e6, .help = "limit on its address space (RLIMIT_AS)"},
+    {.name = "stop_timeout",
+     .type = SM_KEY_QUANTITY,
+     .unit = SM_UNIT_SECONDS,
+     .fallback = "10s",
+     .at_most = 3600,
+     .help = "how long it may take to stop before it is killed"},
+    {.name = "address_space",
+     .type = SM_KEY_QUANTITY,
+     .unit = SM_UNIT_BYTES,
+     .at_least = 1e6,
+     .help = "limit on its address space (RLIMIT_AS)"},
     {.name = NULL}};
 
 static const struct sm_key phase_keys[] = {
     {.name = "name", .type = SM_KEY_TEXT, .required = true, .help = "shown in the report"},
-    {.name = "duration", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_SECONDS, .required = true,
-     .at_least = 0.001, .at_most = 7 * 86400, .help = "how long it lasts"},
+    {.name = "duration",
+     .type = SM_KEY_QUANTITY,
+     .unit = SM_UNIT_SECONDS,
+     .required = true,
+     .at_least = 0.001,
+     .at_most = 7 * 86400,
+     .help = "how long it lasts"},
     {.name = "faults", .type = SM_KEY_BLOCKS, .family = "fault", .help = "at work during it"},
-    {.name = "load", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_NONE, .fallback = "1",
-     .at_most = 1000, .help = "off, or a factor on the rate of the load"},
-    {.name = "cycle", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_COUNT, .at_most = 1e6,
+    {.name = "load",
+     .type = SM_KEY_QUANTITY,
+     .unit = SM_UNIT_NONE,
+     .fallback = "1",
+     .at_most = 1000,
+     .help = "off, or a factor on the rate of the load"},
+    {.name = "cycle",
+     .type = SM_KEY_QUANTITY,
+     .unit = SM_UNIT_COUNT,
+     .at_most = 1e6,
      .help = "the cycle it belongs to, from 1 (cycles sets it)"},
     {.name = NULL}};
 
 static const struct sm_key dropped_gauge_keys[] = {
-    {.name = "name", .type = SM_KEY_TEXT, .required = true,
+    {.name = "name",
+     .type = SM_KEY_TEXT,
+     .required = true,
      .help = "a gauge of the target that counts what it dropped"},
     {.name = NULL}};
 
 static const struct sm_member scenario_members[] = {
-    {"scenario", scenario_keys, "the whole of it, which the file returns", NULL}, {NULL}};
+    {"scenario", scenario_keys, "the whole of it, which the file returns", NULL}, {.name = NULL}};
 static const struct sm_member program_members[] = {
     {"program", program_keys, "a program, found in PATH unless its name has a slash", NULL},
-    {NULL}};
-static const struct sm_member phase_members[] = {
-    {"phase", phase_keys, "a span of the run", NULL}, {NULL}};
+    {.name = NULL}};
+static const struct sm_member phase_members[] = {{"phase", phase_keys, "a span of the run", NULL},
+                                                 {.name = NULL}};
 static const struct sm_member dropped_members[] = {
-    {"gauge", dropped_gauge_keys, "one of the target's gauges", NULL}, {NULL}};
+    {"gauge", dropped_gauge_keys, "one of the target's gauges", NULL}, {.name = NULL}};
 
-const char *const sm_family_names[] = {"scenario", "program", "ready", "gauge",    "load",
+const char *const sm_family_names[] = {"scenario", "program", "ready",     "gauge",   "load",
                                        "phase",    "fault",   "delivered", "dropped", NULL};
 
 const char *sm_family_noun(const char *family) {
@@ -106,8 +153,8 @@ size_t sm_family_members(const char *family, struct sm_member *members) {
 #define TAKE(name_of_family, table, validate_of)                                                   \
     if (strcmp(family, name_of_family) == 0) {                                                     \
         for (size_t i = 0; table[i] && count < SM_MEMBERS; i++)                                    \
-            members[count++] = (struct sm_member){table[i]->name, table[i]->keys, table[i]->help,  \
-                                                  validate_of};                                    \
+            members[count++] =                                                                     \
+                (struct sm_member){table[i]->name, table[i]->keys, table[i]->help, validate_of};   \
         return count;                                                                              \
     }
     TAKE("load", sm_load_table, NULL)

@@ -2,7 +2,8 @@
  *
  * scenario.c           loads: the file, the script, the checks, in order
  * scenario_file.c      finds and reads scenario files
- * scenario_lua.c       the Lua state: what a script may use, its limits
+ * scenario_lua.c       the Lua state: its limits, running a script
+ * scenario_library.c   what a script may use
  * scenario_raise.c     mistakes, and how they end the load
  * scenario_where.c     the line of a key, found in the text
  * scenario_make.c      the constructors a script calls; each makes a tagged table
@@ -37,10 +38,10 @@ enum { SM_PLACE_FILE = 64, SM_PLACE_PATH = 160, SM_FAULTS = 32, SM_SOURCES = 16 
 /* Where in the scenario the loader is, for messages. */
 struct sm_place {
     char file[SM_PLACE_FILE];
-    int line;                  /* of the constructor; 0 = not known */
-    const char *type;          /* the constructor; NULL = none */
-    size_t base;               /* where in the path the keys of the constructor begin */
-    char path[SM_PLACE_PATH];  /* "phases[2].faults[1].rate" */
+    int line;                 /* of the constructor; 0 = not known */
+    const char *type;         /* the constructor; NULL = none */
+    size_t base;              /* where in the path the keys of the constructor begin */
+    char path[SM_PLACE_PATH]; /* "phases[2].faults[1].rate" */
 };
 
 /* What a constructor makes: a userdata whose user value 1 is a copy of its table. */
@@ -79,13 +80,15 @@ struct sm_loader {
     bool is_out_of_memory, is_out_of_time;
 };
 
-/* scenario_lua.c. In the registry: the function require. */
+/* scenario_library.c. Fills the state with what a script may use, inside a protected call. In the
+ * registry: the function require. */
 #define SM_LUA_REQUIRE "spillmark.require"
+void sm_library_fill(struct sm_loader *loader);
+
+/* scenario_lua.c */
 struct sm_loader *sm_loader_of(lua_State *lua);
 int sm_lua_open(struct sm_loader *loader);
 void sm_lua_close(struct sm_loader *loader);
-/* Fills the state with what a script may use. Inside a protected call. */
-void sm_lua_fill(struct sm_loader *loader);
 /* Runs main(loader) as a protected call; what went wrong is in loader->error. */
 int sm_lua_protect(struct sm_loader *loader, void (*main)(struct sm_loader *loader));
 /* The thread's processor time, which limits a script. Work that the loader does for it is not
@@ -107,9 +110,9 @@ void sm_place_text(struct sm_loader *loader, char *where, size_t where_bytes);
 size_t sm_place_offset(const struct sm_loader *loader, const char **ret_source);
 noreturn void sm_raise_memory(struct sm_loader *loader);
 /* `name` is not among `names`: with the nearest one, or all of them when they are few. */
-noreturn void sm_raise_unknown(struct sm_loader *loader, const char *name,
-                               const char *const *names, size_t count, const char *what_format,
-                               ...) __attribute__((format(printf, 5, 6)));
+noreturn void sm_raise_unknown(struct sm_loader *loader, const char *name, const char *const *names,
+                               size_t count, const char *what_format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* Memory of the scenario; they raise instead of returning NULL. */
 void *sm_alloc(struct sm_loader *loader, size_t bytes);

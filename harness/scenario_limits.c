@@ -18,7 +18,8 @@ static size_t sort_names(struct sm_loader *loader, int index, const char **names
         sm_raise(loader, NULL, "must be a table { NAME = limit }, not %s",
                  sm_describe(loader, index, found, sizeof found));
     for (lua_pushnil(lua); lua_next(lua, index); lua_pop(lua, 1)) {
-        if (lua_type(lua, -2) != LUA_TSTRING || lua_rawlen(lua, -2) != strlen(lua_tostring(lua, -2)))
+        if (lua_type(lua, -2) != LUA_TSTRING ||
+            lua_rawlen(lua, -2) != strlen(lua_tostring(lua, -2)))
             sm_raise(loader, "write NAME = limit, or [\"gauge:NAME\"] = limit",
                      "has a limit without a name");
         if (count == LIMITS_MAX)
@@ -57,11 +58,11 @@ void sm_budget_load(struct sm_loader *loader, int index) {
         if (limit && sm_budget_check_name(names[i], limit, &item, &err))
             sm_raise(loader, err.todo, "%s", err.what);
         if (limit) {
-            scenario->budget[scenario->budget_count++] = (struct sm_budget_item){
-                .name = (char *)names[i],
-                .limit = (char *)limit,
-                .is_bounded = item.is_bounded,
-                .value = item.value};
+            scenario->budget[scenario->budget_count++] =
+                (struct sm_budget_item){.name = (char *)names[i],
+                                        .limit = (char *)limit,
+                                        .is_bounded = item.is_bounded,
+                                        .value = item.value};
             sm_budget_item_clear(&item);
         }
         lua_settop(loader->lua, index);
@@ -79,7 +80,9 @@ static enum sm_unit series_unit(struct sm_loader *loader, const char *series) {
 #define X(id, name_of, unit_of, title) {name_of, SM_UNIT_##unit_of},
         SM_SERIES_TABLE(X)
 #undef X
-        {"gauge:NAME", SM_UNIT_COUNT}, {"fds:CLASS", SM_UNIT_COUNT}, {"mark:NAME", SM_UNIT_BYTES}};
+            {"gauge:NAME", SM_UNIT_COUNT},
+        {"fds:CLASS", SM_UNIT_COUNT},
+        {"mark:NAME", SM_UNIT_BYTES}};
     const char *names[sizeof known / sizeof *known];
     size_t count = sizeof known / sizeof *known;
     const char *colon = strchr(series, ':');
@@ -111,8 +114,7 @@ void sm_declared_load(struct sm_loader *loader, int index) {
         const char *limit = limit_text(loader, index, names[i]);
         if (limit)
             scenario->declared[scenario->declared_count++] = (struct sm_declared_bound){
-                .series = (char *)names[i],
-                .value = sm_text_quantity(loader, limit, &key)};
+                .series = (char *)names[i], .value = sm_text_quantity(loader, limit, &key)};
         lua_settop(loader->lua, index);
         sm_path_cut(loader, before);
     }

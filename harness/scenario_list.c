@@ -100,8 +100,8 @@ void sm_value_settings(struct sm_loader *loader, int index, struct sm_value *val
     luaL_checkstack(lua, 8, "scenario");
     for (lua_pushnil(lua); lua_next(lua, index);) {
         int item = lua_gettop(lua);
-        const char *name = lua_type(lua, item - 1) == LUA_TSTRING ? lua_tostring(lua, item - 1)
-                                                                  : "";
+        const char *name =
+            lua_type(lua, item - 1) == LUA_TSTRING ? lua_tostring(lua, item - 1) : "";
         if (name[0] == '\0' || strchr(name, '=') || strlen(name) != lua_rawlen(lua, item - 1))
             sm_raise(loader, "write { NAME = \"value\" }", "has a value without a proper name");
         size_t before = sm_path_add(loader, ".%.60s", name);

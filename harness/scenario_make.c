@@ -11,7 +11,7 @@
 static const char *const tag_metatable = "spillmark.tag";
 
 /* Constructors that are no members of a family. */
-static const char *const other_constructors[] = {"scenario", "choice", "param", "fixes",
+static const char *const other_constructors[] = {"scenario", "choice", "param",  "fixes",
                                                  "text",     "json",   "cycles", NULL};
 
 static void copy_table(lua_State *lua, int from) {
@@ -41,8 +41,8 @@ static int construct(lua_State *lua) {
     int count = lua_gettop(lua);
     struct sm_tag *tag = lua_newuserdatauv(lua, sizeof *tag, 1);
     sm_lua_locate(loader);
-    *tag = (struct sm_tag){.type = lua_touserdata(lua, lua_upvalueindex(1)),
-                           .line = loader->at.line};
+    *tag =
+        (struct sm_tag){.type = lua_touserdata(lua, lua_upvalueindex(1)), .line = loader->at.line};
     memcpy(tag->file, loader->at.file, sizeof tag->file);
     luaL_setmetatable(lua, tag_metatable);
     copy_arguments(lua, count);

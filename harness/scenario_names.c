@@ -51,8 +51,8 @@ int sm_scenario_names(struct sm_scenario_names *ret_names, struct sm_error *err)
     int rc = 0;
     DIR *dir = opendir(sm_path_scenarios());
     if (!dir)
-        return sm_error_errno(err, -errno, sm_path_scenarios(),
-                              "is the installation complete?", "no shipped scenarios");
+        return sm_error_errno(err, -errno, sm_path_scenarios(), "is the installation complete?",
+                              "no shipped scenarios");
     const struct dirent *entry;
     while (rc == 0 && (entry = readdir(dir)))
         if (entry->d_name[0] != '.')

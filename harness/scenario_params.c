@@ -25,6 +25,13 @@ static void check_name(struct sm_loader *loader, const char *name) {
         sm_raise(loader, "choose another name", "${%s} is a place already", name);
 }
 
+/* The record keeps parameters as JSON. */
+static bool is_utf8(const char *text) {
+    json_t *json = json_string(text);
+    json_decref(json);
+    return json != NULL;
+}
+
 /* A plain default or choice as text; a parameter cannot refer to another. */
 static const char *plain_text(struct sm_loader *loader, int index) {
     lua_State *lua = loader->lua;
@@ -41,6 +48,8 @@ static const char *plain_text(struct sm_loader *loader, int index) {
     const char *text = sm_push_text(loader, index, &length);
     if (strlen(text) != length)
         sm_raise(loader, NULL, "the text has a NUL byte");
+    if (!is_utf8(text))
+        sm_raise(loader, NULL, "the text is not UTF-8");
     if (strstr(text, "${"))
         sm_raise(loader, "put the ${...} where the parameter is used",
                  "a parameter cannot refer to others");
@@ -86,6 +95,8 @@ static void push_setting(struct sm_loader *loader, int index, const struct sm_pa
         lua_pushboolean(lua, setting[0] == 't');
         break;
     default:
+        if (!is_utf8(setting))
+            refuse_setting(loader, param, setting, "UTF-8");
         lua_pushstring(lua, setting);
     }
 }

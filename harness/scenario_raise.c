@@ -1,5 +1,5 @@
-/* scenario_raise.c - mistakes in a scenario: put at their place, and out of the load by way of Lua's
- * own error mechanism. */
+/* scenario_raise.c - mistakes in a scenario: put at their place, and out of the load by way of
+ * Lua's own error mechanism. */
 #include "scenario_internal.h"
 
 #include <errno.h>
@@ -17,8 +17,8 @@ size_t sm_place_offset(const struct sm_loader *loader, const char **ret_source) 
             continue;
         if (ret_source)
             *ret_source = loader->sources[i].text;
-        return sm_where_find(loader->sources[i].text, loader->sources[i].length, at->line,
-                             at->type, at->path + at->base);
+        return sm_where_find(loader->sources[i].text, loader->sources[i].length, at->line, at->type,
+                             at->path + at->base);
     }
     return SM_WHERE_UNKNOWN;
 }
@@ -57,9 +57,8 @@ noreturn void sm_raise_memory(struct sm_loader *loader) {
     raise(loader);
 }
 
-noreturn void sm_raise_unknown(struct sm_loader *loader, const char *name,
-                               const char *const *names, size_t count, const char *what_format,
-                               ...) {
+noreturn void sm_raise_unknown(struct sm_loader *loader, const char *name, const char *const *names,
+                               size_t count, const char *what_format, ...) {
     char what[512], todo[256] = "";
     va_list args;
     va_start(args, what_format);
@@ -71,8 +70,8 @@ noreturn void sm_raise_unknown(struct sm_loader *loader, const char *name,
     } else if (count > 0 && count <= 12) {
         size_t used = (size_t)snprintf(todo, sizeof todo, "known: ");
         for (size_t i = 0; i < count && used < sizeof todo; i++)
-            used += (size_t)snprintf(todo + used, sizeof todo - used, "%s%s", i ? ", " : "",
-                                     names[i]);
+            used +=
+                (size_t)snprintf(todo + used, sizeof todo - used, "%s%s", i ? ", " : "", names[i]);
     }
     sm_raise(loader, todo, "%s", what);
 }

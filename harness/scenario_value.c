@@ -8,9 +8,12 @@
 
 /* What a value is called in messages, by unit. */
 static const char *const unit_nouns[] = {
-    [SM_UNIT_NONE] = "number",          [SM_UNIT_BYTES] = "size",
-    [SM_UNIT_COUNT] = "whole number",   [SM_UNIT_SECONDS] = "duration",
-    [SM_UNIT_BYTES_PER_S] = "rate of bytes", [SM_UNIT_COUNT_PER_S] = "rate",
+    [SM_UNIT_NONE] = "number",
+    [SM_UNIT_BYTES] = "size",
+    [SM_UNIT_COUNT] = "whole number",
+    [SM_UNIT_SECONDS] = "duration",
+    [SM_UNIT_BYTES_PER_S] = "rate of bytes",
+    [SM_UNIT_COUNT_PER_S] = "rate",
 };
 
 void sm_resolve(struct sm_loader *loader, int index) {
@@ -163,8 +166,8 @@ double sm_text_quantity(struct sm_loader *loader, const char *text, const struct
 double sm_value_quantity(struct sm_loader *loader, int index, const struct sm_key *key) {
     char found[96], todo[64];
     lua_State *lua = loader->lua;
-    bool is_plain = key->unit == SM_UNIT_NONE || key->unit == SM_UNIT_BYTES ||
-                    key->unit == SM_UNIT_COUNT;
+    bool is_plain =
+        key->unit == SM_UNIT_NONE || key->unit == SM_UNIT_BYTES || key->unit == SM_UNIT_COUNT;
     if (lua_type(lua, index) == LUA_TSTRING)
         return sm_text_quantity(loader, sm_value_text(loader, index), key);
     if (lua_type(lua, index) == LUA_TNUMBER && is_plain) {

@@ -76,7 +76,9 @@ static void read_quoted(struct reader *reader) {
         reader->at++;
 }
 
-static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
+static bool is_word(char c) {
+    return isalnum((unsigned char)c) || c == '_';
+}
 
 static void next(struct reader *reader) {
     skip_blank(reader);
@@ -119,8 +121,7 @@ static bool is_sign(const struct reader *reader, char sign) {
 }
 
 static bool is_text(const struct token *token, const char *text, size_t length) {
-    return (size_t)(token->end - token->begin) == length &&
-           memcmp(token->begin, text, length) == 0;
+    return (size_t)(token->end - token->begin) == length && memcmp(token->begin, text, length) == 0;
 }
 
 /* Steps over the rest of a field, up to the sign after it: , or ; or what closes the table. */

@@ -19,5 +19,11 @@ spillmark_unit_test(scenario-docs unit/test_scenario_docs.c unit/scenario_text.c
                     LIBS spillmark-harness)
 target_compile_definitions(test-scenario-docs PRIVATE
                            SCENARIOS_MD="${CMAKE_SOURCE_DIR}/harness/SCENARIOS.md")
+spillmark_unit_test(scenario-where unit/test_scenario_where.c LIBS spillmark-harness)
 add_custom_target(scenario-reference
                   COMMAND test-scenario-docs ${CMAKE_SOURCE_DIR}/harness/SCENARIOS.md)
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME e2e.list COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_list.py)
+set_tests_properties(e2e.list PROPERTIES LABELS e2e TIMEOUT 120
+  ENVIRONMENT "SPILLMARK=$<TARGET_FILE:spillmark>;PYTHONDONTWRITEBYTECODE=1")

@@ -23,7 +23,8 @@ static void unknown_keys(void **state) {
     check_inside(state, "loda = 1", WORDS("t.lua:1: loda: no such key", "did you mean \"load\"?"));
     check_inside(state, "\n\nload = http_load { url = \"http://h/\",\n rte = \"5/s\" }",
                  WORDS("t.lua:4: load.rte: no such key", "did you mean \"rate\"?"));
-    check_inside(state, "\nphases = { phase { \"a\", \"1s\" },\n phase { \"b\", \"1s\", lod = off } }",
+    check_inside(state,
+                 "\nphases = { phase { \"a\", \"1s\" },\n phase { \"b\", \"1s\", lod = off } }",
                  WORDS("t.lua:3: phases[2].lod: no such key", "\"load\""));
     check_inside(state,
                  "\nphases = {\n phase { \"b\", \"1s\", faults = {\n slow_disk {\n path = \"/x\","
@@ -62,7 +63,8 @@ static void wrong_types_and_units(void **state) {
     check_inside(state, "phases = { phase { 'p', '1s', 'q' } }",
                  WORDS("phases[1]", "value 3", "\"q\"", "has no key"));
     check_inside(state, "phases = {}", WORDS("phases", "there is no phase"));
-    check_inside(state, "phases = 5", WORDS("phases", "must be a list of phases, not the number 5"));
+    check_inside(state, "phases = 5",
+                 WORDS("phases", "must be a list of phases, not the number 5"));
     check_inside(state, "phases = { slow_disk { path = '/x' } }",
                  WORDS("phases[1]", "slow_disk {...} is not a phase"));
     check_inside(state, "load = { http {} }", WORDS("load[1]", "http {...} is not a load"));
@@ -95,11 +97,11 @@ static void blocks_that_depend_on_themselves(void **state) {
     check_inside(state, "target = program { 'x', ready = tcp { 65536 } }",
                  WORDS("target.ready.port", "65535"));
     check_inside(state, "target = program { 'x', ready = tcp { 1.5 } }", WORDS("whole number"));
-    check_inside(state,
-                 "target = program { 'x', ready = unix { ('x'):rep(108) } }",
+    check_inside(state, "target = program { 'x', ready = unix { ('x'):rep(108) } }",
                  WORDS("target.ready", "at most 107 bytes"));
-    check_inside(state, "phases = { phase { 'p', '1s', faults = { slow_disk { '/x', stall = true },"
-                        " slow_disk { '/x', stall = true } } } }",
+    check_inside(state,
+                 "phases = { phase { 'p', '1s', faults = { slow_disk { '/x', stall = true },"
+                 " slow_disk { '/x', stall = true } } } }",
                  WORDS("phases[1].faults[2]", "twice"));
 }
 
@@ -122,9 +124,13 @@ static void parameters(void **state) {
     check_inside(state, "params = { a = choice { 'x', 'x' } }", WORDS("\"x\" stands twice"));
     check_inside(state, "params = { a = choice { 'x', hlp = 'y' } }", WORDS("\"hlp\"", "\"help\""));
     check_inside(state, "params = { a = param { help = 'y' } }", WORDS("one value, its default"));
+    check_inside(state, "params = { a = '\\xff' }", WORDS("params.a", "not UTF-8"));
+    check_inside(state, "params = function() return {} end", WORDS("params", "not a function"));
     check_inside(state, "params = 5", WORDS("params", "must be a table"));
     check_inside(state, "params = { a = 1 }, declared = function(p) return { heap = p.b } end",
                  WORDS("t.lua:1", "b: the scenario has no such parameter"));
+    test_bad(state, test_around("params = { t = 'x' }"), WORDS("t=\xff"),
+             WORDS("-p t", "is not UTF-8"));
     const char *text = test_around("params = { build = choice { 'before', 'after' }, n = 5 }");
     test_bad(state, text, WORDS("build=befor"), WORDS("-p build", "\"befor\"", "\"before\"?"));
     test_bad(state, text, WORDS("biuld=after"), WORDS("-p biuld", "did you mean \"build\"?"));
@@ -134,7 +140,8 @@ static void parameters(void **state) {
 }
 
 static void functions(void **state) {
-    check_inside(state, "declared = function(p) return 5 end", WORDS("declared", "must be a table"));
+    check_inside(state, "declared = function(p) return 5 end",
+                 WORDS("declared", "must be a table"));
     check_inside(state, "title2 = 1, declared = function(p) end", WORDS("title2"));
     check_inside(state, "\nbudget = function(p)\n local x = nil\n return x.y end",
                  WORDS("t.lua:4", "attempt to index a nil value"));

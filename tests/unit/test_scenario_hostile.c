@@ -25,19 +25,28 @@ static void endless(void **state) {
     check(state, "while true do end", "still not loaded after 1 s");
     check(state, test_around("budget = function() repeat until false end"), "still not loaded");
     check(state, "local s = ('x'):rep(30e6) while true do local t = s .. 'y' end", "still not");
-    check(state, test_around("declared = { heap = (function() local t = {}"
-                             " for i = 1, 2e6 do t[i] = i end"
-                             " while true do table.insert(t, 1, 0) table.remove(t, 1) end end)() }"),
+    check(state,
+          test_around("declared = { heap = (function() local t = {}"
+                      " for i = 1, 2e6 do t[i] = i end"
+                      " while true do table.insert(t, 1, 0) table.remove(t, 1) end end)() }"),
           "still not loaded");
 }
 
 static void nothing_runs_for_ever_in_one_call(void **state) {
     test_bad(state, "return (''):rep(math.maxinteger)", NULL, WORDS("the text \"\""));
-    static const char *const gone[] = {"('a'):find('x')", "('a'):gsub('x', 'y')",
-                                       "('a'):match('x')", "string.dump(print)",
-                                       "table.move({}, 1, 2, 3)", "math.randomseed(1)",
-                                       "collectgarbage()", "pcall(error)", "coroutine.wrap()",
-                                       "debug.debug()", "dofile('x')", "utf8.char(1)", "_G.x"};
+    static const char *const gone[] = {"('a'):find('x')",
+                                       "('a'):gsub('x', 'y')",
+                                       "('a'):match('x')",
+                                       "string.dump(print)",
+                                       "table.move({}, 1, 2, 3)",
+                                       "math.randomseed(1)",
+                                       "collectgarbage()",
+                                       "pcall(error)",
+                                       "coroutine.wrap()",
+                                       "debug.debug()",
+                                       "dofile('x')",
+                                       "utf8.char(1)",
+                                       "_G.x"};
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) {
         char text[128];
         snprintf(text, sizeof text, "return %s", gone[i]);
@@ -51,23 +60,29 @@ static void greedy(void **state) {
     check(state, "return ('x'):rep(math.maxinteger)", "too large");
     check(state, "local t = {} for i = 1, 1e9 do t[i] = i end", "64 MB of memory");
     check(state, "local t = {} for i = 1, 1e9 do t[i] = { i } end", "64 MB of memory");
-    check(state, test_around("phases = function() local p, t = phase { 'p', '1s' }, {}"
-                             " for i = 1, 1e9 do t[i] = p end return t end"),
+    check(state,
+          test_around("phases = function() local p, t = phase { 'p', '1s' }, {}"
+                      " for i = 1, 1e9 do t[i] = p end return t end"),
           "64 MB of memory");
-    check(state, test_around("phases = function() local p, t = phase { 'p', '1s' }, {}"
-                             " for i = 1, 20000 do t[i] = p end return t end"),
+    check(state,
+          test_around("phases = function() local p, t = phase { 'p', '1s' }, {}"
+                      " for i = 1, 20000 do t[i] = p end return t end"),
           "place in a list");
 }
 
 static void deep(void **state) {
     check(state, "local function f() return 1 + f() end f()", ""); /* of stack or memory */
     check(state, "local function f() return scenario { f() } end f()", "");
-    check(state, "local t = {} for i = 1, 300 do t = { t } end table.sort({ 1, 2, 3 }, function()"
-                 " return table.concat({ t }) end)", "invalid value");
-    check(state, test_around("target = (function() local t = { 'x' }"
-                             " for i = 1, 100 do t = { t } end return program { t } end)()"),
+    check(state,
+          "local t = {} for i = 1, 300 do t = { t } end table.sort({ 1, 2, 3 }, function()"
+          " return table.concat({ t }) end)",
+          "invalid value");
+    check(state,
+          test_around("target = (function() local t = { 'x' }"
+                      " for i = 1, 100 do t = { t } end return program { t } end)()"),
           "nested too deeply");
-    check(state, test_around("target = (function() local t = {} t[1] = t return program { t } end)()"),
+    check(state,
+          test_around("target = (function() local t = {} t[1] = t return program { t } end)()"),
           "nested too deeply");
     check(state, test_around("phases = (function() local t = {} t[1] = t return t end)()"),
           "nested too deeply");

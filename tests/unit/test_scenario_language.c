@@ -52,12 +52,12 @@ static void parameters_have_types(void **state) {
 }
 
 static void texts_are_replaced_once(void **state) {
-    struct sm_scenario *scenario = around(
-        state, "params = { p = '$' }, target = program { '${bin}/x', '$${bin}', '$$', '${p}{bin}',"
+    struct sm_scenario *scenario =
+        around(state,
+               "params = { p = '$' }, target = program { '${bin}/x', '$${bin}', '$$', '${p}{bin}',"
                " 'a${run}b${data}c${log}', env = { B = '${p}', A = 5 }, cwd = '${data}' }",
-        NULL);
-    assert_texts(scenario->target, "command",
-                 WORDS("/B/x", "${bin}", "$$", "${bin}", "a/Rb/Dc/L"));
+               NULL);
+    assert_texts(scenario->target, "command", WORDS("/B/x", "${bin}", "$$", "${bin}", "a/Rb/Dc/L"));
     assert_texts(scenario->target, "env", WORDS("A=5", "B=$"));
     assert_string_equal(sm_block_text(scenario->target, "cwd"), "/D");
     assert_false(sm_block_has(scenario->target, "ready"));
@@ -112,17 +112,18 @@ static void cycles_repeat_phases(void **state) {
 }
 
 static void loops_make_phases(void **state) {
-    struct sm_scenario *scenario = test_good(
-        state,
-        "local stall = slow_disk { '/x', stall = true }\n"
-        "local list = {}\n"
-        "for i = 1, 40 do\n"
-        "  list[#list + 1] = { phase { 'load', '1s', cycle = i, faults = { stall } },\n"
-        "                      phase { 'rest', '1s', cycle = i, load = off,\n"
-        "                              faults = slow_disk { '/y', rate = (i % 4 + 1) .. 'KB/s' } } }\n"
-        "end\n"
-        "return scenario { title = 'loops', target = program { 'x' }, phases = list }",
-        NULL);
+    struct sm_scenario *scenario =
+        test_good(state,
+                  "local stall = slow_disk { '/x', stall = true }\n"
+                  "local list = {}\n"
+                  "for i = 1, 40 do\n"
+                  "  list[#list + 1] = { phase { 'load', '1s', cycle = i, faults = { stall } },\n"
+                  "                      phase { 'rest', '1s', cycle = i, load = off,\n"
+                  "                              faults = slow_disk { '/y', rate = (i % 4 + 1) .. "
+                  "'KB/s' } } }\n"
+                  "end\n"
+                  "return scenario { title = 'loops', target = program { 'x' }, phases = list }",
+                  NULL);
     assert_int_equal(scenario->phase_count, 80);
     assert_int_equal(scenario->phases[79].cycle, 40);
     /* A fault that says the same is the same fault, wherever it was made. */
@@ -133,15 +134,15 @@ static void loops_make_phases(void **state) {
 }
 
 static void a_block_can_stand_in_several_places(void **state) {
-    struct sm_scenario *scenario = test_good(
-        state,
-        "local ask = http { unix = '${run}/s', path = '/h' }\n"
-        "local t = { 'p', '1s' }\n"
-        "local p = phase(t)\n"
-        "t[1] = 'changed'\n"
-        "return scenario { title = 't', phases = { p, p, phase(t) },\n"
-        "  target = program { 'x', ready = ask, gauges = { ask } } }",
-        NULL);
+    struct sm_scenario *scenario =
+        test_good(state,
+                  "local ask = http { unix = '${run}/s', path = '/h' }\n"
+                  "local t = { 'p', '1s' }\n"
+                  "local p = phase(t)\n"
+                  "t[1] = 'changed'\n"
+                  "return scenario { title = 't', phases = { p, p, phase(t) },\n"
+                  "  target = program { 'x', ready = ask, gauges = { ask } } }",
+                  NULL);
     assert_int_equal(scenario->phase_count, 3);
     assert_string_equal(scenario->phases[1].name, "p");
     assert_string_equal(scenario->phases[2].name, "changed");
@@ -164,20 +165,21 @@ static void builds_have_flags(void **state) {
     sm_scenario_free(scenario);
     /* Each single fix over the build's own; one that only the other build sets is added. */
     scenario = around(state, inside, WORDS("channel=full", "stale_socket=keep"));
-    assert_texts(scenario->target, "command",
-                 WORDS("x", "--channel", "full", "--verbose", "--n", "5", "--stale-socket", "keep",
-                       "y"));
+    assert_texts(
+        scenario->target, "command",
+        WORDS("x", "--channel", "full", "--verbose", "--n", "5", "--stale-socket", "keep", "y"));
     sm_scenario_free(scenario);
 }
 
 static void parts_are_shared(void **state) {
     test_write(state, "_fixes.lua", "return { before = { '--a', '1' }, after = { '--a', '2' } }");
-    test_write(state, "_part.lua", "local n = 0\nreturn { next = function() n = n + 1 return n end }");
-    struct sm_scenario *scenario = around(
-        state,
-        "params = { build = choice { 'after', 'before' } }, target = program { 'x',"
-        " fixes '${build}', require('_part').next(), require('_part').next() }",
-        NULL);
+    test_write(state, "_part.lua",
+               "local n = 0\nreturn { next = function() n = n + 1 return n end }");
+    struct sm_scenario *scenario =
+        around(state,
+               "params = { build = choice { 'after', 'before' } }, target = program { 'x',"
+               " fixes '${build}', require('_part').next(), require('_part').next() }",
+               NULL);
     assert_texts(scenario->target, "command", WORDS("x", "--a", "2", "1", "2"));
     sm_scenario_free(scenario);
     test_write(state, "_part.lua", "return scenario {");
@@ -215,10 +217,10 @@ static void bodies_are_built(void **state) {
     assert_body(state, "'x=${s}'", "x=v", "text/plain", 3);
     assert_body(state, "json { b = { 1, 2.5, true, '${s}' }, a = { c = {} } }",
                 "{\"a\":{\"c\":{}},\"b\":[1,2.5,true,\"v\"]}", "application/json", 35);
-    assert_body(state, "json { function(p) return p.n end, { x = text(0) } }",
-                "[3,{\"x\":\"\"}]", "application/json", 0);
-    assert_body(state, "function(p) return json { p.s, p.n } end", "[\"v\",3]",
-                "application/json", 7);
+    assert_body(state, "json { function(p) return p.n end, { x = text(0) } }", "[3,{\"x\":\"\"}]",
+                "application/json", 0);
+    assert_body(state, "function(p) return json { p.s, p.n } end", "[\"v\",3]", "application/json",
+                7);
 }
 
 static void generated_text_is_the_same_each_time(void **state) {

@@ -47,8 +47,7 @@ static void assert_not_ready(void **state, const char *ready, const char *why) {
 }
 
 static int listen_tcp(int *ret_port) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t bytes = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
@@ -97,12 +96,9 @@ static void ready_http(void **state) {
     assert_int_equal(check_ready(state, ready, NULL), 1);
     static const struct {
         const char *path, *why;
-    } cases[] = {{"/status/503", "it answers 503"},
-                 {"/status/302", "it answers 302"},
-                 {"/close", "Empty reply"},
-                 {"/partial", "transfer closed"},
-                 {"/malformed", "HTTP/0.9"},
-                 {"/hang", "timed out"}};
+    } cases[] = {{"/status/503", "it answers 503"}, {"/status/302", "it answers 302"},
+                 {"/close", "Empty reply"},         {"/partial", "transfer closed"},
+                 {"/malformed", "HTTP/0.9"},        {"/hang", "timed out"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(ready, sizeof ready, "http { unix = '%s', path = '%s' }", path, cases[i].path);
         assert_not_ready(state, ready, cases[i].why);
@@ -184,8 +180,8 @@ static void gauges_are_numbers_of_an_object(void **state) {
     static const struct {
         const char *name;
         double value;
-    } expected[] = {{"queued", 5},      {"rate", 2.5},        {"sizes.cpu", 7},
-                    {"sizes.deep.x", -1}, {"last", 1e300}};
+    } expected[] = {
+        {"queued", 5}, {"rate", 2.5}, {"sizes.cpu", 7}, {"sizes.deep.x", -1}, {"last", 1e300}};
     start_page(&page);
     assert_int_equal(read_gauges(state, page.url, 5, values, 16, &count, NULL), 0);
     assert_int_equal(count, 5);
