@@ -21,9 +21,11 @@ extern const struct sm_doctor_check sm_doctor_checks[]; /* ends with a NULL name
 /* The tests (doctor_supervisor.c). */
 int sm_doctor_slow_disk(const char *dir, char *note);
 int sm_doctor_read_process(const char *dir, char *note);
+/* (doctor_probe.c) */
+int sm_doctor_probe(const char *dir, char *note);
+int sm_doctor_stacks(const char *dir, char *note);
 /* (doctor_machine.c) */
 int sm_doctor_memfd(const char *dir, char *note);
-int sm_doctor_preload(const char *dir, char *note);
 int sm_doctor_process_files(const char *dir, char *note);
 int sm_doctor_sock_diag(const char *dir, char *note);
 int sm_doctor_clock(const char *dir, char *note);

@@ -82,7 +82,7 @@ static int write_limit(const char *dir, const char *file) {
 
 int sm_doctor_memory_cgroup(const char *dir, char *note) {
     (void)dir;
-    struct memory_cgroup group;
+    struct memory_cgroup group = {.limit_file = NULL};
     char child[PATH_MAX];
     int rc = find_memory_cgroup(&group);
     if (rc) {

@@ -28,3 +28,11 @@ spillmark_fault_test(disk-faults fault/test_disk_faults.c)
 add_executable(bench-fault bench/fault.c)
 target_include_directories(bench-fault PRIVATE ${CMAKE_SOURCE_DIR})
 target_link_libraries(bench-fault PRIVATE spillmark-harness)
+
+if(TARGET spillmark)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  add_test(NAME e2e.doctor
+           COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_doctor.py)
+  set_tests_properties(e2e.doctor PROPERTIES LABELS e2e TIMEOUT 60
+    ENVIRONMENT "SPILLMARK=$<TARGET_FILE:spillmark>;PYTHONDONTWRITEBYTECODE=1")
+endif()
