@@ -10,9 +10,12 @@ struct lb_store {
     char problem[256];
 };
 
+/* Rows are only ever appended, so a small cache does; it is full within seconds, and memory that
+ * goes on growing after that is the daemon's own. */
 static const char schema[] =
     "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = NORMAL;"
+    "PRAGMA cache_size = -512;"
     "CREATE TABLE IF NOT EXISTS logs (id INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL,"
     " source TEXT NOT NULL, level TEXT NOT NULL, message TEXT NOT NULL);";
 
