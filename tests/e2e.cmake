@@ -1,0 +1,15 @@
+# End to end: the program as a user runs it, on real pipelines under real load.
+if(NOT TARGET spillmark)
+  return()
+endif()
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+function(spillmark_e2e_test name timeout_s)
+  add_test(NAME e2e.${name}
+           COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_${name}.py)
+  set_tests_properties(e2e.${name} PROPERTIES LABELS e2e TIMEOUT ${timeout_s}
+    ENVIRONMENT "SPILLMARK=$<TARGET_FILE:spillmark>;PYTHONDONTWRITEBYTECODE=1")
+endfunction()
+
+spillmark_e2e_test(bad_input 300)
+spillmark_e2e_test(slow_disk 400)
