@@ -51,6 +51,8 @@ int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err
         if (!load->latency_ns || !load->slip_ns)
             return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
         int rc = load->ops->open(block, &load->driver, err);
+        if (rc == -EINVAL && err && !err->status)
+            err->status = SM_STATUS_USAGE; /* keys that do not go together */
         if (rc)
             return rc;
     }
