@@ -109,6 +109,10 @@ static int make_easy(struct sm_link *link, const struct sm_link_options *options
     CURLcode rc = curl_easy_setopt(easy, CURLOPT_URL, options->url);
     if (rc == CURLE_OK)
         rc = curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, options->unix_path);
+    if (rc == CURLE_OK && options->ca_file)
+        rc = curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options->is_insecure ? 0L : 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options->is_insecure ? 0L : 2L);
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, link);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 24L * 3600);
@@ -258,9 +262,12 @@ static int why_failed(const struct sm_link *link, CURLcode result, char words[SM
         code = link->part->links->is_unix ? -EAGAIN : -ECONNREFUSED;
     if (code == -ECONNREFUSED)
         snprintf(words, SM_LINK_WORDS, "connection refused");
+    else if (code != -EIO)
+        snprintf(words, SM_LINK_WORDS, "cannot connect: %s", strerrordesc_np(-code));
+    else if (result == CURLE_PEER_FAILED_VERIFICATION)
+        snprintf(words, SM_LINK_WORDS, "certificate not trusted");
     else
-        snprintf(words, SM_LINK_WORDS, "cannot connect: %s",
-                 code == -EIO ? curl_easy_strerror(result) : strerrordesc_np(-code));
+        snprintf(words, SM_LINK_WORDS, "%s", curl_easy_strerror(result));
     return code;
 }
 

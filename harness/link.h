@@ -18,6 +18,8 @@ struct sm_link;
 struct sm_link_options {
     const char *url;       /* scheme, host and port; the scheme decides on TLS */
     const char *unix_path; /* NULL: over TCP */
+    const char *ca_file;   /* certificates to trust in place of the system's; NULL: those */
+    bool is_insecure;      /* take any certificate */
 };
 
 enum { SM_LINK_WORDS = 64 };

@@ -436,7 +436,9 @@ static int open_parts(struct http_load *load, const struct sm_block *config, str
     struct address address = {0};
     const struct sm_body *body = sm_block_body(config, "body");
     struct sm_link_options options = {.url = sm_block_text(config, "url"),
-                                      .unix_path = sm_block_text(config, "unix")};
+                                      .unix_path = sm_block_text(config, "unix"),
+                                      .ca_file = sm_block_text(config, "ca"),
+                                      .is_insecure = sm_block_bool(config, "insecure")};
     if ((options.url == NULL) == (options.unix_path == NULL))
         return sm_error_set(err, -EINVAL, config->where, "keep one of url and unix",
                             "it needs an address, url or unix");
@@ -489,6 +491,10 @@ static const struct sm_key http_keys[] = {
      .at_least = 1,
      .at_most = MOST_CONNECTIONS,
      .help = "open at once at the most: 64, in a closed loop its concurrency"},
+    {.name = "ca",
+     .type = SM_KEY_TEXT,
+     .help = "a file of certificates to trust in place of the system's"},
+    {.name = "insecure", .type = SM_KEY_BOOL, .fallback = "false", .help = "take any certificate"},
     {.name = NULL}};
 
 const struct sm_load_ops sm_http_load = {

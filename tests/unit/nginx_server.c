@@ -14,6 +14,7 @@
 
 struct nginx_server {
     char directory[200], url[64], unix_path[256];
+    int port;
     pid_t pid;
 };
 
@@ -39,7 +40,7 @@ static int listen_unix(const char *path) {
     return fd;
 }
 
-static void write_configuration(const struct nginx_server *server, int port,
+static void write_configuration(const struct nginx_server *server, const char *tcp_options,
                                 const char *locations) {
     static const char *const temporary[] = {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"};
     char path[256];
@@ -56,24 +57,25 @@ static void write_configuration(const struct nginx_server *server, int port,
             d, d, d);
     for (size_t i = 0; i < sizeof temporary / sizeof *temporary; i++)
         fprintf(out, "%s_temp_path %s/%s;\n", temporary[i], d, temporary[i]);
-    fprintf(out, "server { listen 127.0.0.1:%d; listen unix:%s; %s }\n}\n", port, server->unix_path,
-            locations);
+    fprintf(out, "server { listen 127.0.0.1:%d %s; listen unix:%s; %s }\n}\n", server->port,
+            tcp_options, server->unix_path, locations);
     fclose(out);
 }
 
-struct nginx_server *nginx_server_start(const char *directory, const char *locations) {
+struct nginx_server *nginx_server_start(const char *directory, const char *tcp_options,
+                                        const char *locations) {
     if (access("/usr/sbin/nginx", X_OK) != 0)
         return NULL;
     struct nginx_server *server = calloc(1, sizeof *server);
     char inherited[32], configuration[256];
-    int port, tcp = listen_anywhere(&port);
+    int tcp = listen_anywhere(&server->port);
     snprintf(server->directory, sizeof server->directory, "%s", directory);
     snprintf(server->unix_path, sizeof server->unix_path, "%s/s", directory);
-    snprintf(server->url, sizeof server->url, "http://127.0.0.1:%d", port);
+    snprintf(server->url, sizeof server->url, "http://127.0.0.1:%d", server->port);
     snprintf(configuration, sizeof configuration, "%s/nginx.conf", directory);
     int unix_fd = listen_unix(server->unix_path);
     snprintf(inherited, sizeof inherited, "%d;%d;", tcp, unix_fd);
-    write_configuration(server, port, locations);
+    write_configuration(server, tcp_options, locations);
     server->pid = fork();
     if (server->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM); /* its workers end with it */
@@ -89,6 +91,9 @@ struct nginx_server *nginx_server_start(const char *directory, const char *locat
 
 const char *nginx_server_url(const struct nginx_server *server) {
     return server->url;
+}
+int nginx_server_port(const struct nginx_server *server) {
+    return server->port;
 }
 const char *nginx_server_unix(const struct nginx_server *server) {
     return server->unix_path;

@@ -3,10 +3,12 @@
 
 struct nginx_server;
 
-/* Listens on directory/s and on a free port of 127.0.0.1; `locations` is nginx configuration within
- * `server { }`. Returns when it answers; NULL when there is no nginx. */
-struct nginx_server *nginx_server_start(const char *directory, const char *locations);
+/* Listens on directory/s and on a free port of 127.0.0.1 (with `tcp_options`: "", "ssl");
+ * `locations` is nginx configuration within `server { }`. NULL when there is no nginx. */
+struct nginx_server *nginx_server_start(const char *directory, const char *tcp_options,
+                                        const char *locations);
 const char *nginx_server_url(const struct nginx_server *server);  /* "http://127.0.0.1:PORT" */
+int nginx_server_port(const struct nginx_server *server);
 const char *nginx_server_unix(const struct nginx_server *server); /* path of the unix socket */
 /* Lines of its access log so far that contain `text`. */
 long nginx_server_logged(const struct nginx_server *server, const char *text);

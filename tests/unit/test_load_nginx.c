@@ -1,9 +1,13 @@
 /* http_load against nginx: every unit is in its access log, once. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -18,7 +22,7 @@ static const char locations[] = "keepalive_requests 50; client_max_body_size 100
                                 "location /teapot { return 418 'no'; }";
 
 static struct nginx_server *start(void **state) {
-    struct nginx_server *server = nginx_server_start((const char *)*state, locations);
+    struct nginx_server *server = nginx_server_start((const char *)*state, "", locations);
     if (!server)
         skip();
     return server;
@@ -112,14 +116,77 @@ static void refusals_are_told_by_their_status(void **state) {
     nginx_server_stop(server);
 }
 
+/* A key, and a certificate for 127.0.0.1 signed by itself, in DIRECTORY/key and /cert. */
+static void make_certificate(const char *directory) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        int null_fd = open("/dev/null", O_WRONLY);
+        dup2(null_fd, STDERR_FILENO);
+        if (chdir(directory) == 0)
+            execlp("openssl", "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                   "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "key", "-out", "cert",
+                   "-subj", "/CN=spillmark", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2",
+                   (char *)NULL);
+        _exit(127);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    if (status != 0)
+        skip();
+}
+
+static void tls_is_spoken_and_checked(void **state) {
+    const char *directory = *state;
+    char tls[1024], url[64], ca[256];
+    make_certificate(directory);
+    snprintf(tls, sizeof tls,
+             "ssl_certificate %s/cert; ssl_certificate_key %s/key; client_max_body_size 0;"
+             "location / { return 200; }",
+             directory, directory);
+    snprintf(ca, sizeof ca, "%s/cert", directory);
+    struct nginx_server *server = nginx_server_start(directory, "ssl", tls);
+    if (!server)
+        skip();
+    snprintf(url, sizeof url, "https://127.0.0.1:%d", nginx_server_port(server));
+    struct load_run run;
+    run_until_done(&run,
+                   (const struct load_setting[]){{"url", url},
+                                                 {"count", "200"},
+                                                 {"ca", ca},
+                                                 {"body", "text(300000)"},
+                                                 {"rate", "1000/s"},
+                                                 {NULL, NULL}},
+                   200);
+    assert_int_equal(run.counts.accepted, 200);
+    load_run_close(&run);
+    run_until_done(&run, (const struct load_setting[]){{"url", url}, {"count", "10"}, {NULL, NULL}},
+                   10);
+    assert_int_equal(run.counts.unanswered, 10);
+    assert_int_equal(load_run_outcome(&run, "certificate not trusted"), 10);
+    load_run_close(&run);
+    run_until_done(&run,
+                   (const struct load_setting[]){
+                       {"url", url}, {"count", "10"}, {"insecure", "true"}, {NULL, NULL}},
+                   10);
+    assert_int_equal(run.counts.accepted, 10);
+    load_run_close(&run);
+    /* The other way round: plain HTTP to a port that speaks TLS. */
+    run_until_done(&run,
+                   (const struct load_setting[]){
+                       {"url", nginx_server_url(server)}, {"count", "10"}, {NULL, NULL}},
+                   10);
+    assert_int_equal(load_run_outcome(&run, "HTTP 400"), 10);
+    load_run_close(&run);
+    nginx_server_stop(server);
+}
+
 #define in_dir(test) cmocka_unit_test_setup_teardown(test, test_temp_dir_make, test_temp_dir_remove)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        in_dir(every_unit_is_logged_once),
-        in_dir(a_unix_socket_and_its_log),
-        in_dir(a_thousand_connections),
-        in_dir(refusals_are_told_by_their_status),
+        in_dir(every_unit_is_logged_once), in_dir(a_unix_socket_and_its_log),
+        in_dir(a_thousand_connections),    in_dir(refusals_are_told_by_their_status),
+        in_dir(tls_is_spoken_and_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
