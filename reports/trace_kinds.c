@@ -151,37 +151,65 @@ static void fault_response(const struct scene *s, struct sm_trace_causes *causes
         add(causes, t->fault_kind[0] == 'f' ? SM_CAUSE_RETRY_ACCUMULATION : SM_CAUSE_BACKLOG);
 }
 
-/* Slope by least squares over blocks of medians, with its standard error. */
-static double idle_slope(const struct scene *s, double *ret_error) {
+/* Slope by least squares of `count` values `step_s` apart, with its standard error. */
+static double line_slope(const double *values, size_t count, double step_s, double *ret_error) {
+    double mean_x = (double)(count - 1) * step_s / 2, mean_y = 0, xx = 0, xy = 0, squares = 0;
+    for (size_t i = 0; i < count; i++)
+        mean_y += values[i] / (double)count;
+    for (size_t i = 0; i < count; i++) {
+        double x = (double)i * step_s - mean_x;
+        xx += x * x;
+        xy += x * (values[i] - mean_y);
+    }
+    for (size_t i = 0; i < count; i++) {
+        double left = values[i] - mean_y - xy / xx * ((double)i * step_s - mean_x);
+        squares += left * left;
+    }
+    *ret_error = sqrt((squares / fmax(1, (double)count - 2) + 1) / xx);
+    return xy / xx;
+}
+
+/* The heap's slope in the last rest, over blocks of medians. */
+static double slope_at_rest(const struct scene *s, double *ret_error) {
     enum { BLOCKS = 12 };
+    double level[BLOCKS];
     size_t begin = s->rest->begin + (size_t)(.3 * s->trace->rate_hz), end = s->rest->end;
-    double level[BLOCKS], mean_x = 0, mean_y = 0, xx = 0, xy = 0, squares = 0;
     *ret_error = INFINITY;
     if (end < begin + 6)
         return 0;
     size_t n = (end - begin) / 2 < BLOCKS ? (end - begin) / 2 : BLOCKS;
-    double block_s = (double)(end - begin) / (double)n / s->trace->rate_hz;
     sm_stats_block_ranks(s->trace->heap + begin, end - begin, .5, level, n);
-    for (size_t i = 0; i < n; i++) {
-        mean_x += (double)i * block_s / (double)n;
-        mean_y += level[i] / (double)n;
-    }
-    for (size_t i = 0; i < n; i++) {
-        double x = (double)i * block_s - mean_x;
-        xx += x * x;
-        xy += x * (level[i] - mean_y);
-    }
-    for (size_t i = 0; i < n; i++) {
-        double left = level[i] - mean_y - xy / xx * ((double)i * block_s - mean_x);
-        squares += left * left;
-    }
-    *ret_error = sqrt((squares / fmax(1, (double)n - 2) + 1) / xx);
-    return xy / xx;
+    return line_slope(level, n, (double)(end - begin) / (double)n / s->trace->rate_hz, ret_error);
 }
 
-/* Growth under load alone: with cycles the doses tell requests from time; when watched, whether it
- * goes on after the load. Growth with refused or lost requests was kept after the load. */
+/* The heap's slope in the second half of all rests (the allocator gives back in the middle), with
+ * the error that the differences between rests show. */
+static double slope_at_rests(const struct scene *s, double *ret_error) {
+    enum { MIN_RESTS = 4, MIN_SAMPLES = 5 };
+    double sum = 0, squares = 0, used = 0, ignored;
+    for (int i = 0; i < s->span_count; i++) {
+        size_t half = (s->spans[i].end - s->spans[i].begin) * 9 / 20;
+        if (s->spans[i].phase != SM_TRACE_SETTLE || half < MIN_SAMPLES)
+            continue;
+        double slope = line_slope(s->trace->heap + s->spans[i].end - half, half,
+                                  1 / s->trace->rate_hz, &ignored);
+        sum += slope;
+        squares += slope * slope;
+        used++;
+    }
+    *ret_error = INFINITY;
+    if (used < MIN_RESTS)
+        return 0;
+    double mean = sum / used;
+    *ret_error = sqrt(fmax(0, squares / used - mean * mean) / (used - 1));
+    return mean;
+}
+
+/* Growth under load alone: a leak over time goes on while the program rests, one per request does
+ * not. Where the rests do not tell, the doses of cycles do. Growth with refused or lost requests
+ * was kept after the load. */
 static void leak(const struct scene *s, struct sm_trace_causes *causes) {
+    static const double SURE = 3; /* standard errors */
     const struct sm_verdict *heap = &s->verdicts->heap;
     if (!s->trace->heap || heap->kind != SM_VERDICT_GROWING)
         return;
@@ -192,11 +220,13 @@ static void leak(const struct scene *s, struct sm_trace_causes *causes) {
     if (s->has_fault)
         return;
     enum sm_growth_driver driver = heap->driver;
-    if (s->trace->plan == SM_PLAN_PASSIVE && s->rest) {
-        double error, slope = idle_slope(s, &error), rate = fmax(heap->rate_per_s, 1e-9);
-        if (slope - 2.5 * error > .4 * rate)
+    if (s->rest && driver != SM_GROWTH_BY_FAILURES) {
+        double error, rate = fmax(heap->rate_per_s, 1e-9);
+        double slope =
+            s->trace->plan == SM_PLAN_CYCLES ? slope_at_rests(s, &error) : slope_at_rest(s, &error);
+        if (slope - SURE * error > .4 * rate)
             driver = SM_GROWTH_BY_TIME;
-        else if (slope + 2.5 * error < .6 * rate)
+        else if (slope + SURE * error < .6 * rate)
             driver = SM_GROWTH_BY_REQUESTS;
     }
     switch (driver) {
