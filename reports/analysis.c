@@ -243,7 +243,10 @@ static int rank_sites(const struct sm_run *run, struct sm_analysis *analysis) {
     double units =
         sm_timeline_at(run, offered, window.to_ns) - sm_timeline_at(run, offered, window.from_ns);
     window.units_per_s = units / sm_timeline_seconds(window.to_ns - window.from_ns);
-    return sm_sites_rank(run, &window, &analysis->sites, &analysis->site_count);
+    int r = sm_sites_rank(run, &window, &analysis->sites, &analysis->site_count);
+    if (r == 0 && analysis->trace)
+        r = sm_sites_judge(run, analysis->trace, analysis->sites, analysis->site_count);
+    return r;
 }
 
 /* ---- causes ---- */

@@ -33,6 +33,8 @@ struct sm_site_result {
     struct sm_interval rate_per_s;     /* bytes (heap) or descriptors per second of the window */
     struct sm_interval rate_per_unit;
     int is_growing;                          /* the interval lies above 0 */
+    int is_judged;                     /* verdict is filled: for the sites that grew most */
+    struct sm_verdict verdict;         /* on what is live, over the whole run */
     double end_bytes, end_count;             /* live at the end of the run */
     double freed_share;                      /* of what it ever allocated, freed by now: 0 .. 1 */
     int32_t freed_by_stack_id;               /* who frees most of it; 0 = nobody seen */

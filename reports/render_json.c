@@ -8,7 +8,7 @@
 #include "stacks.h"
 #include "timeline.h"
 
-enum { FRAMES = 128, SITES_SHOWN = 20 };
+enum { FRAMES = 128, SITES_OF_A_KIND = 10 };
 
 /* Unknown figures are null, whole ones integers. */
 static json_t *number(double value) {
@@ -116,7 +116,21 @@ static json_t *site_object(const struct sm_run *run, const struct sm_site_result
                                   number(site->residence_before_s), "now",
                                   number(site->residence_now_s)));
     json_object_set_new(object, "growing", json_boolean(site->is_growing));
+    json_object_set_new(object, "verdict",
+                        site->is_judged ? json_string(sm_verdict_name(site->verdict.kind))
+                                        : json_null());
+    json_object_set_new(object, "why", text(site->is_judged ? site->verdict.why : ""));
     return object;
+}
+
+/* The ones that grow most, of memory and of descriptors. */
+static json_t *sites_array(const struct sm_run *run, const struct sm_analysis *analysis) {
+    size_t shown[2] = {0, 0};
+    json_t *array = json_array();
+    for (size_t i = 0; i < analysis->site_count; i++)
+        if (shown[analysis->sites[i].kind == SM_SITE_FD]++ < SITES_OF_A_KIND)
+            json_array_append_new(array, site_object(run, &analysis->sites[i]));
+    return array;
 }
 
 static json_t *cause_object(const struct sm_run *run, const struct sm_cause *cause) {
@@ -223,11 +237,9 @@ static json_t *report_object(const struct sm_run *run, const struct sm_analysis 
     ARRAY_OF(budget, analysis->budget, analysis->budget_count, budget_line)
     ARRAY_OF(faults, run->faults, run->faults_count, fault_object)
     ARRAY_OF(phases, run->phases, run->phases_count, phase_object)
-    json_t *causes = json_array(), *sites = json_array(), *processes = json_array();
+    json_t *causes = json_array(), *processes = json_array();
     for (size_t i = 0; i < analysis->cause_count; i++)
         json_array_append_new(causes, cause_object(run, &analysis->causes[i]));
-    for (size_t i = 0; i < analysis->site_count && i < SITES_SHOWN; i++)
-        json_array_append_new(sites, site_object(run, &analysis->sites[i]));
     for (size_t i = 0; i < run->processes_count; i++)
         json_array_append_new(processes, process_object(analysis, &run->processes[i]));
     int64_t from_ns = 0, to_ns = 0;
@@ -240,10 +252,11 @@ static json_t *report_object(const struct sm_run *run, const struct sm_analysis 
         text(sm_run_meta(run, SM_META_ENDED_BY)), "duration_s",
         number(sm_timeline_seconds(to_ns - from_ns)), "complete", run->complete, "verdict",
         sm_run_verdict_name(analysis->verdict), "exit_status", analysis->exit_status, "why",
-        text(analysis->why), "series", series_of(analysis, 0), "causes", causes, "sites", sites,
-        "ledger", ledger_object(&analysis->ledger), "memory", memory_object(&analysis->memory),
-        "memory_at_peak", memory_object(&analysis->memory_at_peak), "budget", budget, "faults",
-        faults, "phases", phases, "load", load_object(run), "processes", processes, "probe",
+        text(analysis->why), "series", series_of(analysis, 0), "causes", causes, "sites",
+        sites_array(run, analysis), "ledger", ledger_object(&analysis->ledger), "memory",
+        memory_object(&analysis->memory), "memory_at_peak",
+        memory_object(&analysis->memory_at_peak), "budget", budget, "faults", faults, "phases",
+        phases, "load", load_object(run), "processes", processes, "probe",
         stored_object(sm_run_meta(run, SM_META_PROBE)), "environment",
         stored_object(sm_run_meta(run, SM_META_ENVIRONMENT)), "made_by",
         text(sm_run_meta(run, SM_META_VERSION)));

@@ -9,6 +9,10 @@ struct sm_sites_window {
     double sample_bytes;     /* mean of the probe's sampling of bytes; <= 1 = exact */
 };
 
+/* Judges the sites that grew most by the growth engine, on the clock of the trace. 0 or -ENOMEM. */
+int sm_sites_judge(const struct sm_run *run, const struct sm_trace *trace,
+                   struct sm_site_result *sites, size_t count);
+
 /* The sites of a run, ranked: heap and map sites by their growth in the window, then descriptor
  * sites by theirs; never by size. Intervals allow for the probe's sampling. Returns 0 and an array
  * the caller frees (NULL when there are none), or -ENOMEM. */

@@ -52,6 +52,9 @@ static void growth_ranks_sites_not_size(void **state) {
     assert_int_equal(a.analysis->sites[1].stack_id, SYNTHETIC_CACHE);
     assert_true(a.analysis->sites[1].live_bytes > a.analysis->sites[0].live_bytes);
     assert_false(a.analysis->sites[1].is_growing);
+    assert_true(a.analysis->sites[0].is_judged && a.analysis->sites[1].is_judged);
+    assert_int_equal(a.analysis->sites[0].verdict.kind, SM_VERDICT_GROWING);
+    assert_int_equal(a.analysis->sites[1].verdict.kind, SM_VERDICT_BOUNDED);
     analysed_run_free(&a);
 }
 
