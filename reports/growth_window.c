@@ -32,6 +32,7 @@ static const double MIN_SUSPECT_SECONDS = 5;
 static const double LEFT_OF_RESOLUTION = .3;
 /* Logarithms log(1 + u / when) that slow down by less than this one count as lines. */
 static const double SLOWEST_LOGARITHM = .3;
+static const double SLIGHT = .5; /* of the rise at the resolution: no rise worth waiting for */
 static const double LEFT_AT_MOST = .1; /* of a saturation, for bounded */
 
 struct series {
@@ -158,7 +159,7 @@ static struct plateau find_plateau(const struct sm_window *window) {
     for (size_t i = 0; i + 1 < blocks; i++)
         steps[i] = fabs(level[i + 1] - level[i]);
     double noise = sm_stats_median(steps, blocks - 1) * 1.05 + 1e-9, rise = last - first;
-    if (rise <= 6 * noise)
+    if (rise <= 6 * noise || rise <= SLIGHT * window->flat_per_s * window->seconds)
         return flat;
     double reached = last - fmax(.1 * rise, 3 * noise), highest = -INFINITY;
     size_t end = blocks;
