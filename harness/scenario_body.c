@@ -161,7 +161,7 @@ static void fill_json(struct build *build, int table, json_t *into, int depth) {
 }
 
 static const struct sm_body *json_body(struct build *build, int index) {
-    const size_t flags = JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY;
+    const size_t flags = JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15);
     struct sm_loader *loader = build->loader;
     struct sm_place before = sm_place_enter(loader, sm_tag_at(loader, index));
     lua_getiuservalue(loader->lua, index, 1);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ITEMS_MAX = 10000, NESTED_MAX = 8 };
+enum { ITEMS_MAX = 10000, PLACES_MAX = 1 << 20, NESTED_MAX = 8 };
 
 lua_Integer sm_list_length(struct sm_loader *loader, int index) {
     lua_State *lua = loader->lua;
@@ -15,9 +15,9 @@ lua_Integer sm_list_length(struct sm_loader *loader, int index) {
         if (!lua_isinteger(lua, -2))
             continue;
         lua_Integer key = lua_tointeger(lua, -2);
-        if (key < 1 || key > ITEMS_MAX)
+        if (key < 1 || key > PLACES_MAX)
             sm_raise(loader, NULL, "%lld is no place in a list (1 to %d)", (long long)key,
-                     ITEMS_MAX);
+                     PLACES_MAX);
         count++;
         highest = key > highest ? key : highest;
     }

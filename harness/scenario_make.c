@@ -72,6 +72,8 @@ void sm_make_constructors(struct sm_loader *loader) {
     lua_setfield(lua, -2, "__index");
     lua_pushcfunction(lua, refuse_index);
     lua_setfield(lua, -2, "__newindex");
+    lua_pushliteral(lua, "block"); /* what Lua's own messages call it */
+    lua_setfield(lua, -2, "__name");
     lua_pop(lua, 1);
     for (size_t i = 0; other_constructors[i]; i++)
         make_constructor(lua, other_constructors[i]);

@@ -58,7 +58,8 @@ static noreturn void refuse_variable(struct sm_loader *loader, const char *name)
         names[count] = places[count].name;
     for (size_t i = 0; i < loader->scenario->param_count && count < PLACES + 64; i++)
         names[count++] = loader->scenario->params[i].name;
-    sm_raise_unknown(loader, name, names, count, "${%.60s} is neither a parameter nor a place",
+    sm_raise_unknown(loader, name, names, count,
+                     "${%.60s} is neither a parameter nor a place (a plain ${ is written $${)",
                      name);
 }
 

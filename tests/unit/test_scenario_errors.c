@@ -150,6 +150,7 @@ static void functions(void **state) {
     check_inside(state, "budget = function() error({}) end", WORDS("no text"));
     check_inside(state, "budget = function() local p = phase {} return p.duration end",
                  WORDS("phase {...}", "cannot be read"));
+    check_inside(state, "title2 = phase { 'p' } .. 'x'", WORDS("t.lua:1", "a block value"));
 }
 
 static void fixes(void **state) {

@@ -67,7 +67,12 @@ static void greedy(void **state) {
     check(state,
           test_around("phases = function() local p, t = phase { 'p', '1s' }, {}"
                       " for i = 1, 20000 do t[i] = p end return t end"),
-          "place in a list");
+          "more than 5000 phases");
+    check(state,
+          test_around("target = program { 'x', (function() local t = {}"
+                      " for i = 1, 20000 do t[i] = 'x' end return t end)() }"),
+          "more than 10000 values");
+    check(state, test_around("phases = { [2000000] = phase { 'p', '1s' } }"), "place in a list");
 }
 
 static void deep(void **state) {

@@ -215,10 +215,14 @@ static void assert_body(void **state, const char *body, const char *bytes, const
 
 static void bodies_are_built(void **state) {
     assert_body(state, "'x=${s}'", "x=v", "text/plain", 3);
-    assert_body(state, "json { b = { 1, 2.5, true, '${s}' }, a = { c = {} } }",
-                "{\"a\":{\"c\":{}},\"b\":[1,2.5,true,\"v\"]}", "application/json", 35);
+    assert_body(state, "json { b = { 1, 0.1, true, '${s}' }, a = { c = {} } }",
+                "{\"a\":{\"c\":{}},\"b\":[1,0.1,true,\"v\"]}", "application/json", 35);
     assert_body(state, "json { function(p) return p.n end, { x = text(0) } }", "[3,{\"x\":\"\"}]",
                 "application/json", 0);
+    assert_body(state,
+                "(function() local t = {} for i = 1, 20000 do t[i] = 1 end"
+                " return json { #t, t[20000] } end)()",
+                "[20000,1]", "application/json", 9);
     assert_body(state, "function(p) return json { p.s, p.n } end", "[\"v\",3]", "application/json",
                 7);
 }
