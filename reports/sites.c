@@ -204,6 +204,13 @@ static int same_site(const struct sm_site_sample *a, const struct sm_site_sample
     return a->kind == b->kind && a->stack_id == b->stack_id;
 }
 
+static size_t count_sites(const struct sm_site_sample *const *sorted, size_t count) {
+    size_t sites = 0;
+    for (size_t i = 0; i < count; i++)
+        sites += i == 0 || !same_site(sorted[i - 1], sorted[i]);
+    return sites;
+}
+
 int sm_sites_rank(const struct sm_run *run, const struct sm_sites_window *window,
                   struct sm_site_result **ret_sites, size_t *ret_count) {
     size_t count = run->site_samples_count, found = 0;
@@ -212,22 +219,21 @@ int sm_sites_rank(const struct sm_run *run, const struct sm_sites_window *window
     if (count == 0)
         return 0;
     const struct sm_site_sample **sorted = calloc(count, sizeof *sorted);
-    struct sm_site_result *sites = calloc(count, sizeof *sites);
-    if (!sorted || !sites) {
-        free(sorted);
-        free(sites);
+    if (!sorted)
         return -ENOMEM;
-    }
     for (size_t i = 0; i < count; i++)
         sorted[i] = &run->site_samples[i];
     qsort(sorted, count, sizeof *sorted, compare_samples);
-    for (size_t begin = 0, end; begin < count; begin = end) {
+    struct sm_site_result *sites = calloc(count_sites(sorted, count), sizeof *sites);
+    for (size_t begin = 0, end; sites && begin < count; begin = end) {
         for (end = begin + 1; end < count && same_site(sorted[begin], sorted[end]);)
             end++;
         struct group group = {run, sorted + begin, end - begin};
         sites[found++] = judge_group(&group, window);
     }
     free(sorted);
+    if (!sites)
+        return -ENOMEM;
     qsort(sites, found, sizeof *sites, compare_results);
     *ret_sites = sites;
     *ret_count = found;
