@@ -61,5 +61,9 @@ void sm_sampler_now(const struct sm_sampler *sampler, struct sm_sampler_now *ret
  * there are none. */
 struct sm_module_file *sm_sampler_take_module_files(struct sm_sampler *sampler, size_t *ret_count);
 
+/* Writes what a probe without a harness left in its pool file into a record: processes, sites, who
+ * freed what, and one sample of each series, of the last state. */
+int sm_sampler_import(const char *pool_path, struct sm_record *record, struct sm_error *err);
+
 /* Writes modules, stacks and frames still missing, frees everything. The pool goes with it. */
 void sm_sampler_close(struct sm_sampler *sampler);

@@ -1,7 +1,8 @@
 /* sampler_internal.h - the state of the sampler, shared by its files: sampler.c (the calls of
  * sampler.h), sampler_process.c (one process from its first sight to its end),
  * sampler_discover.c (which processes there are), sampler_figures.c (the cheap figures of every
- * tick), sampler_slow.c (descriptors by kind, sockets, sites, at their own pace). */
+ * tick), sampler_slow.c (descriptors by kind, sockets, sites, at their own pace), sampler_import.c
+ * (a pool that was left behind). */
 #pragma once
 
 #include "pool.h"
@@ -95,6 +96,8 @@ void sm_sampler_note(struct sm_sampler *sampler, int rc); /* keeps the first fai
 /* sampler_process.c */
 struct sm_followed *sm_followed_find(const struct sm_sampler *sampler, pid_t pid); /* alive */
 struct sm_followed *sm_followed_add(struct sm_sampler *sampler, pid_t pid, int64_t now_ns);
+/* The same without a look at /proc: the number may be another process's by now. */
+struct sm_followed *sm_followed_add_unseen(struct sm_sampler *sampler, pid_t pid, int64_t now_ns);
 void sm_followed_take_slot(struct sm_sampler *sampler, struct sm_followed *process, uint32_t index,
                            int64_t now_ns);
 void sm_followed_gone(struct sm_sampler *sampler, struct sm_followed *process, int64_t now_ns);

@@ -50,8 +50,7 @@ static struct sm_followed *append(struct sm_sampler *sampler) {
     return process;
 }
 
-struct sm_followed *sm_followed_add(struct sm_sampler *sampler, pid_t pid, int64_t now_ns) {
-    struct sm_proc_stat stat;
+struct sm_followed *sm_followed_add_unseen(struct sm_sampler *sampler, pid_t pid, int64_t now_ns) {
     struct sm_followed *process = append(sampler);
     if (!process) {
         sm_sampler_note(sampler, -ENOMEM);
@@ -66,6 +65,14 @@ struct sm_followed *sm_followed_add(struct sm_sampler *sampler, pid_t pid, int64
     process->series.process_id = process->id;
     process->outside.dir_fd = process->outside.statm_fd = process->outside.pid_fd = -1;
     snprintf(process->probe, sizeof process->probe, "none: not started yet");
+    return process;
+}
+
+struct sm_followed *sm_followed_add(struct sm_sampler *sampler, pid_t pid, int64_t now_ns) {
+    struct sm_proc_stat stat;
+    struct sm_followed *process = sm_followed_add_unseen(sampler, pid, now_ns);
+    if (!process)
+        return NULL;
     if (sm_outside_open(pid, &process->outside) == 0)
         sm_outside_command(&process->outside, process->command, sizeof process->command);
     if (sm_proc_stat(pid, &stat) == 0)
@@ -204,8 +211,12 @@ void sm_followed_gone(struct sm_sampler *sampler, struct sm_followed *process, i
     int status;
     take_late_slot(sampler, process, now_ns);
     finish(sampler, process, now_ns);
-    if (sm_outside_exit_status(&process->outside, &status) == 0)
+    if (process->has_slot && sm_slot_state(&process->slot) == SPILLMARK_STATE_EXEC)
+        snprintf(process->exit, sizeof process->exit, "exec");
+    else if (sm_outside_exit_status(&process->outside, &status) == 0)
         sm_followed_set_exit(sampler, process, status);
+    else
+        snprintf(process->exit, sizeof process->exit, "ended");
     sm_followed_write_row(sampler, process);
 }
 

@@ -60,7 +60,7 @@ struct sm_process {
     int32_t pid, parent_pid;
     char *command;
     int64_t from_ns, to_ns;
-    char *exit;  /* "", "exit 0", "signal 9 (Killed)", "exec", "oom-killed" */
+    char *exit;  /* "", "exit 0", "signal 9 (Killed)", "exec", "oom-killed", "ended" (unknown) */
     char *probe; /* "on", "off: REASON", "none: REASON" */
     int64_t probe_drops;
 };

@@ -17,6 +17,7 @@
 
 #include "harness/clock.h"
 #include "harness/keeper.h"
+#include "harness/paths.h"
 #include "harness/run_dir.h"
 #include "harness/sampler.h"
 
@@ -52,6 +53,15 @@ static int64_t tell(struct bench *bench, const char *command) {
     return await_answer(bench);
 }
 
+static void make_pipes(struct bench *bench) {
+    snprintf(bench->commands, sizeof bench->commands, "%s/commands", bench->dir);
+    snprintf(bench->answers, sizeof bench->answers, "%s/answers", bench->dir);
+    assert_int_equal(mkfifo(bench->commands, 0600), 0);
+    assert_int_equal(mkfifo(bench->answers, 0600), 0);
+    bench->command_fd = open(bench->commands, O_RDWR | O_CLOEXEC);
+    bench->answer_fd = open(bench->answers, O_RDWR | O_CLOEXEC);
+}
+
 static void begin(struct bench *bench, const char *program, int want_probe) {
     const char *tmp = getenv("TMPDIR");
     const struct sm_sampler_options options = {
@@ -61,12 +71,7 @@ static void begin(struct bench *bench, const char *program, int want_probe) {
     snprintf(bench->dir, sizeof bench->dir, "%s/sampler-test-XXXXXX", tmp ? tmp : "/tmp");
     assert_non_null(mkdtemp(bench->dir));
     snprintf(bench->db, sizeof bench->db, "%s/run.db", bench->dir);
-    snprintf(bench->commands, sizeof bench->commands, "%s/commands", bench->dir);
-    snprintf(bench->answers, sizeof bench->answers, "%s/answers", bench->dir);
-    assert_int_equal(mkfifo(bench->commands, 0600), 0);
-    assert_int_equal(mkfifo(bench->answers, 0600), 0);
-    bench->command_fd = open(bench->commands, O_RDWR | O_CLOEXEC);
-    bench->answer_fd = open(bench->answers, O_RDWR | O_CLOEXEC);
+    make_pipes(bench);
     bench->start_ns = sm_now_ns();
     assert_int_equal(sm_keeper_start(&bench->keeper, NULL), 0);
     assert_int_equal(sm_record_create(bench->db, &bench->record, NULL), 0);
@@ -408,6 +413,43 @@ static void test_from_outside(void **state) {
     clean(&bench);
 }
 
+/* No harness at all: the probe's own pool, read afterwards. */
+static void test_pool_left_behind(void **state) {
+    struct bench bench;
+    const char *tmp = getenv("TMPDIR");
+    const struct sm_site_sample *site = NULL;
+    struct sm_error err = {0};
+    char out[320], preload[4200], pool[400];
+    memset(&bench, 0, sizeof bench);
+    snprintf(bench.dir, sizeof bench.dir, "%s/sampler-test-XXXXXX", tmp ? tmp : "/tmp");
+    assert_non_null(mkdtemp(bench.dir));
+    snprintf(bench.db, sizeof bench.db, "%s/run.db", bench.dir);
+    make_pipes(&bench);
+    snprintf(out, sizeof out, "SPILLMARK_OUT=%s", bench.dir);
+    snprintf(preload, sizeof preload, "LD_PRELOAD=%s", sm_path_probe());
+    const char *argv[] = {*state, bench.commands, bench.answers, NULL};
+    const char *env[] = {out, preload, "SPILLMARK_SAMPLE_BYTES=1", NULL};
+    struct sm_spawn spawn = {.argv = argv, .env = env};
+    struct sm_exit ended;
+    assert_int_equal(sm_keeper_start(&bench.keeper, NULL), 0);
+    assert_int_equal(sm_keeper_spawn(bench.keeper, &spawn, &bench.pid, NULL), 0);
+    await_answer(&bench);
+    int64_t added = tell(&bench, "keep 30 4000");
+    assert_int_equal(sm_keeper_signal(bench.keeper, bench.pid, SIGKILL, 0), 0);
+    assert_int_equal(sm_keeper_next_exit(bench.keeper, 20, &ended), 1);
+    assert_int_equal(sm_record_create(bench.db, &bench.record, NULL), 0);
+    assert_int_equal(sm_sampler_import(bench.db, bench.record, &err), -EBADMSG);
+    snprintf(pool, sizeof pool, "%s/spillmark-probe.%d.pool", bench.dir, (int)bench.pid);
+    assert_int_equal(sm_sampler_import(pool, bench.record, NULL), 0);
+    finish(&bench);
+    assert_int_equal(bench.run->processes_count, 1);
+    assert_int_equal(process_of(&bench, 0)->pid, bench.pid);
+    assert_true(value_at(&bench, 0, "heap", INT64_MAX) >= (double)added);
+    assert_true(largest_site(&bench, SM_SITE_HEAP, 0, &site) == (double)added);
+    assert_true(in_program(&bench, *state, site->stack_id));
+    clean(&bench);
+}
+
 static char program[4096];
 static int set_program(void **state) {
     *state = program;
@@ -431,6 +473,7 @@ int main(void) {
         cmocka_unit_test_setup(test_killed_target_is_still_read, set_program),
         cmocka_unit_test_setup(test_slots_come_round_again, set_program),
         cmocka_unit_test_setup(test_from_outside, set_program),
+        cmocka_unit_test_setup(test_pool_left_behind, set_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
