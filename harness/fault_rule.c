@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,11 +80,20 @@ void sm_fault_rule_publish(struct sm_fault_rule *rule) {
     __atomic_store_n(&rule->rule->used, 1, __ATOMIC_RELEASE);
 }
 
+/* errno of what ended it before the last program did; 0 while all is well. */
+static int supervisor_failure(const struct sm_supervisor_shared *shared) {
+    uint32_t failed = __atomic_load_n(&shared->failed, __ATOMIC_ACQUIRE);
+    uint32_t serving = __atomic_load_n(&shared->serving, __ATOMIC_ACQUIRE);
+    if (failed == 0 && serving != 0 && kill((pid_t)serving, 0) && errno == ESRCH)
+        return ESRCH;
+    return (int)failed;
+}
+
 int sm_fault_rule_begin(struct sm_fault_rule *rule, struct sm_error *err) {
     static const char todo[] = "spillmark doctor says what this machine allows";
-    uint32_t failed = __atomic_load_n(&rule->shared->failed, __ATOMIC_ACQUIRE);
+    int failed = supervisor_failure(rule->shared);
     if (failed)
-        return sm_error_errno(err, -(int)failed, rule->rule->path, todo,
+        return sm_error_errno(err, -failed, rule->rule->path, todo,
                               "the supervisor of file calls has failed");
     if (__atomic_load_n(&rule->shared->way, __ATOMIC_ACQUIRE) == SM_WAY_NONE)
         return sm_error_set(err, -ENOTCONN, rule->rule->path, todo,
@@ -125,14 +135,15 @@ static void write_note(const struct sm_fault_rule *rule, char *note, size_t size
     if (rule->rule->fail_on)
         append(note, size, "; %llu such calls went through",
                (unsigned long long)__atomic_load_n(&rule->rule->passed, __ATOMIC_RELAXED));
-    if (shared->failed)
-        append(note, size, "; the supervisor failed: %s", strerror((int)shared->failed));
+    int failed = supervisor_failure(shared);
+    if (failed)
+        append(note, size, "; the supervisor failed: %s", strerror(failed));
     if (shared->escaped)
         append(note, size, "; %u descriptors out of its sight", shared->escaped);
     if (shared->unreadable)
         append(note, size, "; %u calls it could not read", shared->unreadable);
-    if (shared->uring_refused)
-        append(note, size, "; io_uring refused %u times", shared->uring_refused);
+    if (shared->rings_refused)
+        append(note, size, "; io_uring or aio refused %u times", shared->rings_refused);
     if (shared->mapped)
         append(note, size, "; stores through %u shared mappings not seen", shared->mapped);
 }

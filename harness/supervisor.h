@@ -26,10 +26,10 @@ enum sm_disk_call {
 
 /* A rule either delays calls or, when fail_on is set, fails them. */
 struct sm_disk_rule {
-    uint32_t used;   /* set last, before the target starts */
-    uint32_t active; /* the fault is at work now */
-    uint32_t epoch;  /* one more at each begin, before active is set */
-    uint32_t waiting; /* (supervisor) calls held back at this moment */
+    uint32_t used;                 /* set last, before the target starts */
+    uint32_t active;               /* the fault is at work now */
+    uint32_t epoch;                /* one more at each begin, before active is set */
+    uint32_t waiting;              /* (supervisor) calls held back at this moment */
     char path[SM_RULE_PATH_BYTES]; /* absolute, without links; a directory covers all below it */
     /* Throttle: a token bucket on bytes written, a delay per call, a full stall. */
     uint64_t bytes_per_s;    /* 0 = not limited */
@@ -53,12 +53,12 @@ struct sm_supervisor_shared {
     uint32_t way;        /* enum sm_supervisor_way that is in use, set by sm_supervisor_install */
     uint32_t first_high; /* watched files live at this descriptor and above, set by install */
     uint32_t failed;     /* (supervisor) errno of what stopped it, 0 while well */
+    uint32_t serving;    /* (supervisor) its process id from begin to end of its work, else 0 */
     /* (supervisor) What the way could not see, over all rules: */
     uint32_t escaped;       /* watched descriptors that had to stay below first_high */
     uint32_t mapped;        /* shared writable mappings of watched files */
-    uint32_t uring_refused; /* io_uring_setup calls answered with ENOSYS */
+    uint32_t rings_refused; /* io_uring_setup and io_setup calls answered with ENOSYS */
     uint32_t unreadable;    /* calls let through because the target's memory was closed to us */
-    uint32_t reserved;
     struct sm_disk_rule rules[SM_SUPERVISOR_RULES];
 };
 

@@ -165,7 +165,7 @@ static void build_mappings(struct builder *b, uint32_t first_high) {
 
 size_t sm_filter_build(enum sm_supervisor_way way, uint32_t first_high,
                        struct sock_filter *ret_program) {
-    static const uint32_t refused[] = {__NR_io_uring_setup};
+    static const uint32_t refused[] = {__NR_io_uring_setup, __NR_io_setup};
     struct builder b = {.program = ret_program};
     load(&b, offsetof(struct seccomp_data, arch));
     emit(&b, BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0);

@@ -56,6 +56,13 @@ static int begin_shared(const struct sm_open_request *request, struct walk *walk
     return walk->base < 0 ? -errno : 0;
 }
 
+/* Confined by the call itself to its start, which even an absolute path is relative to. */
+static int begin_confined(const struct sm_open_request *request, struct walk *walk) {
+    char link[SM_PROC_PATH_BYTES];
+    walk->base = open(start_link(link, request), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return walk->base < 0 ? -errno : 0;
+}
+
 /* A root of its own: everything is walked from there, so that links stay inside. */
 static int begin_rooted(const struct sm_open_request *request, struct walk *walk) {
     char link[SM_PROC_PATH_BYTES], root[PATH_MAX], start[PATH_MAX];
@@ -179,8 +186,12 @@ int sm_resolve_path(const struct sm_open_request *request, struct sm_resolved *r
         rc = resolve_own_descriptor(request->tid, own, &resolved);
     } else {
         memcpy(walk.path, request->path, sizeof walk.path);
-        rc = is_world_shared(request->tid) ? begin_shared(request, &walk)
-                                           : begin_rooted(request, &walk);
+        if (request->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+            rc = begin_confined(request, &walk);
+        else if (is_world_shared(request->tid))
+            rc = begin_shared(request, &walk);
+        else
+            rc = begin_rooted(request, &walk);
         if (rc == 0)
             rc = walk_path(request, &walk, &resolved);
         if (walk.base >= 0)

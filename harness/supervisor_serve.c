@@ -75,8 +75,9 @@ static void dispatch(struct sm_server *server, const struct seccomp_notif *call)
         return;
     }
     switch (call->data.nr) {
-    case __NR_io_uring_setup: /* its writes would pass unseen; programs fall back to write() */
-        sm_serve_count(&server->shared->uring_refused);
+    case __NR_io_uring_setup: /* their writes would pass unseen; programs fall back to write() */
+    case __NR_io_setup:
+        sm_serve_count(&server->shared->rings_refused);
         sm_serve_fail(server, call->id, ENOSYS);
         return;
     case __NR_mmap:
@@ -178,29 +179,40 @@ static void ignore_signals(void) {
         sigaction(ignored[i], &ignore, NULL);
 }
 
-static int fail(struct sm_supervisor_shared *shared, int code) {
-    __atomic_store_n(&shared->failed, (uint32_t)-code, __ATOMIC_RELEASE);
-    return code;
+static bool is_over(void *context, uint64_t id) {
+    (void)context;
+    (void)id;
+    return true;
+}
+
+static int serve(struct sm_server *server) {
+    int64_t last_review_ns = 0;
+    for (;;) {
+        int events = wait_for_event(server);
+        if (events < 0)
+            return events;
+        int rc = events & POLLIN ? receive(server) : 0;
+        if (rc)
+            return rc;
+        if ((events & (POLLHUP | POLLERR | POLLNVAL)) && !(events & POLLIN))
+            return events & POLLNVAL ? -EBADF : 0;
+        if (server->delay.count)
+            answer_due(server, &last_review_ns);
+    }
 }
 
 int sm_supervisor_serve(int listener_fd, struct sm_supervisor_shared *shared) {
     static struct sm_server server; /* too big for a stack, and malloc could fail */
-    int64_t last_review_ns = 0;
     server = (struct sm_server){.listener = listener_fd, .shared = shared};
     server.delay.shared = server.fail.shared = shared;
+    __atomic_store_n(&shared->serving, (uint32_t)getpid(), __ATOMIC_RELEASE);
     ignore_signals();
     prctl(PR_SET_TIMERSLACK, 1);
     ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
-    for (;;) {
-        int events = wait_for_event(&server);
-        if (events < 0)
-            return fail(shared, events);
-        int rc = events & POLLIN ? receive(&server) : 0;
-        if (rc)
-            return fail(shared, rc);
-        if ((events & (POLLHUP | POLLERR | POLLNVAL)) && !(events & POLLIN))
-            return events & POLLNVAL ? fail(shared, -EBADF) : 0;
-        if (server.delay.count)
-            answer_due(&server, &last_review_ns);
-    }
+    int rc = serve(&server);
+    sm_delay_review(&server.delay, sm_now_ns(), is_over, NULL);
+    if (rc)
+        __atomic_store_n(&shared->failed, (uint32_t)-rc, __ATOMIC_RELEASE);
+    __atomic_store_n(&shared->serving, 0, __ATOMIC_RELEASE);
+    return rc;
 }

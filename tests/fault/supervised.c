@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,6 +20,7 @@ static const double credit_s = 0.02; /* what the supervisor gives for its own la
 
 int supervised_setup(void **state) {
     struct supervised *run = calloc(1, sizeof *run);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     assert_non_null(run);
     snprintf(run->dir, sizeof run->dir, "/tmp/spillmark-fault-XXXXXX");
     assert_non_null(mkdtemp(run->dir));
@@ -94,6 +96,8 @@ int supervised_finish(struct supervised *run) {
     assert_int_equal(waitpid(run->supervisor.pid, &served, 0), run->supervisor.pid);
     assert_int_equal(served, 0);
     assert_int_equal(run->shared->failed, 0);
+    while (waitpid(-1, NULL, 0) > 0) /* what a killed program left to us */
+        ;
     return status;
 }
 

@@ -17,7 +17,7 @@ static const struct way {
     const char *name;
     uint64_t calls, bytes;
     unsigned least_escaped; /* descriptors that can't stay in sight */
-    unsigned mapped, uring_refused;
+    unsigned mapped, rings_refused;
     unsigned descriptor_limit;
     int all_writes; /* the way that is expected, else the high descriptors */
     int needs_root;
@@ -37,12 +37,12 @@ static const struct way {
     {.name = "stdio", .calls = 5, .bytes = 20000, .descriptor_limit = 32, .all_writes = 1},
     {.name = "many-sockets", .calls = 1, .bytes = 1000},
     {.name = "errors", .calls = 2, .bytes = 1000},
-    {.name = "paths", .calls = 12, .bytes = 12000},
+    {.name = "paths", .calls = 13, .bytes = 13000},
     {.name = "renames", .calls = 2, .bytes = 2000},
     {.name = "close-all", .calls = 2, .bytes = 2000},
     {.name = "locks", .calls = 1, .bytes = 1000},
     {.name = "mapping", .calls = 1, .bytes = 0, .mapped = 1},
-    {.name = "uring", .uring_refused = 1},
+    {.name = "rings", .rings_refused = 2},
     {.name = "chroot", .calls = 5, .bytes = 5000, .needs_root = 1},
     {.name = "mounts", .calls = 1, .bytes = 1000, .needs_root = 1},
     {.name = "user", .calls = 1, .bytes = 1000, .needs_root = 1},
@@ -66,7 +66,7 @@ static void check_way(const struct way *way, const char *program) {
     assert_true(run->rule->delay_ns >= way->calls * run->rule->latency_ns);
     assert_int_equal(run->shared->escaped, way->least_escaped);
     assert_int_equal(run->shared->mapped, way->mapped);
-    assert_int_equal(run->shared->uring_refused, way->uring_refused);
+    assert_int_equal(run->shared->rings_refused, way->rings_refused);
     assert_int_equal(run->shared->unreadable, 0);
     assert_int_equal(run->rule->waiting, 0);
     supervised_teardown(&state);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -221,6 +222,45 @@ static void a_rule_may_name_one_file(void **state) {
     assert_int_equal(run->rule->calls, 10);
 }
 
+static void wait_until_served(const struct supervised *run) {
+    while (__atomic_load_n(&run->shared->serving, __ATOMIC_ACQUIRE) == 0)
+        usleep(100);
+}
+
+/* Whatever the supervisor is just doing for it. */
+static void a_program_may_be_killed_at_any_moment(void **state) {
+    struct supervised *run = *state;
+    srand(11);
+    run->rule->latency_ns = MS / 4;
+    supervised_activate(run);
+    for (int i = 0; i < 60; i++) {
+        uint64_t calls = __atomic_load_n(&run->rule->calls, __ATOMIC_ACQUIRE);
+        start_writer(run, "turmoil");
+        wait_until_served(run);
+        wait_for_counter(&run->rule->calls, calls + (uint64_t)(rand() % 5));
+        usleep((useconds_t)(rand() % 3000));
+        kill(run->pid, SIGKILL);
+        int status = supervised_finish(run);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        assert_int_equal(run->rule->waiting, 0);
+    }
+    assert_int_equal(run->shared->escaped, 0);
+}
+
+static void a_supervisor_that_died_is_noticed(void **state) {
+    struct supervised *run = *state;
+    start_writer(run, "without-end");
+    wait_until_served(run);
+    assert_int_equal(run->shared->serving, run->supervisor.pid);
+    kill(run->supervisor.pid, SIGKILL);
+    int status;
+    assert_int_equal(waitpid(run->pid, &status, 0), run->pid); /* its next write: ENOSYS */
+    run->pid = 0;
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    assert_int_equal(waitpid(run->supervisor.pid, &status, 0), run->supervisor.pid);
+    assert_int_not_equal(run->shared->serving, 0);
+}
+
 #define TEST(function)                                                                             \
     cmocka_unit_test_setup_teardown(function, supervised_setup, supervised_teardown)
 
@@ -239,6 +279,8 @@ int main(void) {
         TEST(an_inherited_descriptor_makes_every_write_trapped),
         TEST(only_the_rule_at_work_counts),
         TEST(a_rule_may_name_one_file),
+        TEST(a_program_may_be_killed_at_any_moment),
+        TEST(a_supervisor_that_died_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

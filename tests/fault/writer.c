@@ -195,6 +195,7 @@ static void by_every_kind_of_path(void) {
     char absolute[256], cwd[200];
     struct open_how how = {.flags = O_WRONLY | O_CREAT, .mode = 0600};
     struct open_how beneath = {.flags = O_WRONLY, .resolve = RESOLVE_BENEATH};
+    struct open_how in_root = {.flags = O_WRONLY, .resolve = RESOLVE_IN_ROOT};
     CHECK(getcwd(cwd, sizeof cwd));
     snprintf(absolute, sizeof absolute, "%s/beside/../watched/./f", cwd);
     CHECK(symlink("../watched", "beside/folder") == 0);
@@ -212,6 +213,7 @@ static void by_every_kind_of_path(void) {
         creat("watched/created", 0600),
         (int)syscall(SYS_openat2, here, "by-openat2", &how, sizeof how),
         (int)syscall(SYS_openat2, here, "f", &beneath, sizeof beneath),
+        (int)syscall(SYS_openat2, here, "/../f", &in_root, sizeof in_root),
         template = mkstemp(temporary),
         open(path_at_the_end_of_a_page("watched/f"), O_WRONLY),
     };
@@ -268,9 +270,11 @@ static void with_a_mapping(void) {
           MAP_FAILED);
 }
 
-static void with_uring(void) {
+static void with_rings(void) {
     char params[256] = {0};
+    unsigned long context = 0;
     CHECK(syscall(SYS_io_uring_setup, 4, params) == -1 && errno == ENOSYS);
+    CHECK(syscall(SYS_io_setup, 4, &context) == -1 && errno == ENOSYS);
 }
 
 static void by_spawning(void) {
@@ -333,6 +337,33 @@ static void without_end(void) {
         put(fd, SMALL);
 }
 
+static void *churn(void *name) {
+    for (;;) {
+        int fd = open(name, O_RDWR | O_CREAT, 0666), copy = dup(fd);
+        write(fd, bytes, SMALL);
+        fsync(copy);
+        unlink(name);
+        close(copy);
+        close(fd);
+        pid_t pid = fork();
+        if (pid == 0) {
+            fd = open(name, O_WRONLY | O_CREAT | O_APPEND, 0666);
+            write(fd, bytes, SMALL);
+            _exit(0);
+        }
+        waitpid(pid, NULL, 0);
+    }
+    return NULL;
+}
+
+static void in_turmoil(void) {
+    static char *const names[] = {"watched/a", "watched/b", "beside/a"};
+    pthread_t thread;
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_create(&thread, NULL, churn, names[i]) == 0);
+    pthread_join(thread, NULL);
+}
+
 static void to_descriptor_five(void) {
     put(5, MIDDLE);
     put(open_new("beside/f"), MIDDLE);
@@ -358,13 +389,14 @@ static const struct {
     {"close-all", and_closes_all},
     {"locks", with_locks},
     {"mapping", with_a_mapping},
-    {"uring", with_uring},
+    {"rings", with_rings},
     {"spawn", by_spawning},
     {"chroot", in_a_root_of_its_own},
     {"mounts", among_mounts_of_its_own},
     {"user", as_another_user},
     {"big", one_big_block},
     {"without-end", without_end},
+    {"turmoil", in_turmoil},
     {"five", to_descriptor_five},
 };
 

@@ -157,6 +157,7 @@ static void the_rest_is_left_alone(void **state) {
     }
     assert_true(HIGH(__NR_io_uring_setup));
     assert_true(ALL(__NR_io_uring_setup));
+    assert_true(HIGH(__NR_io_setup));
 }
 
 static void numbers_of_other_machines_mean_other_calls(void **state) {
