@@ -13,3 +13,11 @@ endfunction()
 
 spillmark_e2e_test(bad_input 300)
 spillmark_e2e_test(slow_disk 400)
+
+# Unstripped and unoptimised names; its blocks are what the oracles count.
+add_executable(known-sites e2e/known_sites.c)
+target_compile_options(known-sites PRIVATE -O1 -g -fno-builtin)
+find_library(TCMALLOC_LIBRARY tcmalloc REQUIRED)
+spillmark_e2e_test(oracles 120)
+set_property(TEST e2e.oracles APPEND PROPERTY ENVIRONMENT
+  "KNOWN_SITES=$<TARGET_FILE:known-sites>;TCMALLOC=${TCMALLOC_LIBRARY}")
