@@ -6,103 +6,30 @@
 
 /* Dense where a wrong shape would leave a slope behind. Exponentials beyond a time constant of
  * about 1 are nearly lines: how many of them a caller admits decides what it takes for linear. */
+/* clang-format off */
+#define EXPONENTIAL(when) {SM_SHAPE_EXPONENTIAL, when, 0, 0}
+#define TWO(when, fast) {SM_SHAPE_TWO_EXPONENTIALS, when, fast, .35}, \
+                        {SM_SHAPE_TWO_EXPONENTIALS, when, fast, .65}
+#define LOGARITHM(when) {SM_SHAPE_LOGARITHM, when, 0, 0}
+#define CAP(when) {SM_SHAPE_LINE_THEN_CAP, when, 0, 0}
+#define STEP(when) {SM_SHAPE_STEP, when, 0, 0}
 const struct sm_shape sm_shapes[SM_BASIS_SHAPES] = {
-#define E(when)                                                                                    \
-    { SM_SHAPE_EXPONENTIAL, when, 0, 0 }
-    E(.04),
-    E(.055),
-    E(.075),
-    E(.1),
-    E(.13),
-    E(.17),
-    E(.22),
-    E(.28),
-    E(.36),
-    E(.45),
-    E(.56),
-    E(.68),
-    E(.8),
-    E(.95),
-    E(1.15),
-    E(1.5),
-    E(2),
-    E(2.6),
-    E(3.8),
-#undef E
-#define T(when, fast, part)                                                                        \
-    { SM_SHAPE_TWO_EXPONENTIALS, when, fast, part }
-    T(0.4, 0.04, 0.35),
-    T(0.4, 0.04, 0.65),
-    T(0.4, 0.08, 0.35),
-    T(0.4, 0.08, 0.65),
-    T(0.4, 0.15, 0.35),
-    T(0.4, 0.15, 0.65),
-    T(0.65, 0.04, 0.35),
-    T(0.65, 0.04, 0.65),
-    T(0.65, 0.08, 0.35),
-    T(0.65, 0.08, 0.65),
-    T(0.65, 0.15, 0.35),
-    T(0.65, 0.15, 0.65),
-    T(0.65, 0.28, 0.35),
-    T(0.65, 0.28, 0.65),
-    T(0.95, 0.04, 0.35),
-    T(0.95, 0.04, 0.65),
-    T(0.95, 0.08, 0.35),
-    T(0.95, 0.08, 0.65),
-    T(0.95, 0.15, 0.35),
-    T(0.95, 0.15, 0.65),
-    T(0.95, 0.28, 0.35),
-    T(0.95, 0.28, 0.65),
-    T(1.27, 0.04, 0.35),
-    T(1.27, 0.04, 0.65),
-    T(1.27, 0.08, 0.35),
-    T(1.27, 0.08, 0.65),
-    T(1.27, 0.15, 0.35),
-    T(1.27, 0.15, 0.65),
-    T(1.27, 0.28, 0.35),
-    T(1.27, 0.28, 0.65),
-#undef T
-#define L(when)                                                                                    \
-    { SM_SHAPE_LOGARITHM, when, 0, 0 }
-    L(0.01),
-    L(0.03),
-    L(0.08),
-    L(0.16),
-    L(0.3),
-    L(0.5),
-    L(0.9),
-    L(1.6),
-#undef L
-#define C(when)                                                                                    \
-    { SM_SHAPE_LINE_THEN_CAP, when, 0, 0 }
-    C(.08),
-    C(.14),
-    C(.2),
-    C(.26),
-    C(.33),
-    C(.4),
-    C(.47),
-    C(.54),
-    C(.61),
-    C(.68),
-    C(.75),
-#undef C
-#define S(when)                                                                                    \
-    { SM_SHAPE_STEP, when, 0, 0 }
-    S(.05),
-    S(.1),
-    S(.15),
-    S(.2),
-    S(.26),
-    S(.32),
-    S(.38),
-    S(.44),
-    S(.5),
-    S(.56),
-    S(.62),
-    S(.68),
-#undef S
+    EXPONENTIAL(.04), EXPONENTIAL(.055), EXPONENTIAL(.075), EXPONENTIAL(.1), EXPONENTIAL(.13),
+    EXPONENTIAL(.17), EXPONENTIAL(.22), EXPONENTIAL(.28), EXPONENTIAL(.36), EXPONENTIAL(.45),
+    EXPONENTIAL(.56), EXPONENTIAL(.68), EXPONENTIAL(.8), EXPONENTIAL(.95), EXPONENTIAL(1.15),
+    EXPONENTIAL(1.5), EXPONENTIAL(2), EXPONENTIAL(2.6), EXPONENTIAL(3.8),
+    TWO(.4, .04), TWO(.4, .08), TWO(.4, .15),
+    TWO(.65, .04), TWO(.65, .08), TWO(.65, .15), TWO(.65, .28),
+    TWO(.95, .04), TWO(.95, .08), TWO(.95, .15), TWO(.95, .28),
+    TWO(1.27, .04), TWO(1.27, .08), TWO(1.27, .15), TWO(1.27, .28),
+    LOGARITHM(.01), LOGARITHM(.03), LOGARITHM(.08), LOGARITHM(.16), LOGARITHM(.3),
+    LOGARITHM(.5), LOGARITHM(.9), LOGARITHM(1.6),
+    CAP(.08), CAP(.14), CAP(.2), CAP(.26), CAP(.33), CAP(.4), CAP(.47), CAP(.54), CAP(.61),
+    CAP(.68), CAP(.75),
+    STEP(.05), STEP(.1), STEP(.15), STEP(.2), STEP(.26), STEP(.32), STEP(.38), STEP(.44),
+    STEP(.5), STEP(.56), STEP(.62), STEP(.68),
 };
+/* clang-format on */
 
 double sm_shape_at(const struct sm_shape *shape, double time) {
     switch (shape->kind) {

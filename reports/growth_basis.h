@@ -12,7 +12,7 @@ enum {
     SM_BASIS_MAX_POINTS = 256, /* longer windows are averaged down to this many */
     SM_BASIS_MAX_DEGREE = 24,
     SM_BASIS_MIN_DEGREE = 6,
-    SM_BASIS_SHAPES = 42 + 8 + 30,
+    SM_BASIS_SHAPES = 80,
 };
 
 enum sm_shape_kind {

@@ -106,12 +106,14 @@ int sm_cycle_fit_all(const struct sm_mark *origin, const struct sm_mark *marks, 
     for (int d = 0; d < SM_CYCLE_DRIVERS; d++) {
         double total = last->driver[d] - origin->driver[d];
         double enough = d == SM_DRIVER_ERRORS || d == SM_DRIVER_LOSSES ? MIN_EVENTS : 0;
-        if (total <= enough)
-            continue;
+        int known = total > enough;
         for (int i = 0; i < points.count; i++) {
             points.u[i] = (first[i].driver[d] - origin->driver[d]) / total;
             points.level[i] = first[i].level - first[0].level;
+            known = known && isfinite(points.u[i]);
         }
+        if (!known)
+            continue;
         used += fit_driver(&points, (enum sm_cycle_driver)d, ret_fits + used);
     }
     return used;

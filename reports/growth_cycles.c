@@ -205,7 +205,7 @@ static int judge_from(const struct sm_cycles_ask *ask, const struct marks *marks
     if (any.low > LEFT_OF_RESOLUTION * resolution && now.suspect) {
         now.kind = SM_VERDICT_GROWING;
     } else if (any.high < resolution && is_filled(best, skip) &&
-               skip <= fmax(1, marks->count / 2)) {
+               (skip <= 1 || skip <= marks->count / 2)) {
         now.kind = SM_VERDICT_BOUNDED;
         now.suspect = 0;
     }
