@@ -55,6 +55,7 @@ static bool flush(struct lb_batcher *batcher, struct lb_entry **list) {
         batcher->failures = 0;
     }
     lb_channel_committed(batcher->channel, list, (size_t)written);
+    lb_store_tidy(batcher->store);
     atomic_fetch_add(&batcher->flushes, 1);
     return true;
 }

@@ -7,8 +7,11 @@
 struct lb_store {
     sqlite3 *database;
     sqlite3_stmt *begin, *insert, *commit;
+    int wal_pages; /* in the write-ahead log after the last commit */
     char problem[256];
 };
+
+enum { CHECKPOINT_PAGES = 1000 }; /* SQLite's own default */
 
 /* Rows are only ever appended, so a small cache does; it is full within seconds, and memory that
  * goes on growing after that is the daemon's own. */
@@ -37,6 +40,13 @@ static int prepare(struct lb_store *store) {
     return SQLITE_OK;
 }
 
+/* Called by SQLite after each commit. */
+static int note_wal(void *store, sqlite3 *database, const char *name, int pages) {
+    (void)database, (void)name;
+    ((struct lb_store *)store)->wal_pages = pages;
+    return SQLITE_OK;
+}
+
 struct lb_store *lb_store_open(const char *path) {
     struct lb_store *store = calloc(1, sizeof *store);
     if (!store)
@@ -50,6 +60,8 @@ struct lb_store *lb_store_open(const char *path) {
         lb_store_close(store);
         return NULL;
     }
+    /* Takes the place of SQLite's own checkpoint within the commit. */
+    sqlite3_wal_hook(store->database, note_wal, store);
     return store;
 }
 
@@ -85,6 +97,13 @@ long lb_store_write(struct lb_store *store, const struct lb_entry *list, size_t 
     if (!sqlite3_get_autocommit(store->database))
         sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
     return -1;
+}
+
+void lb_store_tidy(struct lb_store *store) {
+    if (store->wal_pages < CHECKPOINT_PAGES)
+        return;
+    store->wal_pages = 0;
+    sqlite3_wal_checkpoint_v2(store->database, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 const char *lb_store_problem(const struct lb_store *store) {

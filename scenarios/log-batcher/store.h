@@ -14,6 +14,10 @@ struct lb_store *lb_store_open(const char *path);
  * with nothing written: lb_store_problem says why. */
 long lb_store_write(struct lb_store *store, const struct lb_entry *list, size_t max);
 
+/* Checkpoints a write-ahead log that has grown to SQLite's usual limit. Called when the batch has
+ * been let go: on a slow disk this takes long, and its entries need not wait for it. */
+void lb_store_tidy(struct lb_store *store);
+
 /* The text of the last failure to write. Owned by the store, until its next call. */
 const char *lb_store_problem(const struct lb_store *store);
 
