@@ -110,10 +110,13 @@ static struct sm_interval rate_of(const struct sm_run *run, const struct sm_seri
     const struct sm_phase *phase = sm_timeline_phase_at(run, decided_ns + 1);
     if (verdict->kind != SM_VERDICT_GROWING || !phase || phase->fault_count == 0)
         return rate;
-    double slope =
-        sm_timeline_slope(run, series, phase->from_ns, sm_timeline_phase_end(run, phase), NULL);
-    if (isfinite(slope) && slope > 0)
-        rate = (struct sm_interval){slope, fmin(rate.low, slope), fmax(rate.high, slope)};
+    static const double sure_99 = 2.576; /* standard errors of a normal estimate */
+    int64_t end_ns = sm_timeline_phase_end(run, phase);
+    double error, mean = sm_timeline_mean_rise(run, series, phase->from_ns, end_ns);
+    sm_timeline_slope(run, series, phase->from_ns, end_ns, &error);
+    if (isfinite(mean) && isfinite(error) && mean > 0)
+        rate = (struct sm_interval){mean, fmax(mean - sure_99 * error, rate.low),
+                                    mean + sure_99 * error};
     return rate;
 }
 

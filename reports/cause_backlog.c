@@ -52,7 +52,8 @@ static void measure(const struct sm_facts *facts, struct backlog *b) {
     const struct sm_phase *fault = facts->fault;
     int64_t end_ns = sm_timeline_phase_end(facts->run, fault);
     b->seconds = fmax(sm_facts_seconds(facts, fault), 1e-3);
-    b->rate = sm_timeline_slope(facts->run, facts->memory, fault->from_ns, end_ns, &b->rate_error);
+    b->rate = sm_timeline_mean_rise(facts->run, facts->memory, fault->from_ns, end_ns);
+    sm_timeline_slope(facts->run, facts->memory, fault->from_ns, end_ns, &b->rate_error);
     b->rise = sm_facts_increase(facts, facts->memory->name, fault);
     b->offered_per_s = sm_facts_increase(facts, "offered", fault) / b->seconds;
     b->delivered_per_s = sm_facts_increase(facts, "delivered", fault) / b->seconds;

@@ -3,6 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Of a stretch, the part at either end whose median stands for the level there. */
+enum { MEAN_RISE_ENDS = 40 };
+
 /* Points of a slope: more would only cost time, all pairs are compared. */
 enum { SLOPE_POINTS = 200 };
 
@@ -111,6 +114,15 @@ double sm_timeline_median(const struct sm_run *run, const struct sm_series *seri
     for (size_t i = 0; i < taken; i++)
         some[i] = samples[i * count / taken].value;
     return median_of(some, taken);
+}
+
+double sm_timeline_mean_rise(const struct sm_run *run, const struct sm_series *series,
+                             int64_t from_ns, int64_t to_ns) {
+    int64_t end_ns = (to_ns - from_ns) / MEAN_RISE_ENDS; /* how much of each end is looked at */
+    double first = sm_timeline_median(run, series, from_ns, from_ns + end_ns);
+    double last = sm_timeline_median(run, series, to_ns - end_ns, to_ns);
+    double seconds = sm_timeline_seconds(to_ns - from_ns - end_ns);
+    return seconds > 0 ? (last - first) / seconds : NAN;
 }
 
 double sm_timeline_peak(const struct sm_run *run, const struct sm_series *series, int64_t from_ns,

@@ -30,6 +30,11 @@ double sm_timeline_median(const struct sm_run *run, const struct sm_series *seri
 double sm_timeline_peak(const struct sm_run *run, const struct sm_series *series, int64_t from_ns,
                         int64_t to_ns);
 
+/* The mean rise of a series per second over [from, to], between the median levels of its two ends:
+ * what came in less what went out, however uneven its course. */
+double sm_timeline_mean_rise(const struct sm_run *run, const struct sm_series *series,
+                             int64_t from_ns, int64_t to_ns);
+
 /* The rise of a series per second in [from, to] by Theil and Sen (the median of slopes), which a
  * few odd samples do not move. *ret_error, which may be NULL, becomes its standard error, with
  * the correlation of neighbours allowed for. */
