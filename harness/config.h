@@ -33,7 +33,8 @@ struct sm_key {
     bool required;
     const char *fallback;       /* as it would be written; NULL = absent */
     const char *help;           /* one clause, for SCENARIOS.md and error messages */
-    double at_least, at_most;   /* of a quantity, in base units; at_most 0 = any above */
+    double at_least, at_most;   /* of a quantity, in base units; at_most 0 = any above. Of a list of
+                                   blocks: at_most so many */
     const char *const *choices; /* of a text, NULL-terminated; NULL = any */
 };
 

@@ -127,7 +127,7 @@ static bool check_bool(struct sm_loader *loader, int index) {
 
 static void check_one_block(struct sm_loader *loader, int index, const char *family,
                             struct sm_value *value) {
-    value->blocks = sm_alloc(loader, sizeof *value->blocks);
+    value->blocks = sm_alloc(loader, sizeof(void *));
     value->blocks[0] = sm_check_block(loader, index, family);
     value->count = 1;
 }
@@ -157,6 +157,8 @@ static void check_value(struct sm_loader *loader, int index, const struct sm_key
         break;
     case SM_KEY_BLOCKS:
         sm_value_blocks(loader, index, key->family, value);
+        if (key->at_most > 0 && (double)value->count > key->at_most)
+            sm_raise(loader, NULL, "there are %zu, and %g is the most", value->count, key->at_most);
         break;
     case SM_KEY_BODY:
         value->body = sm_value_body(loader, index);

@@ -22,8 +22,13 @@ static const struct sm_key scenario_keys[] = {
     {.name = "services",
      .type = SM_KEY_BLOCKS,
      .family = "program",
+     .at_most = 16,
      .help = "programs that the target needs, started before it in this order"},
-    {.name = "load", .type = SM_KEY_BLOCKS, .family = "load", .help = "what is sent to the target"},
+    {.name = "load",
+     .type = SM_KEY_BLOCKS,
+     .family = "load",
+     .at_most = 16,
+     .help = "what is sent to the target"},
     {.name = "phases",
      .type = SM_KEY_OPEN,
      .required = true,
@@ -62,6 +67,7 @@ static const struct sm_key program_keys[] = {
     {.name = "gauges",
      .type = SM_KEY_BLOCKS,
      .family = "gauge",
+     .at_most = 16,
      .help = "where it tells figures of its own"},
     {.name = "stop_signal",
      .type = SM_KEY_TEXT,
@@ -151,10 +157,10 @@ size_t sm_family_members(const char *family, struct sm_member *members) {
     size_t count = 0;
 /* The tables of the parts that plug in, each with its own struct. */
 #define TAKE(name_of_family, table, validate_of)                                                   \
-    if (strcmp(family, name_of_family) == 0) {                                                     \
-        for (size_t i = 0; table[i] && count < SM_MEMBERS; i++)                                    \
-            members[count++] =                                                                     \
-                (struct sm_member){table[i]->name, table[i]->keys, table[i]->help, validate_of};   \
+    if (strcmp(family, (name_of_family)) == 0) {                                                   \
+        for (size_t i = 0; (table)[i] && count < SM_MEMBERS; i++)                                  \
+            members[count++] = (struct sm_member){(table)[i]->name, (table)[i]->keys,              \
+                                                  (table)[i]->help, (validate_of)};                \
         return count;                                                                              \
     }
     TAKE("load", sm_load_table, NULL)

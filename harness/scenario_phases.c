@@ -42,8 +42,8 @@ static void add_cycles(struct sm_loader *loader, int index) {
                  "cycles takes a number and a list of phases");
     lua_rawgeti(lua, arguments, 1);
     sm_resolve(loader, arguments + 1);
-    double count = sm_value_quantity(loader, arguments + 1, &count_key);
-    for (double i = 0; i < count; i++) {
+    int count = (int)sm_value_quantity(loader, arguments + 1, &count_key);
+    for (int i = 0; i < count; i++) {
         loader->cycle = loader->last_cycle + 1;
         lua_rawgeti(lua, arguments, 2);
         sm_resolve(loader, arguments + 2);

@@ -105,6 +105,13 @@ static void blocks_that_depend_on_themselves(void **state) {
                  WORDS("phases[1].faults[2]", "twice"));
 }
 
+static void too_many_blocks(void **state) {
+    check_inside(state,
+                 "services = (function() local t = {} for i = 1, 17 do t[i] = program 'x' end"
+                 " return t end)()",
+                 WORDS("services", "17", "16 is the most"));
+}
+
 static void texts(void **state) {
     check_inside(state, "params = { rate = 5 }, load = http_load { url = '${rat}' }",
                  WORDS("load.url", "${rat}", "did you mean \"rate\"?"));
@@ -228,6 +235,7 @@ int main(void) {
         cmocka_unit_test(unknown_names),
         cmocka_unit_test(wrong_types_and_units),
         cmocka_unit_test(blocks_that_depend_on_themselves),
+        cmocka_unit_test(too_many_blocks),
         cmocka_unit_test(texts),
         cmocka_unit_test(parameters),
         cmocka_unit_test(functions),
