@@ -162,22 +162,6 @@ static void it_begins_and_ends_in_mid_run(void **state) {
     supervised_finish(run);
 }
 
-/* The second time must not inherit what the first owed: 16 s of it. */
-static void it_begins_anew_without_old_debts(void **state) {
-    struct supervised *run = *state;
-    run->rule->bytes_per_s = 64000;
-    supervised_activate(run);
-    start_writer(run, "big");
-    wait_for_waiting(run->rule, 1);
-    deactivate(run);
-    assert_int_equal(supervised_finish(run), 0);
-    uint64_t before_ns = run->rule->delay_ns;
-    supervised_activate(run);
-    start_writer(run, "stdio");
-    assert_int_equal(supervised_finish(run), 0);
-    assert_true(run->rule->delay_ns - before_ns < UINT64_C(10) * 1000 * MS);
-}
-
 static void an_inherited_descriptor_makes_every_write_trapped(void **state) {
     struct supervised *run = *state;
     char path[256];
@@ -275,7 +259,6 @@ int main(void) {
         TEST(a_timer_does_not_keep_a_delayed_call_from_ending),
         TEST(threads_share_one_bandwidth),
         TEST(it_begins_and_ends_in_mid_run),
-        TEST(it_begins_anew_without_old_debts),
         TEST(an_inherited_descriptor_makes_every_write_trapped),
         TEST(only_the_rule_at_work_counts),
         TEST(a_rule_may_name_one_file),
