@@ -14,7 +14,7 @@
 #include "scenario_text.h"
 #include "temp_dir.h"
 
-enum { ROUNDS = 3000, TEXT_BYTES = 16384, EDITS_MAX = 6 };
+enum { ROUNDS = 1500, TEXT_BYTES = 16384, EDITS_MAX = 6 };
 
 static uint64_t random_state = 20261;
 
