@@ -1,10 +1,13 @@
 #include "arena.h"
 
+#include "heap.h"
+
 unsigned char smp_arena[SMP_ARENA_BYTES] __attribute__((aligned(64)));
 
 static size_t taken;
 
-/* Each block has its size in the word before it. */
+/* Each block has its size in the word before it, with the flags of glibc's chunk headers below: as
+ * a mapped chunk it takes the rarer path of free, where arena blocks are told apart. */
 void *smp_arena_take(size_t alignment, size_t bytes) {
     if (alignment < 16) {
         alignment = 16;
@@ -21,10 +24,10 @@ void *smp_arena_take(size_t alignment, size_t bytes) {
         }
     } while (!__atomic_compare_exchange_n(&taken, &before, start + bytes, true, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
-    *(size_t *)(smp_arena + start - sizeof(size_t)) = bytes;
+    *(size_t *)(smp_arena + start - sizeof(size_t)) = bytes << 3 | SMP_CHUNK_MAPPED;
     return smp_arena + start;
 }
 
 size_t smp_arena_size(const void *block) {
-    return *(const size_t *)((const unsigned char *)block - sizeof(size_t));
+    return *(const size_t *)((const unsigned char *)block - sizeof(size_t)) >> 3;
 }

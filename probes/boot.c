@@ -6,7 +6,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "heap.h"
+#include "size.h"
 #include "modules.h"
 #include "operators.h"
 #include "slot.h"
@@ -29,19 +31,18 @@ void smp_turn_off(enum spillmark_off_reason reason) {
     atomic_store_explicit(&phase, SMP_OFF, memory_order_release);
 }
 
-enum { ALLOCATOR_UNKNOWN, ALLOCATOR_GLIBC, ALLOCATOR_TCMALLOC, ALLOCATOR_JEMALLOC,
-       ALLOCATOR_MIMALLOC };
-
 static uint32_t which_allocator(const struct smp_real_heap *heap) {
     static const struct {
         const char *part;
         uint32_t allocator;
-    } names[] = {{"tcmalloc", ALLOCATOR_TCMALLOC}, {"jemalloc", ALLOCATOR_JEMALLOC},
-                 {"mimalloc", ALLOCATOR_MIMALLOC}, {"libc.so", ALLOCATOR_GLIBC},
-                 {"libc-2", ALLOCATOR_GLIBC}};
+    } names[] = {{"tcmalloc", SPILLMARK_ALLOCATOR_TCMALLOC},
+                 {"jemalloc", SPILLMARK_ALLOCATOR_JEMALLOC},
+                 {"mimalloc", SPILLMARK_ALLOCATOR_MIMALLOC},
+                 {"libc.so", SPILLMARK_ALLOCATOR_GLIBC},
+                 {"libc-2", SPILLMARK_ALLOCATOR_GLIBC}};
     Dl_info info;
     if (dladdr((const void *)heap->malloc, &info) == 0 || info.dli_fname == NULL) {
-        return ALLOCATOR_UNKNOWN;
+        return SPILLMARK_ALLOCATOR_UNKNOWN;
     }
     const char *slash = strrchr(info.dli_fname, '/');
     const char *file = slash != NULL ? slash + 1 : info.dli_fname;
@@ -50,7 +51,7 @@ static uint32_t which_allocator(const struct smp_real_heap *heap) {
             return names[i].allocator;
         }
     }
-    return ALLOCATOR_UNKNOWN;
+    return SPILLMARK_ALLOCATOR_UNKNOWN;
 }
 
 /* Reading sizes from chunk headers rests on glibc's layout: tried out on this very libc, on
@@ -58,11 +59,10 @@ static uint32_t which_allocator(const struct smp_real_heap *heap) {
 static bool headers_agree(const struct smp_real_heap *heap) {
     static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000, 70000, 300000, 1 << 20};
     bool agree = true;
-    smp_process.chunk_headers = true;
     for (size_t i = 0; agree && i < sizeof sizes / sizeof sizes[0]; i++) {
         void *block = heap->malloc(sizes[i]);
         if (block != NULL) {
-            agree = smp_size_of(block) == heap->malloc_usable_size(block);
+            agree = smp_chunk_bytes(block) == heap->malloc_usable_size(block);
             heap->free(block);
         }
     }
@@ -95,7 +95,7 @@ static void warm_up(const struct smp_real_heap *heap) {
 static void find_allocator(struct smp_real_heap *heap) {
     smp_process.allocator = which_allocator(heap);
     smp_process.chunk_headers =
-        smp_process.allocator == ALLOCATOR_GLIBC && headers_agree(heap);
+        smp_process.allocator == SPILLMARK_ALLOCATOR_GLIBC && headers_agree(heap);
     smp_process.slot->allocator = smp_process.allocator;
     if (hidden_allocator()) {
         smp_process.features &= ~(uint32_t)(SPILLMARK_FEATURE_HEAP | SPILLMARK_FEATURE_STACKS);
@@ -121,6 +121,7 @@ static bool bring_up(struct smp_real_heap *heap, enum spillmark_off_reason *ret_
         return false;
     }
     find_allocator(heap);
+    smp_allocator_boot();
     if (smp_home_create() < 0) {
         *ret_reason = SPILLMARK_OFF_INTERNAL;
         return false;

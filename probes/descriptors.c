@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "allocator.h"
 #include "clock.h"
 #include "home.h"
 #include "raw.h"
@@ -132,6 +133,7 @@ static inline __attribute__((always_inline)) bool enter(struct smp_guard *guard)
 
 int smp_fd_opened(int fd, enum spillmark_fd_class fd_class) {
     struct smp_guard guard;
+    struct smp_origin origin = SMP_ORIGIN();
     if (fd < 0 || !enter(&guard)) {
         return fd;
     }
@@ -143,7 +145,7 @@ int smp_fd_opened(int fd, enum spillmark_fd_class fd_class) {
     if (entry != NULL) {
         forget(entry); /* closed by a call that was not seen */
         entry->fd_class = fd_class;
-        entry->stack = smp_stack_here(&guard, SPILLMARK_KIND_FD);
+        entry->stack = smp_stack_of(&guard, smp_tls, &origin, SPILLMARK_KIND_FD);
         entry->opened_ns = smp_clock_ns();
         if (entry->stack != 0) {
             count_opened(&smp_process.stacks[entry->stack]);
@@ -202,6 +204,7 @@ static void count_bytes(int fd, uint64_t bytes, enum direction direction) {
 long smp_fd_read(int fd, long result) {
     if (result > 0) {
         count_bytes(fd, (uint64_t)result, READ);
+        smp_allocator_answer();
     }
     return result;
 }

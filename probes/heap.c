@@ -6,19 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arena.h"
+
 SMP_EXPORT void *malloc(size_t bytes) { return smp_allocated(smp_real.malloc(bytes)); }
 
 SMP_EXPORT void *calloc(size_t count, size_t bytes) {
     return smp_allocated(smp_real.calloc(count, bytes));
 }
 
-SMP_EXPORT void free(void *block) {
-    if (block == NULL || smp_arena_holds(block)) {
-        return;
-    }
-    smp_count_free(block, smp_size_of(block));
-    smp_real.free(block);
-}
+SMP_EXPORT void free(void *block) { smp_free(block); }
 
 /* A block of the boot arena moves to the real heap. */
 static void *leave_arena(void *block, size_t bytes) {
@@ -40,9 +36,8 @@ SMP_EXPORT void *realloc(void *block, size_t bytes) {
     if (smp_arena_holds(block)) {
         return leave_arena(block, bytes);
     }
-    size_t old_bytes = smp_size_of(block);
     struct smp_object old;
-    smp_realloc_before(&old, block, old_bytes);
+    smp_realloc_before(&old, block);
     void *moved = smp_real.realloc(block, bytes);
     if (moved == NULL && bytes != 0) {
         smp_realloc_failed(&old);

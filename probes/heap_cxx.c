@@ -4,7 +4,9 @@
  * and mimalloc's do not, and are counted here (operators.c finds out). */
 #include <stdlib.h>
 
+#include "arena.h"
 #include "heap.h"
+#include "process.h"
 
 /* An operator called before the boot is resolved after it: only then is the real malloc known. */
 static void *find(struct smp_real_slot *slot) {
@@ -41,7 +43,7 @@ static void *find(struct smp_real_slot *slot) {
             return;                                                                                \
         }                                                                                          \
         if (real_slot.by_itself && block != NULL) {                                            \
-            smp_count_free(block, smp_size_of(block));                                             \
+            smp_count_free(block);                                                                 \
         }                                                                                          \
         function arguments;                                                                        \
     }

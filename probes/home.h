@@ -13,24 +13,28 @@
 #include "spillmark_abi.h"
 
 enum {
-    SMP_FILTER_BYTES = 16384,
     SMP_FD_CLASSES_KEPT = 65536,
     SMP_LIVE_LOCAL = 64, /* free entries of the live table that one thread keeps */
 };
 
-/* What a thread keeps beside its counter block. `block` is NULL until it is attached. */
+/* What a thread keeps beside its counter block. Both pointers are NULL until it is attached. The
+ * countdowns below zero make the next call take the slow path. */
 struct smp_self {
+    struct spillmark_thread *quick; /* the block, if sizes are read from chunk headers */
+    int64_t alloc_countdown, free_countdown;
     struct spillmark_thread *block;
-    int64_t countdown_bytes;   /* to the next sample */
-    int64_t unpublished_bytes; /* not yet in slot.heap_live_bytes */
+    int64_t armed_bytes;       /* what alloc_countdown was last set to */
+    int64_t sample_bytes;      /* to the next sample, when it was set */
+    int64_t published_bytes;   /* of this block, in slot.heap_live_bytes; never reset */
     uint64_t random;
-    int64_t free_countdown_bytes; /* to the next freeing stack, when all is recorded */
+    int64_t free_stack_bytes;  /* to the next freeing stack, when all is recorded */
     uint32_t index;
-    uint32_t live_free;       /* first of this thread's free live entries, 0 = none */
+    uint32_t live_free; /* first of this thread's free live entries, 0 = none */
     uint32_t live_free_count;
-    uint32_t reserved[3];
+    uint32_t attachments; /* threads that have had this */
+    uint32_t reserved[10];
 };
-_Static_assert(sizeof(struct smp_self) == 64, "one cache line");
+_Static_assert(sizeof(struct smp_self) == 128, "two cache lines, which are prefetched together");
 
 /* A word of an index: hash in the upper half, entry number in the lower; 0 = empty. */
 struct smp_index {
@@ -38,17 +42,19 @@ struct smp_index {
     uint32_t mask;
 };
 
+struct smp_memo;
+
 struct smp_home {
     _Atomic uint32_t ready; /* enum smp_phase; SMP_COLD after a fork */
     uint32_t pid;
     _Atomic uint32_t modules_busy;
     _Atomic uint64_t live_free; /* entry number, tagged against ABA in the upper half */
-    struct smp_self selves[SPILLMARK_THREADS] __attribute__((aligned(64)));
-    uint8_t filter[SMP_FILTER_BYTES];
+    struct smp_self selves[SPILLMARK_THREADS] __attribute__((aligned(128)));
     uint8_t fd_class[SMP_FD_CLASSES_KEPT]; /* class + 1; 0 = not known */
     struct smp_index stack_index;
     struct smp_index free_index;
     _Atomic uint32_t *live_heads;
+    struct smp_memo *memos; /* of each self; NULL unless every object is recorded */
     uint32_t live_mask;
 };
 

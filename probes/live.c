@@ -1,5 +1,8 @@
 #include "live.h"
 
+#include <string.h>
+#include <sys/single_threaded.h>
+
 #include "process.h"
 
 enum {
@@ -8,8 +11,12 @@ enum {
     FILTER_FULL = 255, /* more than it can count: stays for good */
 };
 
-static uint8_t no_filter[SMP_FILTER_BYTES];
-uint8_t *smp_filter = no_filter;
+uint8_t smp_filter[SMP_FILTER_BYTES] __attribute__((aligned(64)));
+
+void smp_filter_reset(void) {
+    memset(smp_filter, smp_process.sample_interval_bytes == 1 ? FILTER_FULL : 0,
+           sizeof smp_filter);
+}
 
 static _Atomic uint32_t *chain_of(uintptr_t address) {
     /* Neighbours share cache lines; regions of 64 KiB are scattered. */
@@ -18,9 +25,20 @@ static _Atomic uint32_t *chain_of(uintptr_t address) {
                                  smp_home->live_mask];
 }
 
+void smp_live_prefetch(const struct smp_self *self, uintptr_t address) {
+    if (smp_home != NULL) {
+        __builtin_prefetch((const void *)chain_of(address), 1);
+        __builtin_prefetch(&smp_process.live[self->live_free], 1);
+    }
+}
+
 static bool hold(_Atomic uint32_t *head, uint32_t *ret_first) {
     for (int i = 0; i < PATIENCE; i++) {
         uint32_t first = atomic_load_explicit(head, memory_order_relaxed);
+        if (__libc_single_threaded) { /* the guard keeps signal handlers away */
+            *ret_first = first & ~HELD;
+            return true;
+        }
         if ((first & HELD) == 0 &&
             atomic_compare_exchange_weak_explicit(head, &first, first | HELD,
                                                   memory_order_acquire, memory_order_relaxed)) {

@@ -17,16 +17,24 @@ bool smp_live_insert(const struct smp_guard *guard, struct smp_self *self,
 bool smp_live_remove(const struct smp_guard *guard, struct smp_self *self, uintptr_t address,
                      struct spillmark_live *ret_object);
 
+/* Fetches what either will touch into the cache, while there is other work. */
+void smp_live_prefetch(const struct smp_self *self, uintptr_t address);
+
 /* A thread that ends hands its free entries to all. */
 void smp_live_give_back(const struct smp_guard *guard, struct smp_self *self);
 
-static inline uint32_t smp_filter_slot(uintptr_t address) {
-    return (uint32_t)((address >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 50) &
-           (SMP_FILTER_BYTES - 1);
-}
+enum { SMP_FILTER_BYTES = 16384 };
 
-/* Counts of sampled objects by address, in the home; all zeros before there is one. */
-extern uint8_t *smp_filter;
+/* Counts of sampled objects by their address, without which free could not tell in a few
+ * instructions. Neighbours share cache lines. Full of ones when every object is recorded. */
+extern uint8_t smp_filter[SMP_FILTER_BYTES];
+
+/* Empties the filter: at boot and in a forked child. */
+void smp_filter_reset(void);
+
+static inline uint32_t smp_filter_slot(uintptr_t address) {
+    return (uint32_t)(address >> 4) & (SMP_FILTER_BYTES - 1);
+}
 
 /* False only if no object at this address was sampled. */
 static inline bool smp_live_maybe(uintptr_t address) {

@@ -28,5 +28,8 @@ struct smp_rule smp_rule_of(uintptr_t address);
 /* Drops all rules: code may have been unloaded. */
 void smp_rules_forget(void);
 
+/* Changes whenever rules were dropped. */
+uint32_t smp_rules_generation(void);
+
 /* True if the address lies in a loaded object. */
 bool smp_is_code(uintptr_t address);

@@ -1,8 +1,10 @@
 /* sample.c - the rarer turns of counting: attaching, publishing, taking a sample, meeting one
  * again when it is freed. */
-#include "heap.h"
+#include "allocator.h"
 #include "clock.h"
+#include "heap.h"
 #include "math.h"
+#include "size.h"
 #include "stacks.h"
 
 /* Recording every allocation, freeing stacks are still taken on a sample of the freed bytes. */
@@ -12,59 +14,39 @@ static bool shared_block(void) {
     return smp_tls == &smp_everybody && smp_phase() == SMP_ON;
 }
 
-/* Threads without a block of their own. */
-static void count_shared(uint64_t *total_bytes, uint64_t *count, size_t bytes, int64_t change) {
-    __atomic_fetch_add(total_bytes, bytes, __ATOMIC_RELAXED);
-    __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&smp_everybody.unpublished_bytes, change, __ATOMIC_RELAXED);
+/* The thread's own self; the shared one; NULL when nothing is counted. */
+static struct smp_self *counting_self(void) {
+    struct smp_self *self = smp_tls->block != NULL ? smp_tls : smp_attach();
+    return self != NULL ? self : shared_block() ? &smp_everybody : NULL;
 }
 
-void smp_alloc_unattached(void *block, size_t bytes) {
-    struct smp_self *self = smp_attach();
-    if (self != NULL) {
-        smp_count_alloc(block, bytes);
-    } else if (shared_block()) {
-        struct spillmark_thread *counters = &smp_process.threads[SPILLMARK_THREADS - 1];
-        count_shared(&counters->alloc_bytes, &counters->alloc_count, bytes, (int64_t)bytes);
-        if (__atomic_sub_fetch(&smp_everybody.countdown_bytes, (int64_t)bytes,
-                               __ATOMIC_RELAXED) < 0 ||
-            smp_must_publish(&smp_everybody)) {
-            smp_alloc_event(&smp_everybody, block, bytes);
-        }
+static void count(struct smp_self *self, bool freed, size_t bytes) {
+    struct spillmark_thread *block = self->block;
+    if (block != NULL) {
+        smp_add(freed ? &block->free_bytes : &block->alloc_bytes, bytes);
+        smp_add(freed ? &block->free_count : &block->alloc_count, 1);
+        return;
     }
+    block = &smp_process.threads[SPILLMARK_THREADS - 1];
+    __atomic_fetch_add(freed ? &block->free_bytes : &block->alloc_bytes, bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(freed ? &block->free_count : &block->alloc_count, 1, __ATOMIC_RELAXED);
 }
 
-void smp_free_unattached(void *block, size_t bytes) {
-    struct smp_self *self = smp_attach();
-    if (self != NULL) {
-        smp_count_free(block, bytes);
-    } else if (shared_block()) {
-        struct spillmark_thread *counters = &smp_process.threads[SPILLMARK_THREADS - 1];
-        count_shared(&counters->free_bytes, &counters->free_count, bytes, -(int64_t)bytes);
-        if (smp_live_maybe((uintptr_t)block) || smp_must_publish(&smp_everybody)) {
-            smp_free_event(&smp_everybody, block, bytes);
-        }
-    }
-}
-
-static void add(uint64_t *counter, uint64_t value) {
-    __atomic_fetch_add(counter, value, __ATOMIC_RELAXED);
-}
-
-static void drop(void) { add(&smp_process.slot->unsampled_drops, 1); }
+static void drop(void) { smp_add_shared(&smp_process.slot->unsampled_drops, 1); }
 
 static uint64_t estimate(const struct spillmark_live *live) {
     return live->bytes * live->weight_q10 >> 10;
 }
 
-static void sample_alloc(const struct smp_guard *guard, struct smp_self *self, void *block,
-                         size_t bytes) {
+static void sample_alloc(const struct smp_guard *guard, struct smp_self *self,
+                         const struct smp_origin *origin, void *block, size_t bytes) {
+    smp_live_prefetch(self, (uintptr_t)block);
     struct spillmark_live live = {
         .address = (uintptr_t)block,
         .bytes = bytes,
         .weight_q10 = smp_weight_q10(bytes, smp_process.sample_interval_bytes),
         .born_ns = smp_clock_coarse_ns(),
-        .stack = smp_stack_here(guard, SPILLMARK_KIND_HEAP),
+        .stack = smp_stack_of(guard, self, origin, SPILLMARK_KIND_HEAP),
     };
     if (live.stack == 0) {
         drop();
@@ -74,27 +56,50 @@ static void sample_alloc(const struct smp_guard *guard, struct smp_self *self, v
         return; /* counted there */
     }
     struct spillmark_stack *stack = &smp_process.stacks[live.stack];
-    add(&stack->samples, 1);
-    add(&stack->alloc_bytes, estimate(&live));
-    add(&stack->alloc_count_q10, live.weight_q10);
+    smp_add_shared(&stack->samples, 1);
+    smp_add_shared(&stack->alloc_bytes, estimate(&live));
+    smp_add_shared(&stack->alloc_count_q10, live.weight_q10);
 }
 
-void smp_alloc_event(struct smp_self *self, void *block, size_t bytes) {
+/* True when a sample was due and the probe was busy: recording every object, one is lost; sampling,
+ * the next allocation takes it. */
+static bool busy(struct smp_guard *guard) {
+    if (smp_guard_enter(guard)) {
+        return false;
+    }
+    if (smp_process.sample_interval_bytes == 1) {
+        drop();
+    }
+    return true;
+}
+
+void *smp_alloc_event(struct smp_self *self, void *block, size_t bytes) {
     struct smp_guard guard;
-    if (!smp_guard_enter(&guard)) {
-        if (smp_process.sample_interval_bytes == 1) {
-            drop();
-        }
-        return; /* the next allocation outside takes the sample */
+    struct smp_origin origin = SMP_ORIGIN();
+    if (busy(&guard)) {
+        return block;
     }
-    if (smp_must_publish(self)) {
-        smp_publish(self);
-    }
-    if (self->countdown_bytes < 0 && smp_phase() == SMP_ON) {
-        sample_alloc(&guard, self, block, bytes);
-        self->countdown_bytes = smp_draw_countdown(self);
+    bool due = smp_rearm(self);
+    smp_publish_step(self);
+    if (due && smp_phase() == SMP_ON) {
+        sample_alloc(&guard, self, &origin, block, bytes);
     }
     smp_guard_leave(&guard);
+    smp_allocator_answer_allocated();
+    return block;
+}
+
+void *smp_alloc_slow(void *block) {
+    struct smp_self *self = smp_arena_holds(block) ? NULL : counting_self();
+    if (self == NULL) {
+        return block;
+    }
+    size_t bytes = smp_size_of(block);
+    count(self, false, bytes);
+    if (__atomic_sub_fetch(&self->alloc_countdown, (int64_t)bytes, __ATOMIC_RELAXED) < 0) {
+        return smp_alloc_event(self, block, bytes);
+    }
+    return block;
 }
 
 struct pair_key {
@@ -132,11 +137,11 @@ static uint64_t free_weight_q10(struct smp_self *self, uint64_t bytes) {
     if (smp_process.sample_interval_bytes != 1) {
         return 1024;
     }
-    self->free_countdown_bytes -= (int64_t)bytes;
-    if (self->free_countdown_bytes >= 0) {
+    self->free_stack_bytes -= (int64_t)bytes;
+    if (self->free_stack_bytes >= 0) {
         return 0;
     }
-    self->free_countdown_bytes = smp_draw(self, FREE_STACK_INTERVAL_BYTES);
+    self->free_stack_bytes = smp_draw(self, FREE_STACK_INTERVAL_BYTES);
     return smp_weight_q10(bytes, FREE_STACK_INTERVAL_BYTES);
 }
 
@@ -146,15 +151,15 @@ static uint32_t residence_bucket(uint64_t microseconds) {
 }
 
 static void record_free(const struct smp_guard *guard, struct smp_self *self,
-                        const struct spillmark_live *live) {
+                        const struct smp_origin *origin, const struct spillmark_live *live) {
     struct spillmark_stack *stack = &smp_process.stacks[live->stack];
-    add(&stack->free_bytes, estimate(live));
-    add(&stack->free_count_q10, live->weight_q10);
+    smp_add_shared(&stack->free_bytes, estimate(live));
+    smp_add_shared(&stack->free_count_q10, live->weight_q10);
     uint64_t weight_q10 = free_weight_q10(self, live->bytes);
     if (weight_q10 == 0) {
         return;
     }
-    uint32_t free_stack = smp_stack_here(guard, SPILLMARK_KIND_HEAP);
+    uint32_t free_stack = smp_stack_of(guard, self, origin, SPILLMARK_KIND_HEAP);
     uint32_t entry = free_stack != 0 ? pair_of((struct pair_key){live->stack, free_stack}) : 0;
     if (entry == 0) {
         return;
@@ -162,42 +167,65 @@ static void record_free(const struct smp_guard *guard, struct smp_self *self,
     uint64_t now_ns = smp_clock_coarse_ns();
     uint64_t age_us = now_ns > live->born_ns ? (now_ns - live->born_ns) / 1000 : 0;
     struct spillmark_free_pair *pair = &smp_process.frees[entry];
-    add(&pair->bytes, estimate(live) * weight_q10 >> 10);
-    add(&pair->count_q10, live->weight_q10 * weight_q10 >> 10);
-    add(&pair->samples, 1);
-    add(&pair->residence_us_sum, age_us);
+    smp_add_shared(&pair->bytes, estimate(live) * weight_q10 >> 10);
+    smp_add_shared(&pair->count_q10, live->weight_q10 * weight_q10 >> 10);
+    smp_add_shared(&pair->samples, 1);
+    smp_add_shared(&pair->residence_us_sum, age_us);
     __atomic_fetch_add(&pair->residence[residence_bucket(age_us)], 1, __ATOMIC_RELAXED);
 }
 
-void smp_free_event(struct smp_self *self, void *block, size_t bytes) {
-    (void)bytes;
+static inline void forget(struct smp_self *self, const struct smp_origin *origin, void *block) {
     struct smp_guard guard;
-    if (!smp_guard_enter(&guard)) {
+    smp_live_prefetch(self, (uintptr_t)block);
+    if (busy(&guard)) {
         return;
     }
-    if (smp_must_publish(self)) {
-        smp_publish(self);
+    if (self->free_countdown < 0) {
+        self->free_countdown = SMP_EVENT_BYTES;
     }
+    smp_publish_step(self);
     struct spillmark_live live;
-    if (smp_phase() == SMP_ON &&
+    if (smp_phase() == SMP_ON && smp_live_maybe((uintptr_t)block) &&
         smp_live_remove(&guard, self, (uintptr_t)block, &live)) {
-        record_free(&guard, self, &live);
+        record_free(&guard, self, origin, &live);
     }
     smp_guard_leave(&guard);
+    smp_allocator_answer();
 }
 
-/* The thread's own self, or the shared one; NULL when nothing is counted. */
-static struct smp_self *counting_self(void) {
-    struct smp_self *self = smp_tls->block != NULL ? smp_tls : smp_attach();
-    return self != NULL ? self : shared_block() ? &smp_everybody : NULL;
+void smp_free_event(struct smp_self *self, void *block) {
+    struct smp_origin origin = SMP_ORIGIN();
+    forget(self, &origin, block);
+    smp_real.free(block);
 }
 
-void smp_realloc_before(struct smp_object *object, void *block, size_t bytes) {
-    object->bytes = bytes;
+void smp_count_free(void *block) {
+    struct smp_origin origin = SMP_ORIGIN();
+    struct smp_self *self = counting_self();
+    if (self == NULL) {
+        return;
+    }
+    size_t bytes = smp_size_of(block);
+    count(self, true, bytes);
+    bool due = __atomic_sub_fetch(&self->free_countdown, (int64_t)bytes, __ATOMIC_RELAXED) < 0;
+    if (due || smp_live_maybe((uintptr_t)block)) {
+        forget(self, &origin, block);
+    }
+}
+
+void smp_free_slow(void *block) {
+    if (!smp_arena_holds(block)) {
+        smp_count_free(block);
+        smp_real.free(block);
+    }
+}
+
+void smp_realloc_before(struct smp_object *object, void *block) {
+    object->bytes = smp_size_of(block);
     object->sampled = false;
     struct smp_self *self = smp_live_maybe((uintptr_t)block) ? counting_self() : NULL;
     struct smp_guard guard;
-    if (self != NULL && smp_phase() == SMP_ON && smp_guard_enter(&guard)) {
+    if (self != NULL && smp_phase() == SMP_ON && !busy(&guard)) {
         object->sampled = smp_live_remove(&guard, self, (uintptr_t)block, &object->live);
         smp_guard_leave(&guard);
     }
@@ -206,29 +234,22 @@ void smp_realloc_before(struct smp_object *object, void *block, size_t bytes) {
 void smp_realloc_failed(struct smp_object *object) {
     struct smp_self *self = object->sampled ? counting_self() : NULL;
     struct smp_guard guard;
-    if (self != NULL && smp_guard_enter(&guard)) {
+    if (self != NULL && !busy(&guard)) {
         smp_live_insert(&guard, self, &object->live);
         smp_guard_leave(&guard);
     }
 }
 
 void smp_realloc_after(struct smp_object *object) {
+    struct smp_origin origin = SMP_ORIGIN();
     struct smp_self *self = counting_self();
+    struct smp_guard guard;
     if (self == NULL) {
         return;
     }
-    if (self->block != NULL) {
-        smp_add(&self->block->free_bytes, object->bytes);
-        smp_add(&self->block->free_count, 1);
-        smp_add_signed(&self->unpublished_bytes, -(int64_t)object->bytes);
-    } else {
-        struct spillmark_thread *counters = &smp_process.threads[SPILLMARK_THREADS - 1];
-        count_shared(&counters->free_bytes, &counters->free_count, object->bytes,
-                     -(int64_t)object->bytes);
-    }
-    struct smp_guard guard;
-    if (object->sampled && smp_guard_enter(&guard)) {
-        record_free(&guard, self, &object->live);
+    count(self, true, object->bytes);
+    if (object->sampled && !busy(&guard)) {
+        record_free(&guard, self, &origin, &object->live);
         smp_guard_leave(&guard);
     }
 }

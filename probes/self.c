@@ -13,7 +13,8 @@
 static struct smp_self nobody;
 struct smp_self smp_everybody;
 static struct spillmark_thread off_block;
-static struct smp_self off = {.block = &off_block, .countdown_bytes = INT64_MAX};
+static struct smp_self off = {
+    .block = &off_block, .alloc_countdown = INT64_MAX, .free_countdown = INT64_MAX};
 
 __thread struct smp_self *smp_tls = &nobody;
 __thread uintptr_t smp_guard_frame;
@@ -37,14 +38,33 @@ int64_t smp_draw(struct smp_self *self, uint64_t mean_bytes) {
     return smp_exponential(mix(self->random), mean_bytes);
 }
 
-int64_t smp_draw_countdown(struct smp_self *self) {
+/* With every object recorded a sample is always due; with none, never. */
+static int64_t draw_sample(struct smp_self *self) {
     if (!smp_feature(SPILLMARK_FEATURE_STACKS)) {
         return INT64_MAX;
     }
-    if (smp_process.sample_interval_bytes == 1) {
-        return INT64_MIN / 2; /* stays below zero whatever is allocated */
+    return smp_process.sample_interval_bytes == 1
+               ? -1 /* even of no bytes */
+               : smp_draw(self, smp_process.sample_interval_bytes);
+}
+
+static void arm(struct smp_self *self) {
+    self->armed_bytes =
+        self->sample_bytes < SMP_EVENT_BYTES ? self->sample_bytes : SMP_EVENT_BYTES;
+    __atomic_store_n(&self->alloc_countdown, self->armed_bytes, __ATOMIC_RELAXED);
+}
+
+bool smp_rearm(struct smp_self *self) {
+    int64_t allocated = self->armed_bytes - self->alloc_countdown;
+    if (self->sample_bytes != INT64_MAX) {
+        self->sample_bytes -= allocated;
     }
-    return smp_draw(self, smp_process.sample_interval_bytes);
+    bool due = self->sample_bytes < 0;
+    if (due) {
+        self->sample_bytes = draw_sample(self);
+    }
+    arm(self);
+    return due;
 }
 
 static void detach(void *argument) {
@@ -58,6 +78,7 @@ static void detach(void *argument) {
         smp_live_give_back(&guard, self);
         smp_tls = &smp_everybody;
         struct spillmark_thread *block = self->block;
+        self->quick = NULL;
         self->block = NULL;
         __atomic_store_n(&block->in_use, 0, __ATOMIC_RELEASE);
         smp_guard_leave(&guard);
@@ -68,7 +89,8 @@ void smp_self_boot(void) {
     have_exit_key = pthread_key_create(&exit_key, detach) == 0;
     smp_everybody.index = SHARED_BLOCK;
     smp_everybody.random = mix(smp_process.seed ^ smp_process.slot->start_ns);
-    smp_everybody.countdown_bytes = smp_draw_countdown(&smp_everybody);
+    smp_everybody.sample_bytes = draw_sample(&smp_everybody);
+    arm(&smp_everybody);
     __atomic_store_n(&smp_process.threads[SHARED_BLOCK].in_use, 1, __ATOMIC_RELAXED);
 }
 
@@ -87,6 +109,7 @@ static void reclaim_dead(void) {
         struct spillmark_thread *block = &smp_process.threads[i];
         if (__atomic_load_n(&block->in_use, __ATOMIC_RELAXED) != 0 && block->thread_id != 0 &&
             smp_raw6(SYS_tgkill, pid, block->thread_id, 0, 0, 0, 0) == -ESRCH) {
+            smp_home->selves[i].quick = NULL;
             smp_home->selves[i].block = NULL;
             __atomic_store_n(&block->in_use, 0, __ATOMIC_RELEASE);
         }
@@ -120,11 +143,14 @@ static struct smp_self *attach_block(void) {
         section->used = index + 1;
     }
     self->index = index;
-    self->unpublished_bytes = 0;
+    self->attachments++; /* another stack: what was learnt of the last one's is void */
     self->random = mix(smp_process.seed ^ (uint64_t)block->thread_id << 32 ^
                        mix(smp_clock_ns()) ^ smp_process.slot_index);
-    self->countdown_bytes = smp_draw_countdown(self);
-    __atomic_store_n(&self->block, block, __ATOMIC_RELEASE);
+    self->sample_bytes = draw_sample(self);
+    self->free_countdown = SMP_EVENT_BYTES;
+    arm(self);
+    self->block = block;
+    self->quick = smp_process.chunk_headers ? block : NULL;
     smp_tls = self;
     if (have_exit_key) {
         pthread_setspecific(exit_key, self); /* may allocate: this thread is attached by now */
@@ -156,16 +182,17 @@ static void raise_to(int64_t *mark, int64_t value, bool upwards) {
     }
 }
 
-void smp_publish_bytes(int64_t bytes) {
+/* The block may be shared: whoever exchanges last is right, and the differences add up. */
+void smp_publish(struct smp_self *self) {
+    const struct spillmark_thread *block =
+        self == &smp_everybody ? &smp_process.threads[SHARED_BLOCK] : self->block;
+    int64_t now = (int64_t)(block->alloc_bytes - block->free_bytes);
+    if (smp_phase() != SMP_ON) {
+        return;
+    }
+    int64_t ahead = now - __atomic_exchange_n(&self->published_bytes, now, __ATOMIC_RELAXED);
     struct spillmark_slot *slot = smp_process.slot;
-    int64_t live = __atomic_add_fetch(&slot->heap_live_bytes, bytes, __ATOMIC_RELAXED);
+    int64_t live = __atomic_add_fetch(&slot->heap_live_bytes, ahead, __ATOMIC_RELAXED);
     raise_to(&slot->heap_high_bytes, live, true);
     raise_to(&slot->heap_low_bytes, live, false);
-}
-
-void smp_publish(struct smp_self *self) {
-    int64_t bytes = __atomic_exchange_n(&self->unpublished_bytes, 0, __ATOMIC_RELAXED);
-    if (smp_phase() == SMP_ON && bytes != 0) {
-        smp_publish_bytes(bytes);
-    }
 }

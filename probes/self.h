@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/single_threaded.h>
 
 #include "home.h"
 
@@ -23,13 +24,28 @@ struct smp_self *smp_attach(void);
 /* Creates the key whose destructor detaches threads. */
 void smp_self_boot(void);
 
-/* Draws from the exponential distribution; the bytes to the next sample. */
+/* A draw from the exponential distribution. */
 int64_t smp_draw(struct smp_self *self, uint64_t mean_bytes);
-int64_t smp_draw_countdown(struct smp_self *self);
 
-/* Adds what `self` has not yet published to slot.heap_live_bytes and moves the water marks. */
+/* A thread's live bytes run ahead of what the slot shows by at most the sum of these. */
+enum { SMP_EVENT_BYTES = 48 * 1024, SMP_PUBLISH_BYTES = 16 * 1024 };
+
+/* Sets the countdown of allocations; true if a sample is due. To be called by each event. */
+bool smp_rearm(struct smp_self *self);
+
+/* Brings slot.heap_live_bytes up to date and moves its water marks. */
 void smp_publish(struct smp_self *self);
-void smp_publish_bytes(int64_t bytes);
+
+/* The same, if this thread is ahead by a step. */
+static inline void smp_publish_step(struct smp_self *self) {
+    const struct spillmark_thread *block = self->block;
+    int64_t ahead = block == NULL ? INT64_MAX / 2
+                                  : (int64_t)(block->alloc_bytes - block->free_bytes) -
+                                        self->published_bytes;
+    if ((uint64_t)(ahead + SMP_PUBLISH_BYTES) > 2u * SMP_PUBLISH_BYTES) {
+        smp_publish(self);
+    }
+}
 
 /* A single instruction, so that a signal handler that allocates cannot fall between load and
  * store and lose its count. */
@@ -37,28 +53,40 @@ static inline void smp_add(uint64_t *counter, uint64_t value) {
     __asm__("addq %1, %0" : "+m"(*counter) : "er"(value) : "cc");
 }
 
-static inline void smp_add_signed(int64_t *counter, int64_t value) {
-    __asm__("addq %1, %0" : "+m"(*counter) : "er"(value) : "cc");
+/* True when it falls below zero. */
+static inline bool smp_count_down(int64_t *counter, uint64_t value) {
+    bool below;
+    __asm__("subq %2, %0" : "+m"(*counter), "=@ccs"(below) : "er"(value));
+    return below;
 }
 
-/* Proof that the guard is held: what may only run under it takes one as its first parameter. */
+/* A counter that threads share; without others it is not locked. */
+static inline void smp_add_shared(uint64_t *counter, uint64_t value) {
+    if (__libc_single_threaded) {
+        smp_add(counter, value);
+    } else {
+        __atomic_fetch_add(counter, value, __ATOMIC_RELAXED);
+    }
+}
+
+/* Proof that the guard is held: what may only run under it takes one as its first parameter. What
+ * runs under it makes no call that sets errno. */
 struct smp_guard {
-    int saved_errno;
+    uintptr_t frame;
 };
 
 /* False when this thread is inside the probe already. A guard left behind by a longjmp out of
  * a signal handler lies deeper in the stack than the caller: it is taken over. */
-static inline bool smp_guard_enter(struct smp_guard *guard) {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    if (here < smp_guard_frame) {
+static inline __attribute__((always_inline)) bool smp_guard_enter(struct smp_guard *guard) {
+    guard->frame = (uintptr_t)__builtin_frame_address(0);
+    if (guard->frame < smp_guard_frame) {
         return false;
     }
-    guard->saved_errno = errno;
-    smp_guard_frame = here;
+    smp_guard_frame = guard->frame;
     return true;
 }
 
 static inline void smp_guard_leave(const struct smp_guard *guard) {
+    (void)guard;
     smp_guard_frame = 0;
-    errno = guard->saved_errno;
 }

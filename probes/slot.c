@@ -97,6 +97,7 @@ static void inherit_heap(struct spillmark_slot *child) {
     block[SPILLMARK_THREADS - 1].alloc_bytes = bytes;
     block[SPILLMARK_THREADS - 1].alloc_count = count;
     block[SPILLMARK_THREADS - 1].in_use = 1;
+    smp_everybody.published_bytes = (int64_t)bytes;
 }
 
 /* Puts `replacement` where the parent's slot was, so that no pointer anywhere goes stale. */

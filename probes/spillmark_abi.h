@@ -79,6 +79,17 @@ enum spillmark_off_reason {
 #undef X
 };
 
+/* What lies beneath the probe; found by the name of the file. */
+#define SPILLMARK_ALLOCATOR_TABLE(X)                                                               \
+    X(UNKNOWN, "unknown") X(GLIBC, "glibc") X(TCMALLOC, "tcmalloc") X(JEMALLOC, "jemalloc")        \
+    X(MIMALLOC, "mimalloc")
+enum spillmark_allocator {
+#define X(id, text) SPILLMARK_ALLOCATOR_##id,
+    SPILLMARK_ALLOCATOR_TABLE(X)
+#undef X
+    SPILLMARK_ALLOCATORS
+};
+
 /* One entry of the claim table. pid is claimed by CAS 0 -> pid. */
 struct spillmark_claim {
     uint32_t pid;
@@ -131,7 +142,7 @@ struct spillmark_slot {
     uint32_t state;    /* enum spillmark_state */
     uint32_t off_reason; /* enum; also set when only a feature is off (hidden allocator) */
     uint32_t features; /* what is really on */
-    uint32_t allocator; /* 0 unknown, 1 glibc, 2 tcmalloc, 3 jemalloc, 4 mimalloc */
+    uint32_t allocator; /* enum spillmark_allocator */
     struct spillmark_section sections[SPILLMARK_SECTIONS];
     /* Live heap, published in steps of at most 64 KiB a thread, with its water marks. The reader
      * exchanges a mark with the level to start a new interval. (level) */
@@ -144,7 +155,16 @@ struct spillmark_slot {
     /* A forked child: what it got from its parent. Counted as allocated in its last thread
      * block, so that its frees balance; its stacks are not known. */
     uint64_t inherited_bytes, inherited_count;
-    uint64_t reserved[14];
+    /* Asking the allocator itself. The harness sets give_back (or clears it), then raises `asked`;
+     * the next event of the program that may ask (probes/allocator.h) answers. */
+    uint32_t asked;     /* (harness) number of the newest request; 0 = none yet */
+    uint32_t give_back; /* (harness) 1 = free pages are to go back to the kernel first */
+    uint32_t answered;  /* published last: the request that the figures below answer */
+    uint32_t gave_back; /* the last request that gave pages back */
+    uint64_t answered_ns, answer_took_ns; /* CLOCK_MONOTONIC */
+    uint64_t held_bytes;  /* what the allocator has from the kernel */
+    uint64_t slack_bytes; /* of that, not in use by the program; may be partly not resident */
+    uint64_t reserved[8];
 };
 
 /* Counters of one thread at a time, alone on its cache lines; never folded: a thread that exits

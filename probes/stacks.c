@@ -2,16 +2,9 @@
 
 #include <string.h>
 
+#include "memo.h"
 #include "modules.h"
 #include "process.h"
-#include "unwind.h"
-
-/* The probe's own frames on top of a stack are few; they are walked beyond the limit. */
-enum { OWN_FRAMES_MAX = 8 };
-
-/* Bounds of this library's code, from the linker. */
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
-extern const char etext[] __attribute__((visibility("hidden")));
 
 struct walked {
     const uintptr_t *frames;
@@ -80,27 +73,34 @@ static uint32_t intern(struct walked *walked) {
     return entry != 0 ? entry : add_stack(walked);
 }
 
-static bool is_own(uintptr_t address) {
-    return address - (uintptr_t)__ehdr_start < (uintptr_t)etext - (uintptr_t)__ehdr_start;
-}
-
-uint32_t smp_stack_here(const struct smp_guard *guard, enum spillmark_kind kind) {
-    uintptr_t frames[SPILLMARK_FRAMES_MAX + OWN_FRAMES_MAX];
-    uint32_t depth = smp_unwind(guard, frames, SPILLMARK_FRAMES_MAX + OWN_FRAMES_MAX);
-    uint32_t own = 0;
-    while (own < depth && is_own(frames[own])) {
-        own++;
-    }
-    struct walked walked = {.frames = frames + own, .depth = depth - own, .kind = kind};
-    if (walked.depth == 0) {
+static uint32_t intern_cut(const uintptr_t *frames, uint32_t depth,
+                          enum spillmark_kind kind) {
+    struct walked walked = {.frames = frames, .depth = depth, .kind = kind};
+    if (depth == 0) {
         __atomic_fetch_add(&smp_process.slot->stack_failures, 1, __ATOMIC_RELAXED);
         return 0;
     }
     if (walked.depth > SPILLMARK_FRAMES_MAX) {
         walked.depth = SPILLMARK_FRAMES_MAX;
+        walked.truncated = 1;
     }
-    walked.truncated = walked.depth == SPILLMARK_FRAMES_MAX;
     return intern(&walked);
+}
+
+uint32_t smp_stack_of(const struct smp_guard *guard, struct smp_self *self,
+                      const struct smp_origin *origin, enum spillmark_kind kind) {
+    uintptr_t frames[SPILLMARK_FRAMES_MAX + 1];
+    struct smp_memo *memo = kind == SPILLMARK_KIND_HEAP ? smp_memo_of(self, origin) : NULL;
+    uint32_t stack = memo != NULL ? smp_memo_match(memo, self, origin) : 0;
+    if (stack != 0) {
+        return stack;
+    }
+    uint32_t depth = smp_unwind(guard, origin, memo, frames, SPILLMARK_FRAMES_MAX + 1);
+    stack = intern_cut(frames, depth, kind);
+    if (memo != NULL) {
+        smp_memo_keep(memo, stack);
+    }
+    return stack;
 }
 
 void smp_stack_inherit(struct spillmark_slot *child, uint32_t entry) {

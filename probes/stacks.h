@@ -2,10 +2,12 @@
 #pragma once
 
 #include "self.h"
+#include "unwind.h"
 
-/* Interns the stack of the caller of the hook. The entry's number; 0 when it could not be walked
- * or found no room (counted). */
-uint32_t smp_stack_here(const struct smp_guard *guard, enum spillmark_kind kind);
+/* Interns the stack at `origin`, a frame of the probe's own or of its caller. The entry's number; 0
+ * when it could not be walked or found no room (counted). */
+uint32_t smp_stack_of(const struct smp_guard *guard, struct smp_self *self,
+                      const struct smp_origin *origin, enum spillmark_kind kind);
 
 /* Copies one stack of this slot into the slot of a forked child, under the same number. */
 void smp_stack_inherit(struct spillmark_slot *child, uint32_t stack);

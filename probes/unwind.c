@@ -10,6 +10,7 @@
 #include <ucontext.h>
 
 #include "frame.h"
+#include "memo.h"
 #include "raw.h"
 #include "rules.h"
 
@@ -72,10 +73,29 @@ struct quick {
     uint64_t pc, sp, bp;
     bool exact;
     struct readable readable;
+    struct smp_memo *memo; /* or NULL */
+    uint64_t bp_at;        /* where bp was read from; 0 = it is the one of the start */
+    bool bp_noted;
 };
+
+/* The walk goes by rbp: it rests on the word it came from. */
+static inline void note_bp(struct quick *q) {
+    if (q->bp_noted) {
+        return;
+    }
+    q->bp_noted = true;
+    if (q->bp_at == 0) {
+        q->memo->by_bp = true;
+    } else {
+        smp_memo_note(q->memo, q->bp_at, q->bp);
+    }
+}
 
 /* The kernel's frame of a signal: rsp is at its ucontext. */
 static bool step_signal(struct quick *q) {
+    if (q->memo != NULL) {
+        q->memo->overflow = true;
+    }
     const ucontext_t *interrupted = (const ucontext_t *)q->sp;
     uint64_t word;
     if (!page_readable(&q->readable, (uint64_t)&interrupted->uc_mcontext.gregs[REG_RBP]) ||
@@ -94,6 +114,9 @@ static bool step_signal(struct quick *q) {
  * anything: each word is tried first, and what it leads to must be code that is known or near. */
 static bool step_frame_pointer(struct quick *q) {
     uint64_t bp, pc;
+    if (q->memo != NULL) {
+        q->memo->overflow = true;
+    }
     if (q->bp < q->sp || q->bp - q->sp > STEP_MAX || !page_readable(&q->readable, q->bp) ||
         !page_readable(&q->readable, q->bp + 8) || !read_word(&q->readable, q->bp, &bp) ||
         !read_word(&q->readable, q->bp + 8, &pc)) {
@@ -111,20 +134,38 @@ static bool step_frame_pointer(struct quick *q) {
 }
 
 static inline bool step_rule(struct quick *q, struct smp_rule rule) {
-    uint64_t cfa = (rule.kind == SMP_RULE_RSP ? q->sp : q->bp) + (uint64_t)(int64_t)rule.cfa_offset;
+    bool by_bp = rule.kind == SMP_RULE_RBP;
+    uint64_t cfa = (by_bp ? q->bp : q->sp) + (uint64_t)(int64_t)rule.cfa_offset;
     if (__builtin_expect(cfa <= q->sp || cfa - q->sp > STEP_MAX, 0)) {
         return false;
     }
-    if (rule.bp_offset != 0 &&
-        !read_word(&q->readable, cfa + (uint64_t)(int64_t)rule.bp_offset, &q->bp)) {
-        return false;
+    if (q->memo != NULL && by_bp) {
+        note_bp(q);
+    }
+    if (rule.bp_offset != 0) {
+        q->bp_at = cfa + (uint64_t)(int64_t)rule.bp_offset;
+        q->bp_noted = false;
+        if (!read_word(&q->readable, q->bp_at, &q->bp)) {
+            return false;
+        }
     }
     if (!read_word(&q->readable, cfa - 8, &q->pc)) {
         return false;
     }
+    if (q->memo != NULL) {
+        smp_memo_note(q->memo, cfa - 8, q->pc);
+    }
     q->sp = cfa;
     q->exact = false;
     return true;
+}
+
+/* Bounds of this library's code, from the linker. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+
+static inline bool is_own(uintptr_t address) {
+    return address - (uintptr_t)__ehdr_start < (uintptr_t)etext - (uintptr_t)__ehdr_start;
 }
 
 enum result { DONE, NEEDS_FULL };
@@ -133,7 +174,13 @@ static enum result walk_quick(struct quick *q, uintptr_t *frames, uint32_t max,
                               uint32_t *ret_depth) {
     uint32_t depth = 0;
     bool further = true;
-    while (depth < max) {
+    while (further && q->pc >= PAGE) {
+        if (depth != 0 || !is_own(q->pc)) {
+            frames[depth++] = q->pc + q->exact; /* as if it were a return address */
+        }
+        if (depth == max) {
+            break;
+        }
         struct smp_rule rule = smp_rule_of(q->pc - !q->exact);
         if (__builtin_expect(rule.kind <= SMP_RULE_RBP, 1)) {
             further = step_rule(q, rule);
@@ -141,14 +188,11 @@ static enum result walk_quick(struct quick *q, uintptr_t *frames, uint32_t max,
             further = step_signal(q);
         } else if (rule.kind == SMP_RULE_NONE) {
             further = step_frame_pointer(q);
-        } else {
-            *ret_depth = depth;
-            return rule.kind == SMP_RULE_END ? DONE : NEEDS_FULL;
-        }
-        if (!further || q->pc < PAGE) {
+        } else if (rule.kind == SMP_RULE_END) {
             break;
+        } else {
+            return NEEDS_FULL;
         }
-        frames[depth++] = q->pc + q->exact; /* as if it were a return address */
     }
     *ret_depth = depth;
     return DONE;
@@ -162,7 +206,9 @@ static uint32_t walk_full(struct smp_frame *frame, uintptr_t *frames, uint32_t m
         if (frame->exact) {
             set_bounds(&readable, frame->registers[SMP_RSP]);
         }
-        frames[depth++] = frame->registers[SMP_RIP] + frame->exact;
+        if (depth != 0 || !is_own(frame->registers[SMP_RIP])) {
+            frames[depth++] = frame->registers[SMP_RIP] + frame->exact;
+        }
     }
     return depth;
 }
@@ -186,19 +232,27 @@ static inline __attribute__((always_inline)) void capture(struct smp_frame *fram
     frame->exact = true;
 }
 
-__attribute__((noinline)) uint32_t smp_unwind(const struct smp_guard *guard, uintptr_t *frames,
-                                              uint32_t max) {
-    (void)guard;
+/* Registers other than rsp and rbp are known here only, so the full walk starts here. */
+static __attribute__((noinline)) uint32_t unwind_full(uintptr_t *frames, uint32_t max) {
     struct smp_frame here;
     capture(&here);
-    struct quick q = {.pc = here.registers[SMP_RIP],
-                      .sp = here.registers[SMP_RSP],
-                      .bp = here.registers[SMP_RBP],
-                      .exact = true};
+    return walk_full(&here, frames, max);
+}
+
+uint32_t smp_unwind(const struct smp_guard *guard, const struct smp_origin *origin,
+                    struct smp_memo *memo, uintptr_t *frames, uint32_t max) {
+    (void)guard;
+    struct quick q = {.pc = origin->pc, .sp = origin->sp, .bp = origin->bp, .memo = memo};
     set_bounds(&q.readable, q.sp);
+    if (memo != NULL && q.readable.high == q.readable.low) {
+        memo->overflow = true; /* a stack of unknown bounds: it may be gone by the next time */
+    }
     uint32_t depth;
     if (walk_quick(&q, frames, max, &depth) == NEEDS_FULL) {
-        depth = walk_full(&here, frames, max);
+        if (memo != NULL) {
+            memo->overflow = true;
+        }
+        depth = unwind_full(frames, max);
     }
     return depth;
 }

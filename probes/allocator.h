@@ -1,0 +1,39 @@
+/* allocator.h - what the allocator beneath says of itself, when the harness asks.
+ *
+ * The harness writes a request's number into the slot; the next event of any thread answers it.
+ * The allocator's own functions take its locks, so they are called only where the caller holds
+ * none of them: after an allocation or before a free has reached it, or after a read; never from
+ * a signal handler, which may have interrupted an allocation. A program that does none of these
+ * does not answer, and the request's number says so. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "process.h"
+
+/* Looks up the functions of the allocator found. Under the boot only. */
+void smp_allocator_boot(void);
+
+/* Answers. Keeps errno. */
+void smp_allocator_serve(void);
+
+static inline bool smp_allocator_asked(void) {
+    const struct spillmark_slot *slot = smp_process.slot;
+    return __builtin_expect(slot != NULL && __atomic_load_n(&slot->asked, __ATOMIC_ACQUIRE) !=
+                                                slot->answered, 0);
+}
+
+/* Outside of the probe's guard, before a free or after a read. */
+static inline void smp_allocator_answer(void) {
+    if (smp_allocator_asked()) {
+        smp_allocator_serve();
+    }
+}
+
+/* The same after an allocation, where only glibc is asked: others may be in the middle of
+ * something that made the C library allocate (jemalloc starting a thread of its own). */
+static inline void smp_allocator_answer_allocated(void) {
+    if (smp_process.chunk_headers && smp_allocator_asked()) {
+        smp_allocator_serve();
+    }
+}

@@ -1,0 +1,46 @@
+/* memo.h - walks that were made before, for the mode that records every allocation.
+ *
+ * A walk is a function of where it starts, of the return addresses it meets and of the saved rbp
+ * values it goes by. If all these words are still the same, so is the stack: comparing them is
+ * several times quicker than walking. Kept per thread, in the home. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "unwind.h"
+
+enum { SMP_MEMO_WORDS = 92, SMP_MEMOS = 512 };
+
+struct smp_memo {
+    struct smp_origin origin;
+    uint32_t stack;      /* 0 = empty */
+    uint32_t generation; /* of the rules */
+    uint32_t attachment; /* of the self */
+    uint16_t count;
+    bool overflow; /* the walk cannot be told by so few words */
+    bool by_bp;    /* rests on the rbp it started with */
+    uint16_t offsets[SMP_MEMO_WORDS]; /* from the start's sp, in words */
+    uint64_t values[SMP_MEMO_WORDS];
+};
+
+/* Where this walk would be kept; NULL when walks are not kept. */
+struct smp_memo *smp_memo_of(struct smp_self *self, const struct smp_origin *origin);
+
+/* The stack, or 0 if this is another walk: the memo is then begun anew. */
+uint32_t smp_memo_match(struct smp_memo *memo, const struct smp_self *self,
+                        const struct smp_origin *origin);
+
+/* During a walk: it rests on the word at `address`. */
+static inline void smp_memo_note(struct smp_memo *memo, uint64_t address, uint64_t value) {
+    uint64_t offset = (address - memo->origin.sp) / sizeof value;
+    if (address < memo->origin.sp || offset > UINT16_MAX || memo->count == SMP_MEMO_WORDS) {
+        memo->overflow = true;
+        return;
+    }
+    memo->offsets[memo->count] = (uint16_t)offset;
+    memo->values[memo->count++] = value;
+}
+
+/* After a walk. */
+void smp_memo_keep(struct smp_memo *memo, uint32_t stack);
