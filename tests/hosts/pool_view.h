@@ -104,13 +104,18 @@ static inline int64_t view_live_count(const struct spillmark_slot *slot) {
     return (int64_t)(totals.alloc_count - totals.free_count);
 }
 
-/* For hosts: this process's slot by the environment, or exit status 77 (skipped) without one. */
-static inline const struct spillmark_slot *host_slot(void) {
+/* For hosts: the pool by the environment, or exit status 77 (skipped) without one. */
+static inline const struct pool_view *host_view(void) {
     static struct pool_view view;
     if (view.base == NULL && view_open(&view, getenv(SPILLMARK_ENV_REGION)) != 0) {
         _exit(77);
     }
-    const struct spillmark_slot *slot = view_own(&view);
+    return &view;
+}
+
+/* For hosts: this process's slot. */
+static inline const struct spillmark_slot *host_slot(void) {
+    const struct spillmark_slot *slot = view_own(host_view());
     if (slot == NULL) {
         _exit(78);
     }
