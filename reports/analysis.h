@@ -35,7 +35,9 @@ struct sm_site_result {
     int is_growing;                          /* the interval lies above 0 */
     int is_judged;                     /* verdict is filled: for the sites that grew most */
     struct sm_verdict verdict;         /* on what is live, over the whole run */
-    double end_bytes, end_count;             /* live at the end of the run */
+    double peak_bytes, peak_count;     /* live when the site held most */
+    double kept_bytes, kept_count;     /* never freed, by processes that have ended as well */
+    double end_bytes, end_count;       /* live at the end of the run */
     double freed_share;                      /* of what it ever allocated, freed by now: 0 .. 1 */
     int32_t freed_by_stack_id;               /* who frees most of it; 0 = nobody seen */
     double residence_before_s;               /* usual stay before the window; NAN */

@@ -115,6 +115,12 @@ static json_t *site_object(const struct sm_run *run, const struct sm_site_result
                                   number(site->residence_p99_s), "before",
                                   number(site->residence_before_s), "now",
                                   number(site->residence_now_s)));
+    json_object_set_new(object, "peak_bytes", number(site->peak_bytes));
+    json_object_set_new(object, "peak_count", number(site->peak_count));
+    json_object_set_new(object, "never_freed_bytes", number(site->kept_bytes));
+    json_object_set_new(object, "never_freed_count", number(site->kept_count));
+    json_object_set_new(object, "end_bytes", number(site->end_bytes));
+    json_object_set_new(object, "end_count", number(site->end_count));
     json_object_set_new(object, "growing", json_boolean(site->is_growing));
     json_object_set_new(object, "verdict",
                         site->is_judged ? json_string(sm_verdict_name(site->verdict.kind))

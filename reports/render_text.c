@@ -5,10 +5,7 @@
 
 #include "render.h"
 #include "render_text_parts.h"
-#include "stacks.h"
 #include "timeline.h"
-
-enum { FRAMES_READ = 64, FRAMES_SHOWN = 6, FUNCTION_COLUMNS = 44 };
 
 enum sm_style sm_text_verdict_style(enum sm_run_verdict verdict) {
     return verdict == SM_RUN_PASS   ? SM_STYLE_GOOD
@@ -64,85 +61,6 @@ static void print_head(const struct sm_text *text, const struct sm_run *run,
     sm_text_wrap(text, SM_STYLE_PLAIN, 0, 0, analysis->why);
 }
 
-/* ---- causes with their stacks ---- */
-
-static void print_frame(const struct sm_text *text, const struct sm_stack_frame *frame,
-                        enum sm_style style) {
-    char words[256], place[256];
-    const char *file = strrchr(frame->file, '/'), *module = strrchr(frame->module, '/');
-    file = file ? file + 1 : frame->file;
-    module = module ? module + 1 : frame->module;
-    if (frame->function[0])
-        snprintf(words, sizeof words, "%s", frame->function);
-    else
-        sm_stack_frame_text(frame, words, sizeof words);
-    if (file[0] && frame->line > 0)
-        snprintf(place, sizeof place, "%s:%d", file, frame->line);
-    else
-        snprintf(place, sizeof place, "%s", frame->function[0] ? module : "");
-    sm_text_print(text, SM_STYLE_PLAIN, "      ");
-    sm_text_put(text, style, -FUNCTION_COLUMNS, words);
-    sm_text_print(text, SM_STYLE_PLAIN, "  ");
-    sm_text_put(text, SM_STYLE_DIM, 0, place);
-    sm_text_print(text, SM_STYLE_PLAIN, "\n");
-}
-
-/* The frames from the culprit on: what lies below it is the library's. */
-static void print_stack(const struct sm_text *text, const struct sm_run *run, int stack_id,
-                        size_t most) {
-    struct sm_stack_frame frames[FRAMES_READ];
-    size_t count = sm_stack_frames(run, stack_id, frames, FRAMES_READ);
-    if (count > FRAMES_READ)
-        count = FRAMES_READ;
-    if (count == 0) {
-        sm_text_print(text, SM_STYLE_DIM, "      (no stack was taken)\n");
-        return;
-    }
-    size_t culprit = sm_stack_culprit(frames, count);
-    for (size_t i = culprit; i < count && i < culprit + most; i++)
-        print_frame(text, &frames[i], i == culprit ? SM_STYLE_BOLD : SM_STYLE_PLAIN);
-    if (count > culprit + most)
-        sm_text_print(text, SM_STYLE_DIM, "      ... %zu more\n", count - culprit - most);
-}
-
-static void print_residence(const struct sm_text *text, const struct sm_site_result *site) {
-    if (isfinite(site->residence_before_s) && isfinite(site->residence_now_s))
-        sm_text_print(text, SM_STYLE_PLAIN, "    they stayed %s before, %s now\n",
-                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_before_s),
-                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
-    else if (isfinite(site->residence_now_s))
-        sm_text_print(text, SM_STYLE_PLAIN, "    they stay %s\n",
-                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
-}
-
-static void print_site(const struct sm_text *text, const struct sm_run *run,
-                       const struct sm_site_result *site) {
-    int is_fd = site->kind == SM_SITE_FD;
-    sm_text_print(text, SM_STYLE_PLAIN, "    %s", is_fd ? "opened at" : "allocated at");
-    if (is_fd)
-        sm_text_print(text, SM_STYLE_DIM, "   %s open, %s more, %s\n",
-                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
-                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->growth_count)),
-                      SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, site->rate_per_s.value));
-    else
-        sm_text_print(text, SM_STYLE_DIM, "   about %s live in %s objects, %s more, %s to %s\n",
-                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->live_bytes),
-                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
-                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->growth_bytes),
-                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.low),
-                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.high));
-    print_stack(text, run, site->stack_id, FRAMES_SHOWN);
-    if (is_fd)
-        return;
-    if (site->freed_by_stack_id) {
-        sm_text_print(text, SM_STYLE_PLAIN, "    freed by\n");
-        print_stack(text, run, site->freed_by_stack_id, 3);
-        print_residence(text, site);
-    } else {
-        sm_text_print(text, SM_STYLE_DIM, "    nobody was seen to free any of it\n");
-    }
-}
-
 void sm_text_causes(const struct sm_text *text, const struct sm_run *run,
                     const struct sm_analysis *analysis) {
     if (analysis->cause_count == 0)
@@ -164,7 +82,7 @@ void sm_text_causes(const struct sm_text *text, const struct sm_run *run,
             sm_text_wrap(text, SM_STYLE_PLAIN, 4, 0, cause->text);
         /* The stack that matters in full; further ones would bury it. */
         for (size_t s = 0; s < cause->site_count && s < 2; s++)
-            print_site(text, run, cause->sites[s]);
+            sm_text_site(text, run, cause->sites[s]);
         if (cause->advice[0]) {
             sm_text_print(text, SM_STYLE_PLAIN, "    -> ");
             sm_text_wrap(text, SM_STYLE_PLAIN, 7, 7, cause->advice);
@@ -178,6 +96,7 @@ int sm_render_text(const struct sm_run *run, const struct sm_analysis *analysis,
     struct sm_text text = sm_text_open(to);
     print_head(&text, run, analysis);
     sm_text_causes(&text, run, analysis);
+    sm_text_largest_sites(&text, run, analysis);
     sm_text_budget(&text, analysis);
     sm_text_series(&text, analysis);
     sm_text_ledger(&text, run, analysis);

@@ -271,27 +271,47 @@ void sm_text_faults(const struct sm_text *text, const struct sm_run *run) {
     }
 }
 
-enum { COMMAND_COLUMNS = 88 };
+enum { COMMAND_COLUMNS = 88, PROCESSES_SHOWN = 8 };
+
+static int64_t lifetime_ns(const struct sm_process *process) {
+    return process->to_ns < 0 ? INT64_MAX : process->to_ns - process->from_ns;
+}
+
+/* The place of a process among all by how long it lived, the longest first. */
+static size_t rank_by_lifetime(const struct sm_run *run, size_t index) {
+    size_t rank = 0;
+    int64_t own_ns = lifetime_ns(&run->processes[index]);
+    for (size_t i = 0; i < run->processes_count; i++) {
+        int64_t other_ns = lifetime_ns(&run->processes[i]);
+        rank += other_ns > own_ns || (other_ns == own_ns && i < index);
+    }
+    return rank;
+}
+
+static void print_process(const struct sm_text *text, const struct sm_process *process) {
+    int is_on = strncmp(process->probe, "on", 2) == 0 && process->probe_drops == 0;
+    char words[600] = "";
+    sm_text_print(text, SM_STYLE_PLAIN, "  %-8d", process->pid);
+    sm_text_put(text, SM_STYLE_PLAIN,
+                strlen(process->command) > COMMAND_COLUMNS ? -COMMAND_COLUMNS : 0,
+                process->command);
+    add_words(words, sizeof words, "%s; probe %s",
+              process->exit[0] ? process->exit : "running at the end",
+              process->probe[0] ? process->probe : "unknown");
+    if (process->probe_drops)
+        add_words(words, sizeof words, ", %lld records dropped", (long long)process->probe_drops);
+    sm_text_print(text, SM_STYLE_PLAIN, "\n");
+    sm_text_wrap(text, is_on ? SM_STYLE_DIM : SM_STYLE_DOUBT, 10, 0, words);
+}
 
 void sm_text_processes(const struct sm_text *text, const struct sm_run *run) {
     if (run->processes_count == 0)
         return;
     sm_text_heading(text, "PROCESSES");
-    for (size_t i = 0; i < run->processes_count; i++) {
-        const struct sm_process *process = &run->processes[i];
-        int is_on = strncmp(process->probe, "on", 2) == 0 && process->probe_drops == 0;
-        char words[600] = "";
-        sm_text_print(text, SM_STYLE_PLAIN, "  %-8d", process->pid);
-        sm_text_put(text, SM_STYLE_PLAIN,
-                    strlen(process->command) > COMMAND_COLUMNS ? -COMMAND_COLUMNS : 0,
-                    process->command);
-        add_words(words, sizeof words, "%s; probe %s",
-                  process->exit[0] ? process->exit : "running at the end",
-                  process->probe[0] ? process->probe : "unknown");
-        if (process->probe_drops)
-            add_words(words, sizeof words, ", %lld records dropped",
-                      (long long)process->probe_drops);
-        sm_text_print(text, SM_STYLE_PLAIN, "\n");
-        sm_text_wrap(text, is_on ? SM_STYLE_DIM : SM_STYLE_DOUBT, 10, 0, words);
-    }
+    for (size_t i = 0; i < run->processes_count; i++)
+        if (rank_by_lifetime(run, i) < PROCESSES_SHOWN)
+            print_process(text, &run->processes[i]);
+    if (run->processes_count > PROCESSES_SHOWN)
+        sm_text_print(text, SM_STYLE_DIM, "  and %zu that lived shorter: --format json\n",
+                      run->processes_count - PROCESSES_SHOWN);
 }

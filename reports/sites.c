@@ -9,6 +9,7 @@
 #include "timeline.h"
 
 enum { POINTS_MAX = 120 }; /* of one site's slope */
+enum { PEAK_LOOKS = 200 };
 
 /* Frees are written at the ends of phases, a moment after them. */
 static const int64_t FREES_LATE_NS = 500000000;
@@ -45,6 +46,7 @@ static int64_t process_end(const struct sm_run *run, int process_id) {
 }
 
 struct totals {
+    double kept_bytes, kept_count; /* not freed, by processes that have ended as well */
     double live_bytes, live_count, alloc_bytes, free_bytes, age_p50_s;
 };
 
@@ -60,7 +62,9 @@ static struct totals totals_at(const struct group *group, int64_t t_ns) {
             continue;
         totals.alloc_bytes += sample->alloc_bytes;
         totals.free_bytes += sample->free_bytes;
-        if (process_end(group->run, sample->process_id) <= t_ns)
+        totals.kept_bytes += fmax(sample->alloc_bytes - sample->free_bytes, 0);
+        totals.kept_count += fmax(sample->alloc_count - sample->free_count, 0);
+        if (process_end(group->run, sample->process_id) < t_ns)
             continue;
         totals.live_bytes += fmax(sample->alloc_bytes - sample->free_bytes, 0);
         totals.live_count += fmax(sample->alloc_count - sample->free_count, 0);
@@ -161,6 +165,18 @@ static void fill_slope(const struct group *group, const struct sm_sites_window *
             (struct sm_interval){slope / units, (slope - error) / units, (slope + error) / units};
 }
 
+/* The most that was live at a time, at as many of its samples as are worth the time. */
+static struct totals totals_at_peak(const struct group *group) {
+    struct totals peak = {0};
+    size_t step = group->count / PEAK_LOOKS + 1;
+    for (size_t i = group->count; i > 0; i -= step < i ? step : i) {
+        struct totals then = totals_at(group, group->samples[i - 1]->t_ns);
+        if (then.live_bytes > peak.live_bytes)
+            peak = then;
+    }
+    return peak;
+}
+
 static struct sm_site_result judge_group(const struct group *group,
                                          const struct sm_sites_window *window) {
     struct sm_site_result site = {
@@ -174,10 +190,15 @@ static struct sm_site_result judge_group(const struct group *group,
     struct totals before = totals_at(group, window->from_ns);
     struct totals after = totals_at(group, window->to_ns);
     struct totals end = totals_at(group, INT64_MAX - 1);
+    struct totals peak = totals_at_peak(group);
+    site.peak_bytes = peak.live_bytes;
+    site.peak_count = peak.live_count;
     site.live_bytes = after.live_bytes;
     site.live_count = after.live_count;
     site.growth_bytes = after.live_bytes - before.live_bytes;
     site.growth_count = after.live_count - before.live_count;
+    site.kept_bytes = end.kept_bytes;
+    site.kept_count = end.kept_count;
     site.end_bytes = end.live_bytes;
     site.end_count = end.live_count;
     site.freed_share = end.alloc_bytes > 0 ? fmin(end.free_bytes / end.alloc_bytes, 1) : 0;

@@ -1,0 +1,130 @@
+/* Sites in the text report: the stack that allocates, the one that frees, how long it stays. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "render.h"
+#include "render_text_parts.h"
+#include "stacks.h"
+
+enum { FRAMES_READ = 64, FRAMES_SHOWN = 6, FUNCTION_COLUMNS = 44 };
+enum { SITES_SHOWN = 5, SITE_FRAMES = 4 };
+
+static void print_frame(const struct sm_text *text, const struct sm_stack_frame *frame,
+                        enum sm_style style) {
+    char words[256], place[256];
+    const char *file = strrchr(frame->file, '/'), *module = strrchr(frame->module, '/');
+    file = file ? file + 1 : frame->file;
+    module = module ? module + 1 : frame->module;
+    if (frame->function[0])
+        snprintf(words, sizeof words, "%s", frame->function);
+    else
+        sm_stack_frame_text(frame, words, sizeof words);
+    if (file[0] && frame->line > 0)
+        snprintf(place, sizeof place, "%s:%d", file, frame->line);
+    else
+        snprintf(place, sizeof place, "%s", frame->function[0] ? module : "");
+    sm_text_print(text, SM_STYLE_PLAIN, "      ");
+    sm_text_put(text, style, -FUNCTION_COLUMNS, words);
+    sm_text_print(text, SM_STYLE_PLAIN, "  ");
+    sm_text_put(text, SM_STYLE_DIM, 0, place);
+    sm_text_print(text, SM_STYLE_PLAIN, "\n");
+}
+
+/* The frames from the culprit on: what lies below it is the library's. */
+static void print_stack(const struct sm_text *text, const struct sm_run *run, int stack_id,
+                        size_t most) {
+    struct sm_stack_frame frames[FRAMES_READ];
+    size_t count = sm_stack_frames(run, stack_id, frames, FRAMES_READ);
+    if (count > FRAMES_READ)
+        count = FRAMES_READ;
+    if (count == 0) {
+        sm_text_print(text, SM_STYLE_DIM, "      (no stack was taken)\n");
+        return;
+    }
+    size_t culprit = sm_stack_culprit(frames, count);
+    for (size_t i = culprit; i < count && i < culprit + most; i++)
+        print_frame(text, &frames[i], i == culprit ? SM_STYLE_BOLD : SM_STYLE_PLAIN);
+    if (count > culprit + most)
+        sm_text_print(text, SM_STYLE_DIM, "      ... %zu more\n", count - culprit - most);
+}
+
+static void print_residence(const struct sm_text *text, const struct sm_site_result *site) {
+    if (isfinite(site->residence_before_s) && isfinite(site->residence_now_s))
+        sm_text_print(text, SM_STYLE_PLAIN, "    they stayed %s before, %s now\n",
+                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_before_s),
+                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
+    else if (isfinite(site->residence_now_s))
+        sm_text_print(text, SM_STYLE_PLAIN, "    they stay %s\n",
+                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
+}
+
+void sm_text_site(const struct sm_text *text, const struct sm_run *run,
+                  const struct sm_site_result *site) {
+    int is_fd = site->kind == SM_SITE_FD;
+    sm_text_print(text, SM_STYLE_PLAIN, "    %s", is_fd ? "opened at" : "allocated at");
+    if (is_fd)
+        sm_text_print(text, SM_STYLE_DIM, "   %s open, %s more, %s\n",
+                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
+                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->growth_count)),
+                      SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, site->rate_per_s.value));
+    else
+        sm_text_print(text, SM_STYLE_DIM, "   about %s live in %s objects, %s more, %s to %s\n",
+                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->live_bytes),
+                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
+                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->growth_bytes),
+                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.low),
+                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.high));
+    print_stack(text, run, site->stack_id, FRAMES_SHOWN);
+    if (is_fd)
+        return;
+    if (site->freed_by_stack_id) {
+        sm_text_print(text, SM_STYLE_PLAIN, "    freed by\n");
+        print_stack(text, run, site->freed_by_stack_id, 3);
+        print_residence(text, site);
+    } else {
+        sm_text_print(text, SM_STYLE_DIM, "    nobody was seen to free any of it\n");
+    }
+}
+
+/* ---- the largest sites, where no cause names one ---- */
+
+static int compare_peaks(const void *a, const void *b) {
+    const struct sm_site_result *x = *(const struct sm_site_result *const *)a;
+    const struct sm_site_result *y = *(const struct sm_site_result *const *)b;
+    return (x->peak_bytes < y->peak_bytes) - (x->peak_bytes > y->peak_bytes);
+}
+
+static int is_worth_showing(const struct sm_run *run, const struct sm_analysis *analysis) {
+    for (size_t i = 0; i < analysis->cause_count; i++)
+        if (analysis->causes[i].site_count > 0)
+            return 0;
+    return analysis->verdict != SM_RUN_PASS ||
+           strcmp(sm_run_meta(run, SM_META_SCENARIO), "probe") == 0;
+}
+
+void sm_text_largest_sites(const struct sm_text *text, const struct sm_run *run,
+                           const struct sm_analysis *analysis) {
+    const struct sm_site_result **sites = calloc(analysis->site_count + 1, sizeof *sites);
+    size_t count = 0;
+    for (size_t i = 0; sites && i < analysis->site_count; i++)
+        if (analysis->sites[i].kind == SM_SITE_HEAP && analysis->sites[i].peak_bytes > 0)
+            sites[count++] = &analysis->sites[i];
+    if (count > 0 && is_worth_showing(run, analysis)) {
+        qsort(sites, count, sizeof *sites, compare_peaks);
+        sm_text_heading(text, "LARGEST SITES");
+        for (size_t i = 0; i < count && i < SITES_SHOWN; i++) {
+            sm_text_print(text, SM_STYLE_PLAIN,
+                          "    %s in %s objects at its fullest; %s in %s never freed\n",
+                          SM_UNIT_TEXT(SM_UNIT_BYTES, sites[i]->peak_bytes),
+                          SM_UNIT_TEXT(SM_UNIT_COUNT, round(sites[i]->peak_count)),
+                          SM_UNIT_TEXT(SM_UNIT_BYTES, sites[i]->kept_bytes),
+                          SM_UNIT_TEXT(SM_UNIT_COUNT, round(sites[i]->kept_count)));
+            print_stack(text, run, sites[i]->stack_id, SITE_FRAMES);
+        }
+        if (count > SITES_SHOWN)
+            sm_text_print(text, SM_STYLE_DIM, "    and %zu more: --format json\n",
+                          count - SITES_SHOWN);
+    }
+    free(sites);
+}
