@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "../reports/symbols.h"
 #include "clock.h"
 #include "environment.h"
 #include "interrupt.h"
@@ -93,11 +95,13 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
     execution->supervisor = sm_supervisor_share();
     if (!execution->supervisor)
         return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
-    if ((rc = sm_run_dir_make(execution->dir, err)) ||
-        (rc = sm_keeper_start(&execution->keeper, err)))
+    if ((rc = sm_keeper_start(&execution->keeper, err)))
         return rc;
+    /* Handed over before they exist: a kill in between leaves nothing. */
     sm_keeper_own_path(execution->keeper, execution->dir->scratch);
     sm_keeper_own_path(execution->keeper, execution->dir->data);
+    if ((rc = sm_run_dir_make(execution->dir, err)))
+        return rc;
     execution->start_ns = sm_now_ns();
     execution->next_tick_ns = execution->next_second_ns = execution->start_ns;
     if ((rc = open_record(execution, err)) || (rc = open_sampler(execution, err)) ||
@@ -127,15 +131,39 @@ static void wind_up(struct sm_execution *execution) {
     sm_record_set_meta(execution->record, SM_META_ENDED_BY, execution->end->ended_by);
 }
 
+/* Names for the frames, from the very files that were mapped: the program may have been deleted
+ * or rebuilt since. A record without names is still a record. */
+static void symbolize(const char *record, struct sm_module_file *files, size_t count) {
+    const struct sm_symbols_options options = {.files = files, .file_count = count};
+    struct sm_error err = {0};
+    char line[900];
+    if (sm_symbols_resolve_record(record, &options, NULL, &err))
+        fprintf(stderr, "spillmark: no names for the stacks: %s\n",
+                sm_error_format(&err, line, sizeof line));
+}
+
+static void close_module_files(struct sm_module_file *files, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        close(files[i].fd);
+    free(files);
+}
+
 /* NULL-safe, in the reverse order of bring_up. The keeper ends every process still alive. */
-static void take_down(struct sm_execution *execution) {
+static void take_down(struct sm_execution *execution, int keep) {
+    struct sm_module_file *files = NULL;
+    size_t file_count = 0;
     sm_watcher_stop(execution->watcher);
     sm_execution_stop_loads(execution, 0);
     sm_execution_close_loads(execution);
     sm_execution_close_faults(execution);
-    if (execution->sampler)
+    if (execution->sampler) {
+        files = sm_sampler_take_module_files(execution->sampler, &file_count);
         sm_sampler_close(execution->sampler);
+    }
     sm_record_close(execution->record, 1);
+    if (keep)
+        symbolize(execution->dir->record, files, file_count);
+    close_module_files(files, file_count);
     sm_keeper_stop(execution->keeper, keeper_grace_s);
     sm_supervisor_unshare(execution->supervisor);
 }
@@ -161,7 +189,7 @@ int sm_execute(const struct sm_execution_options *options, struct sm_execution_e
         wind_up(execution);
         end.kept = 1;
     }
-    take_down(execution);
+    take_down(execution, rc == 0);
     sm_run_dir_clean(execution->dir, rc != 0);
     free(execution);
     if (rc == 0)

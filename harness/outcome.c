@@ -8,6 +8,8 @@
 #include "../reports/render.h"
 #include "../reports/suggest.h"
 #include "../reports/symbols.h"
+#include "run_dir.h"
+#include "sampler.h"
 
 int sm_outcome_open(const char *path, struct sm_outcome *ret_outcome, struct sm_error *err) {
     struct sm_outcome outcome = {0};
@@ -23,8 +25,33 @@ int sm_outcome_open(const char *path, struct sm_outcome *ret_outcome, struct sm_
     return 0;
 }
 
-int sm_outcome_symbolize(const char *path, struct sm_error *err) {
-    return sm_symbols_resolve_record(path, NULL, NULL, err);
+static int import_record(const char *pool_path, const char *record_path, struct sm_error *err) {
+    struct sm_record *record = NULL;
+    int rc = sm_record_create(record_path, &record, err);
+    if (rc)
+        return rc;
+    sm_record_set_meta(record, SM_META_SCENARIO, "probe");
+    sm_record_set_meta(record, SM_META_TITLE, pool_path);
+    rc = sm_sampler_import(pool_path, record, err);
+    int closed = sm_record_close(record, rc == 0);
+    if (rc == 0 && closed)
+        rc = sm_error_errno(err, closed, record_path, NULL, "the record cannot be written");
+    return rc ? rc : sm_symbols_resolve_record(record_path, NULL, NULL, err);
+}
+
+int sm_outcome_import(const char *pool_path, struct sm_outcome *ret_outcome, struct sm_error *err) {
+    const char *tmp = getenv("TMPDIR");
+    char directory[512], record_path[544];
+    snprintf(directory, sizeof directory, "%s/spillmark-XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(directory))
+        return sm_error_errno(err, -errno, directory, "set TMPDIR to a writable directory",
+                              "the pool cannot be read into a record");
+    snprintf(record_path, sizeof record_path, "%s/run.db", directory);
+    int rc = import_record(pool_path, record_path, err);
+    if (rc == 0)
+        rc = sm_outcome_open(record_path, ret_outcome, err);
+    sm_remove_tree(directory);
+    return rc;
 }
 
 void sm_outcome_free(struct sm_outcome *outcome) {

@@ -16,14 +16,15 @@ struct sm_outcome {
 int sm_outcome_open(const char *path, struct sm_outcome *ret_outcome, struct sm_error *err);
 void sm_outcome_free(struct sm_outcome *outcome);
 
-/* Adds the symbols that the record lacks, while the modules are still where they were. */
-int sm_outcome_symbolize(const char *path, struct sm_error *err);
+/* The same for the pool file of a probe that ran without a harness, by way of a record that is
+ * gone again when this returns. */
+int sm_outcome_import(const char *pool_path, struct sm_outcome *ret_outcome, struct sm_error *err);
 
 /* Prints in one of the formats of reports/render.h. */
 int sm_outcome_print(const struct sm_outcome *outcome, const char *format, FILE *to,
                      struct sm_error *err);
 
-/* The same to `path`, or to standard output when it is
- * NULL. A file is written whole or not at all. */
+/* The same to `path`, or to standard output when it is NULL. A file is written whole or not at
+ * all. */
 int sm_outcome_render(const struct sm_outcome *outcome, const char *format, const char *path,
                       struct sm_error *err);

@@ -1,4 +1,5 @@
-/* verb_report.c - spillmark report: a record, or a CSV series of any other monitor, rendered. */
+/* verb_report.c - spillmark report: a record, the pool file of a probe without a harness, or a CSV
+ * series of any other monitor, rendered. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,9 +8,9 @@
 #include "outcome.h"
 #include "verbs.h"
 
-static int is_csv(const char *path) {
-    size_t length = strlen(path);
-    return length > 4 && strcmp(path + length - 4, ".csv") == 0;
+static int ends_with(const char *path, const char *ending) {
+    size_t length = strlen(path), ending_length = strlen(ending);
+    return length > ending_length && strcmp(path + length - ending_length, ending) == 0;
 }
 
 static int report_series(const char *path, const char *format, const char *out) {
@@ -29,9 +30,11 @@ static int report_series(const char *path, const char *format, const char *out) 
 static int report_run(const char *path, const char *format, const char *out) {
     struct sm_error err = {0};
     struct sm_outcome outcome = {0};
-    if (sm_outcome_open(path, &outcome, &err))
+    int rc = ends_with(path, ".pool") ? sm_outcome_import(path, &outcome, &err)
+                                       : sm_outcome_open(path, &outcome, &err);
+    if (rc)
         return sm_verb_fail("report", &err, SM_STATUS_USAGE);
-    int rc = sm_outcome_render(&outcome, format, out, &err);
+    rc = sm_outcome_render(&outcome, format, out, &err);
     int status = outcome.analysis->exit_status;
     sm_outcome_free(&outcome);
     return rc ? sm_verb_fail("report", &err, SM_STATUS_BROKEN) : status;
@@ -54,7 +57,7 @@ int sm_verb_report(int argc, char **argv) {
     }
     if (optind != argc - 1)
         return sm_verb_usage("report", optind == argc ? "no run given" : "too many arguments");
-    if (is_csv(argv[optind]))
+    if (ends_with(argv[optind], ".csv"))
         return report_series(argv[optind], format ? format : "verdicts", out);
     return report_run(argv[optind], format ? format : "text", out);
 }

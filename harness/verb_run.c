@@ -95,9 +95,6 @@ static int report(const struct sm_run_dir *dir, const struct sm_execution_end *e
     struct sm_outcome outcome = {0};
     if (end->text[0])
         fprintf(stderr, "spillmark run: %s\n", end->text);
-    if (sm_outcome_symbolize(dir->record, &err))
-        sm_verb_fail("run", &err, 0);
-    err = (struct sm_error){0};
     if (sm_outcome_open(dir->path, &outcome, &err) ||
         sm_outcome_render(&outcome, "text", NULL, &err)) {
         sm_outcome_free(&outcome);
