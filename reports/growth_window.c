@@ -7,7 +7,7 @@
  * suffix agree too closely to need a share each. Counts have one look more (growth_counts.c).
  *
  * - GROWING: in some suffix the straight line rises faster than the resolution, and growth is left
- *   whatever bounded shape is assumed: the lower end of the profile interval exceeds 0.3
+ *   whatever bounded shape is assumed: the lower end of the profile interval exceeds 0.1
  *   resolutions. No later suffix excludes growth.
  * - BOUNDED: in some suffix the upper end is below the resolution with at least 90 % of any
  *   saturation behind it, no suffix trends upwards, and the level has been flat for long compared
@@ -29,7 +29,7 @@ static const double START_STEP = .125;
 static const double MIN_SECONDS = 4;
 static const double MIN_SUSPECT_SECONDS = 5;
 /* Growth that must be left when the most favourable bounded shape is taken away, in resolutions. */
-static const double LEFT_OF_RESOLUTION = .3;
+static const double LEFT_OF_RESOLUTION = .1;
 /* Logarithms log(1 + u / when) that slow down by less than this one count as lines. */
 static const double SLOWEST_LOGARITHM = .3;
 static const double SLIGHT = .5; /* of the rise at the resolution: no rise worth waiting for */
