@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include "clock.h"
 #include "live.h"
 #include "math.h"
 #include "process.h"
@@ -88,7 +87,7 @@ static void detach(void *argument) {
 void smp_self_boot(void) {
     have_exit_key = pthread_key_create(&exit_key, detach) == 0;
     smp_everybody.index = SHARED_BLOCK;
-    smp_everybody.random = mix(smp_process.seed ^ smp_process.slot->start_ns);
+    smp_everybody.random = mix(smp_process.seed + SHARED_BLOCK);
     smp_everybody.sample_bytes = draw_sample(&smp_everybody);
     arm(&smp_everybody);
     __atomic_store_n(&smp_process.threads[SHARED_BLOCK].in_use, 1, __ATOMIC_RELAXED);
@@ -144,8 +143,9 @@ static struct smp_self *attach_block(void) {
     }
     self->index = index;
     self->attachments++; /* another stack: what was learnt of the last one's is void */
-    self->random = mix(smp_process.seed ^ (uint64_t)block->thread_id << 32 ^
-                       mix(smp_clock_ns()) ^ smp_process.slot_index);
+    /* The same for the same seed, if threads start in the same order. */
+    self->random = mix(smp_process.seed + mix((uint64_t)smp_process.slot_index << 40 |
+                                              (uint64_t)index << 24 | self->attachments));
     self->sample_bytes = draw_sample(self);
     self->free_countdown = SMP_EVENT_BYTES;
     arm(self);

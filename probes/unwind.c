@@ -11,6 +11,7 @@
 
 #include "frame.h"
 #include "memo.h"
+#include "own.h"
 #include "raw.h"
 #include "rules.h"
 
@@ -160,14 +161,6 @@ static inline bool step_rule(struct quick *q, struct smp_rule rule) {
     return true;
 }
 
-/* Bounds of this library's code, from the linker. */
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
-extern const char etext[] __attribute__((visibility("hidden")));
-
-static inline bool is_own(uintptr_t address) {
-    return address - (uintptr_t)__ehdr_start < (uintptr_t)etext - (uintptr_t)__ehdr_start;
-}
-
 enum result { DONE, NEEDS_FULL };
 
 static enum result walk_quick(struct quick *q, uintptr_t *frames, uint32_t max,
@@ -175,7 +168,7 @@ static enum result walk_quick(struct quick *q, uintptr_t *frames, uint32_t max,
     uint32_t depth = 0;
     bool further = true;
     while (further && q->pc >= PAGE) {
-        if (depth != 0 || !is_own(q->pc)) {
+        if (depth != 0 || !smp_is_own(q->pc)) {
             frames[depth++] = q->pc + q->exact; /* as if it were a return address */
         }
         if (depth == max) {
@@ -206,7 +199,7 @@ static uint32_t walk_full(struct smp_frame *frame, uintptr_t *frames, uint32_t m
         if (frame->exact) {
             set_bounds(&readable, frame->registers[SMP_RSP]);
         }
-        if (depth != 0 || !is_own(frame->registers[SMP_RIP])) {
+        if (depth != 0 || !smp_is_own(frame->registers[SMP_RIP])) {
             frames[depth++] = frame->registers[SMP_RIP] + frame->exact;
         }
     }

@@ -53,6 +53,14 @@ probe_test(own-malloc own-malloc OBSERVE --off 4)
 add_test(NAME hosts.marks-alone COMMAND host-marks alone)
 set_tests_properties(hosts.marks-alone PROPERTIES LABELS hosts TIMEOUT 30)
 
+probe_host(estimates host_estimates.c m)
+probe_test(estimates estimates OBSERVE --interval 65536)
+find_library(SPILLMARK_tcmalloc_profiler tcmalloc_and_profiler)
+if(SPILLMARK_tcmalloc_profiler)
+  probe_host(oracle host_oracle.c ${SPILLMARK_tcmalloc_profiler})
+  probe_test(oracle oracle)
+endif()
+
 # The same over other allocators, where they are installed.
 foreach(allocator tcmalloc jemalloc mimalloc)
   find_library(SPILLMARK_${allocator} ${allocator})

@@ -1,0 +1,7 @@
+/* own.h - telling the probe's own code from the program's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+bool smp_is_own(uintptr_t address);
