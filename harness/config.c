@@ -99,8 +99,8 @@ static bool same_value(enum sm_key_type type, const struct sm_value *a, const st
         return same_blocks(a, b);
     case SM_KEY_BODY:
         return a->body->length == b->body->length &&
-               a->body->content_type == b->body->content_type &&
-               memcmp(a->body->bytes, b->body->bytes, a->body->length) == 0;
+               a->body->content_type == b->body->content_type && a->body->held == b->body->held &&
+               memcmp(a->body->bytes, b->body->bytes, a->body->held) == 0;
     case SM_KEY_OPEN:
         break;
     }

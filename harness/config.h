@@ -19,7 +19,7 @@ enum sm_key_type {
     SM_KEY_QUANTITY, /* number or text with a unit; .unit says which */
     SM_KEY_BLOCK,    /* one block of the family .family */
     SM_KEY_BLOCKS,   /* a list of them */
-    SM_KEY_BODY,     /* what is sent: text, text(n), json {...}; see struct sm_body */
+    SM_KEY_BODY,     /* what is sent: text, text(n), noise(n), json {...}; see struct sm_body */
     SM_KEY_OPEN,     /* a table whose names the loader checks by other rules (params, budget) */
 };
 
@@ -38,9 +38,11 @@ struct sm_key {
     const char *const *choices; /* of a text, NULL-terminated; NULL = any */
 };
 
-/* What one request carries. Fixed for now: the bytes, built once. */
+/* What one request carries. Of a large one only the beginning is held: byte i is
+ * bytes[i % held]. Empty: held and length are 0. */
 struct sm_body {
     char *bytes;
+    size_t held;
     size_t length;
     const char *content_type; /* static storage */
     size_t payload_bytes;     /* of one unit within it: what text(n) made, else all of it */

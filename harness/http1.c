@@ -68,7 +68,8 @@ int sm_http1_request_make(const struct sm_http1_ask *ask, const char *where,
         return rc;
     struct sm_http1_request request = {.is_head = strcmp(ask->method, "HEAD") == 0};
     size_t body_length = ask->body ? ask->body->length : 0;
-    bool joined = body_length > 0 && body_length <= JOINED_BODY_BYTES;
+    bool joined =
+        body_length > 0 && body_length <= JOINED_BODY_BYTES && ask->body->held == body_length;
     FILE *out = open_memstream(&request.first, &request.first_length);
     if (!out)
         return sm_error_errno(err, -ENOMEM, where, NULL, "cannot build the request");
@@ -79,10 +80,8 @@ int sm_http1_request_make(const struct sm_http1_ask *ask, const char *where,
         free(request.first);
         return sm_error_errno(err, -ENOMEM, where, NULL, "cannot build the request");
     }
-    if (!joined && body_length > 0) {
-        request.rest = ask->body->bytes;
-        request.rest_length = body_length;
-    }
+    request.body = ask->body;
+    request.rest_length = joined ? 0 : body_length;
     *ret_request = request;
     return 0;
 }
@@ -99,8 +98,12 @@ size_t sm_http1_request_piece(const struct sm_http1_request *request, size_t off
         return request->first_length - offset;
     }
     offset -= request->first_length;
-    *ret_piece = request->rest + offset;
-    return request->rest_length - offset;
+    size_t left = request->rest_length - offset;
+    if (left == 0)
+        return 0;
+    size_t at = offset % request->body->held, piece = request->body->held - at;
+    *ret_piece = request->body->bytes + at;
+    return piece < left ? piece : left;
 }
 
 static int on_begin(http_parser *parser) {

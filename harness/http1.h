@@ -19,12 +19,12 @@ struct sm_http1_ask {
     const struct sm_body *body; /* NULL: none */
 };
 
-/* The bytes to send: `first`, then `rest`, which lies in the body and is not copied, so that a
- * small request is one send and a large one is not held twice. */
+/* The bytes to send: `first`, with a small body in it, so that a small request is one send; then
+ * `rest_length` bytes of a large one, which is not copied, let alone held whole. */
 struct sm_http1_request {
     char *first;
     size_t first_length;
-    const char *rest;
+    const struct sm_body *body;
     size_t rest_length;
     bool is_head; /* its reply has no body */
 };
@@ -34,7 +34,7 @@ int sm_http1_request_make(const struct sm_http1_ask *ask, const char *where,
                           struct sm_http1_request *ret_request, struct sm_error *err);
 void sm_http1_request_free(struct sm_http1_request *request);
 
-/* The next piece at an offset from the start; 0 at the end. */
+/* The next piece at an offset from the start, as long as it lies in one; 0 at the end. */
 size_t sm_http1_request_piece(const struct sm_http1_request *request, size_t offset,
                               const char **ret_piece);
 

@@ -234,6 +234,10 @@ static void want_write(struct sm_link *link, bool wanted) {
     watch(&link->watches[0], EPOLLIN | (wanted ? EPOLLOUT : 0u));
 }
 
+void sm_link_await_writable(struct sm_link *link) {
+    want_write(link, true);
+}
+
 ssize_t sm_link_send(struct sm_link *link, const void *bytes, size_t length) {
     size_t sent = 0;
     CURLcode rc = curl_easy_send(link->easy, bytes, length, &sent);

@@ -54,6 +54,9 @@ int sm_link_connect(struct sm_link *link);
 ssize_t sm_link_send(struct sm_link *link, const void *bytes, size_t length);
 ssize_t sm_link_receive(struct sm_link *link, void *bytes, size_t capacity);
 
+/* Asks for `ready` to be called when it is writable, as when a send was cut short. */
+void sm_link_await_writable(struct sm_link *link);
+
 /* Closes it at once, whatever it is at. A closed link stays closed. */
 void sm_link_close(struct sm_link *link);
 

@@ -18,6 +18,7 @@ enum {
     MOST_CONNECTIONS = 20000,
     OTHER_DESCRIPTORS = 256, /* of the program, beside the connections */
     RECEIVE_BYTES = 65536,
+    TURN_BYTES = 2 << 20, /* sent on one connection before the others and the schedule are due */
     STATUSES = 1000,
 };
 #define RETRY_FIRST_NS INT64_C(10000000)
@@ -117,8 +118,12 @@ static void park(struct connection *connection) {
 static void push_request(struct connection *connection) {
     const struct sm_http1_request *request = &connection->load->request;
     const char *piece;
-    size_t length;
+    size_t length, turn_end = connection->sent + TURN_BYTES;
     while ((length = sm_http1_request_piece(request, connection->sent, &piece)) > 0) {
+        if (connection->sent >= turn_end) {
+            sm_link_await_writable(connection->link);
+            return;
+        }
         ssize_t sent = sm_link_send(connection->link, piece, length);
         if (sent == -EAGAIN)
             return;

@@ -1,4 +1,4 @@
-/* scenario_body.c - what a request carries: a text, text(n), json {...}. */
+/* scenario_body.c - what a request carries: a text, text(n), noise(n), json {...}. */
 #include "scenario_internal.h"
 
 #include <lauxlib.h>
@@ -7,7 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BODY_MAX_BYTES = 256 << 20, DEPTH_MAX = 64 };
+enum {
+    BODY_MAX_BYTES = 256 << 20, /* of what must be built whole */
+    HELD_MAX_BYTES = 1 << 20,   /* what is larger repeats itself from here on */
+    DEPTH_MAX = 64,
+};
+#define REPEATED_MAX_BYTES 1e12
+
+/* The generator of text(n) and noise(n): Marsaglia's xorshift64. */
+#define SEED UINT64_C(0x9e3779b97f4a7c15)
+
+static uint64_t next_random(uint64_t random) {
+    random ^= random << 13;
+    random ^= random >> 7;
+    return random ^ random << 17;
+}
 
 /* What has been built of one body. */
 struct build {
@@ -17,45 +31,52 @@ struct build {
 };
 
 /* Words of small letters, the same for the same length: what logs look like to a compressor, and
- * nothing that JSON would escape. The generator is Marsaglia's xorshift64. */
+ * nothing that JSON would escape. */
 static void fill_text(char *text, size_t length) {
-    uint64_t random = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t random = SEED;
     size_t word = 0;
     for (size_t i = 0; i < length; i++) {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
+        random = next_random(random);
         bool is_gap = word > 1 && i + 1 < length && (random >> 40) % 6 == 0;
         text[i] = is_gap ? ' ' : (char)('a' + (random >> 32) % 26);
         word = is_gap ? 0 : word + 1;
     }
 }
 
-/* The length that text(n), the tag at index, asks for. */
-static size_t text_length(struct build *build, int index) {
-    static const struct sm_key length_key = {
-        .name = "n", .unit = SM_UNIT_BYTES, .at_most = BODY_MAX_BYTES};
+/* Bytes that no compressor makes smaller. */
+static void fill_noise(char *bytes, size_t length) {
+    uint64_t random = SEED;
+    for (size_t i = 0; i < length; i++) {
+        random = next_random(random);
+        bytes[i] = (char)(random >> 32);
+    }
+}
+
+/* The length that text(n) or noise(n), the tag at index, asks for. */
+static size_t tag_length(struct build *build, int index, double most_bytes) {
+    const struct sm_key length_key = {.name = "n", .unit = SM_UNIT_BYTES, .at_most = most_bytes};
     struct sm_loader *loader = build->loader;
     lua_State *lua = loader->lua;
-    struct sm_place before = sm_place_enter(loader, sm_tag_at(loader, index));
+    const struct sm_tag *tag = sm_tag_at(loader, index);
+    struct sm_place before = sm_place_enter(loader, tag);
     lua_getiuservalue(lua, index, 1);
     int arguments = lua_gettop(lua);
     if (sm_list_length(loader, arguments) != 1)
-        sm_raise(loader, "write text(142) or text \"4KB\"", "text(n) takes one length");
+        sm_raise(loader, "write text(142) or text \"4KB\"", "%s(n) takes one length", tag->type);
     lua_rawgeti(lua, arguments, 1);
     sm_resolve(loader, arguments + 1);
     double length = sm_value_quantity(loader, arguments + 1, &length_key);
     lua_settop(lua, arguments - 1);
     loader->at = before;
-    build->text_bytes += (size_t)length;
-    build->has_text = true;
-    if (build->text_bytes > BODY_MAX_BYTES)
-        sm_raise(loader, NULL, "the body is larger than %d MiB", BODY_MAX_BYTES >> 20);
     return (size_t)length;
 }
 
 static json_t *text_json(struct build *build, int index) {
-    size_t length = text_length(build, index);
+    size_t length = tag_length(build, index, BODY_MAX_BYTES);
+    build->text_bytes += length;
+    build->has_text = true;
+    if (build->text_bytes > BODY_MAX_BYTES)
+        sm_raise(build->loader, NULL, "the body is larger than %d MiB", BODY_MAX_BYTES >> 20);
     char *text = malloc(length + 1);
     if (!text)
         sm_raise_memory(build->loader);
@@ -173,6 +194,7 @@ static const struct sm_body *json_body(struct build *build, int index) {
     struct sm_body *body = sm_alloc(loader, sizeof *body);
     body->content_type = "application/json";
     body->length = json_dumpb(loader->json, NULL, 0, flags);
+    body->held = body->length;
     body->bytes = sm_alloc(loader, body->length + 1);
     json_dumpb(loader->json, body->bytes, body->length, flags);
     body->payload_bytes = build->has_text ? build->text_bytes : body->length;
@@ -183,20 +205,23 @@ static const struct sm_body *json_body(struct build *build, int index) {
     return body;
 }
 
-static const struct sm_body *text_body(struct build *build, int index, bool is_tag) {
-    struct sm_loader *loader = build->loader;
+static const struct sm_body *fixed_body(struct sm_loader *loader, int index) {
     struct sm_body *body = sm_alloc(loader, sizeof *body);
+    const char *text = sm_value_text(loader, index);
     body->content_type = "text/plain";
-    if (is_tag) {
-        body->length = text_length(build, index);
-        body->bytes = sm_alloc(loader, body->length + 1);
-        fill_text(body->bytes, body->length);
-    } else {
-        const char *text = sm_value_text(loader, index);
-        body->length = strlen(text);
-        body->bytes = (char *)text;
-    }
-    body->payload_bytes = body->length;
+    body->bytes = (char *)text;
+    body->held = body->length = body->payload_bytes = strlen(text);
+    return body;
+}
+
+static const struct sm_body *made_body(struct build *build, int index, const char *content_type,
+                                       void (*fill)(char *bytes, size_t length)) {
+    struct sm_body *body = sm_alloc(build->loader, sizeof *body);
+    body->content_type = content_type;
+    body->length = body->payload_bytes = tag_length(build, index, REPEATED_MAX_BYTES);
+    body->held = body->length < HELD_MAX_BYTES ? body->length : HELD_MAX_BYTES;
+    body->bytes = sm_alloc(build->loader, body->held + 1);
+    fill(body->bytes, body->held);
     return body;
 }
 
@@ -207,10 +232,12 @@ static const struct sm_body *build_body(struct sm_loader *loader, int index) {
     if (tag && strcmp(tag->type, "json") == 0)
         return json_body(&build, index);
     if (tag && strcmp(tag->type, "text") == 0)
-        return text_body(&build, index, true);
+        return made_body(&build, index, "text/plain", fill_text);
+    if (tag && strcmp(tag->type, "noise") == 0)
+        return made_body(&build, index, "application/octet-stream", fill_noise);
     if (!tag && (lua_type(loader->lua, index) == LUA_TSTRING))
-        return text_body(&build, index, false);
-    sm_raise(loader, NULL, "must be a text, text(n) or json {...}, not %s",
+        return fixed_body(loader, index);
+    sm_raise(loader, NULL, "must be a text, text(n), noise(n) or json {...}, not %s",
              sm_describe(loader, index, found, sizeof found));
 }
 

@@ -12,7 +12,7 @@ static const char *const tag_metatable = "spillmark.tag";
 
 /* Constructors that are no members of a family. */
 static const char *const other_constructors[] = {"scenario", "choice", "param",  "fixes",
-                                                 "text",     "json",   "cycles", NULL};
+                                                 "text",     "noise",  "json",   "cycles", NULL};
 
 static void copy_table(lua_State *lua, int from) {
     lua_newtable(lua);

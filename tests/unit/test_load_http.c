@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -290,6 +291,32 @@ static void large_bodies_arrive_whole(void **state) {
     rude_server_stop(server);
 }
 
+static long peak_rss_kb(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
+/* Eight bodies of 30 MB at once take no memory to speak of. */
+static void huge_bodies_are_streamed(void **state) {
+    (void)state;
+    struct rude_server *server = rude_server_start(NULL);
+    struct load_run run;
+    long before_kb = peak_rss_kb();
+    open_http(&run, (const struct load_setting[]){{"url", rude_server_url(server)},
+                                                  {"path", "/ok"},
+                                                  {"concurrency", "8"},
+                                                  {"count", "8"},
+                                                  {"body", "noise '30MB'"},
+                                                  {NULL, NULL}});
+    load_run_until_done(&run, 8);
+    assert_int_equal(run.counts.accepted, 8);
+    assert_int_equal(rude_server_body_bytes(server), 8 * 30000000L);
+    assert_true(peak_rss_kb() - before_kb < 15000);
+    load_run_close(&run);
+    rude_server_stop(server);
+}
+
 /* The target says no before it has read the body. */
 static void an_early_refusal_is_heard(void **state) {
     (void)state;
@@ -363,6 +390,7 @@ int main(void) {
         in_dir(a_full_queue_of_connections_is_waited_for),
         cmocka_unit_test(a_connection_that_never_comes_times_out),
         cmocka_unit_test(large_bodies_arrive_whole),
+        cmocka_unit_test(huge_bodies_are_streamed),
         cmocka_unit_test(an_early_refusal_is_heard),
         cmocka_unit_test(nothing_is_sent_twice),
         cmocka_unit_test(bad_settings_are_refused),
