@@ -1,4 +1,5 @@
 /* sampler_figures.c - the cheap figures of every tick, per process and summed. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,8 +23,9 @@ static void read_slot(struct sm_followed *process) {
     now->heap = heap > 0 ? heap : 0;
     now->heap_count = count > 0 ? count : 0;
     sm_slot_take_marks(&process->slot, &low, &high);
-    now->heap_low = (double)low > 0 ? (double)low : 0;
-    now->heap_high = (double)high;
+    /* The marks move in steps; the counters are exact. */
+    now->heap_low = fmin(fmax((double)low, 0), now->heap);
+    now->heap_high = fmax((double)high, now->heap);
     double mapped = (double)(int64_t)(totals.map_bytes - totals.unmap_bytes);
     now->mapped = mapped > 0 ? mapped : 0;
     now->read = now->written = 0;
@@ -102,6 +104,23 @@ static void read_outside(struct sm_followed *process, const struct sm_outside_fi
         now->cpu = from->cpu_s;
 }
 
+/* The sum is known when every allocator has answered. */
+static void write_allocator(struct sm_sampler *sampler, struct sm_series_set *set,
+                            const struct sm_figures *now, int64_t t_ns, int hold) {
+#define PUT(kind, figure)                                                                          \
+    sm_series_add(&sampler->writer, set, SM_SERIES_##kind, t_ns, now->figure, now->figure,         \
+                  now->figure, hold)
+    if (now->answers && now->answers == now->heaps) {
+        PUT(SLACK, slack);
+        PUT(SLACK_AGE, slack_age_s);
+    }
+    if (now->give_back_asked) {
+        PUT(GIVE_BACK_ASKED, give_back_asked);
+        PUT(GIVE_BACK_DONE, give_back_done);
+    }
+#undef PUT
+}
+
 static void write_figures(struct sm_sampler *sampler, struct sm_series_set *set,
                           const struct sm_figures *now, int64_t t_ns, int hold) {
 #define PUT(kind, figure)                                                                          \
@@ -129,8 +148,10 @@ static void write_figures(struct sm_sampler *sampler, struct sm_series_set *set,
 #undef PUT
     if (now->has_heap) {
         double slack = now->anon_of_heap > now->heap ? now->anon_of_heap - now->heap : 0;
-        sm_series_add(&sampler->writer, set, SM_SERIES_SLACK, t_ns, slack, slack, slack, hold);
+        sm_series_add(&sampler->writer, set, SM_SERIES_SLACK_ESTIMATE, t_ns, slack, slack, slack,
+                      hold);
     }
+    write_allocator(sampler, set, now, t_ns, hold);
 }
 
 static void add_figures(struct sm_figures *sum, const struct sm_figures *one) {
@@ -147,6 +168,13 @@ static void add_figures(struct sm_figures *sum, const struct sm_figures *one) {
     sum->rss += one->rss;
     sum->anon += one->anon;
     sum->anon_of_heap += one->anon_of_heap;
+    sum->slack += one->slack;
+    if (one->slack_age_s > sum->slack_age_s)
+        sum->slack_age_s = one->slack_age_s;
+    sum->heaps += one->heaps;
+    sum->answers += one->answers;
+    sum->give_back_asked += one->give_back_asked;
+    sum->give_back_done += one->give_back_done;
     sum->fds += one->fds;
     sum->threads += one->threads;
     sum->cpu += one->cpu;
@@ -193,6 +221,7 @@ static int read_one(struct sm_sampler *sampler, struct sm_followed **process_at,
     if (!process)
         return 0;
     read_outside(process, &outside);
+    sm_allocator_read(process, now_ns);
     return 1;
 }
 
@@ -244,9 +273,16 @@ void sm_sampler_last_figures(struct sm_sampler *sampler, struct sm_followed *pro
                              int64_t now_ns) {
     struct sm_mark_sums marks;
     int64_t t_ns = sm_run_ns(sampler, now_ns);
+    double heap_before = process->now.heap;
     read_slot(process);
     process->now.has_outside = 0;
     write_figures(sampler, &process->series, &process->now, t_ns, 0);
+    if (process->now.has_heap) { /* what all held together when this one ended */
+        double others = fmax(sampler->now.heap - heap_before, 0);
+        sm_series_add(&sampler->writer, &sampler->totals, SM_SERIES_HEAP, t_ns - 1,
+                      others + process->now.heap, others + process->now.heap_low,
+                      others + process->now.heap_high, 0);
+    }
     read_marks(&process->slot, &marks);
     write_marks(sampler, &process->series, &marks, t_ns, 0);
 }
