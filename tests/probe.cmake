@@ -79,3 +79,11 @@ endif()
 if(TARGET host-operators-mimalloc)
   target_compile_definitions(host-operators-mimalloc PRIVATE HOST_NO_BAD_ALLOC)
 endif()
+
+set(probe_dir ${CMAKE_SOURCE_DIR}/probes)
+spillmark_unit_test(probe-math unit/test_probe_math.c ${probe_dir}/math.c LIBS m)
+spillmark_unit_test(probe-layout unit/test_probe_layout.c ${probe_dir}/layout.c)
+spillmark_unit_test(probe-unwind unit/test_probe_unwind.c ${probe_dir}/unwind.c ${probe_dir}/frame.c
+  ${probe_dir}/cfi.c ${probe_dir}/rules.c ${probe_dir}/memo.c ${probe_dir}/object.c
+  LIBS ${CMAKE_DL_LIBS})
+target_compile_options(test-probe-unwind PRIVATE -fno-omit-frame-pointer)

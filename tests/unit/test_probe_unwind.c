@@ -1,0 +1,205 @@
+/* Stacks as the probe walks them, against glibc's backtrace: from deep recursion, callbacks of
+ * libc, realigned and growing frames, signal handlers, and by the full rules as by the quick. */
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "probes/frame.h"
+#include "probes/home.h"
+#include "probes/memo.h"
+#include "probes/own.h"
+#include "probes/process.h"
+#include "probes/rules.h"
+#include "probes/unwind.h"
+
+/* What the walker wants of the rest of the probe. */
+struct smp_home *smp_home;
+struct smp_self smp_everybody;
+bool smp_is_own(uintptr_t address) {
+    (void)address;
+    return false;
+}
+
+enum { DEPTH = 100 };
+
+static uintptr_t walked[DEPTH];
+static uint32_t walked_depth;
+static void *expected[DEPTH];
+static int expected_depth;
+static struct smp_memo memo;
+static uint32_t memo_matches;
+
+/* Both from the same frame; their own differ, the caller's and all above must not. */
+static __attribute__((noipa)) void take(void) {
+    struct smp_guard guard = {0};
+    struct smp_origin origin = SMP_ORIGIN();
+    struct smp_self self = {.attachments = 1};
+    expected_depth = backtrace(expected, DEPTH);
+    memo_matches = smp_memo_match(&memo, &self, &origin);
+    walked_depth = smp_unwind(&guard, &origin, memo_matches != 0 ? NULL : &memo, walked, DEPTH);
+    if (memo_matches == 0) {
+        smp_memo_keep(&memo, 1);
+    }
+}
+
+static void compare(void) {
+    assert_true(walked_depth >= 2);
+    assert_int_equal(walked_depth, expected_depth - 1);
+    for (uint32_t i = 0; i < walked_depth; i++) {
+        uintptr_t frame = (uintptr_t)expected[i + 1];
+        /* An interrupted frame counts as a return address here. */
+        assert_true(walked[i] == frame || walked[i] == frame + 1);
+    }
+}
+
+static __attribute__((noipa)) void descend(int depth) {
+    if (depth > 0) {
+        descend(depth - 1);
+    } else {
+        take();
+    }
+    __asm__ volatile("");
+}
+
+static void recursion(void **unused) {
+    (void)unused;
+    for (int depth = 0; depth < 60; depth++) {
+        descend(depth);
+        compare();
+    }
+}
+
+static int callback(const void *a, const void *b) {
+    take();
+    return *(const int *)a - *(const int *)b;
+}
+
+static void through_libc(void **unused) {
+    (void)unused;
+    int numbers[] = {3, 1, 2};
+    qsort(numbers, 3, sizeof numbers[0], callback);
+    compare();
+}
+
+static __attribute__((noipa)) void growing(size_t bytes) {
+    char *room = __builtin_alloca(bytes);
+    memset(room, 1, bytes);
+    take();
+    __asm__ volatile("" : : "r"(room) : "memory");
+}
+
+/* More than the stack's alignment makes the compiler keep the old stack pointer aside. */
+static __attribute__((noipa)) void realigned(size_t bytes) {
+    volatile char room[64] __attribute__((aligned(64)));
+    room[0] = 1;
+    growing(bytes);
+    __asm__ volatile("" : : "r"(room) : "memory");
+}
+
+static void frames_of_odd_sizes(void **unused) {
+    (void)unused;
+    for (size_t bytes = 1; bytes < 100000; bytes = bytes * 3 + 1) {
+        growing(bytes);
+        compare();
+        realigned(bytes);
+        compare();
+    }
+}
+
+static void on_signal(int number) {
+    (void)number;
+    take();
+}
+
+static void through_a_signal(void **unused) {
+    (void)unused;
+    signal(SIGUSR1, on_signal);
+    raise(SIGUSR1);
+    compare();
+    signal(SIGUSR1, SIG_DFL);
+}
+
+static bool read_anything(uint64_t address, uint64_t *ret_word, void *context) {
+    (void)context;
+    *ret_word = *(const uint64_t *)(uintptr_t)address;
+    return true;
+}
+
+/* The full rules must agree with the quick ones, frame by frame. */
+static __attribute__((noipa)) void take_full(void) {
+    struct smp_guard guard = {0};
+    struct smp_origin origin = SMP_ORIGIN();
+    walked_depth = smp_unwind(&guard, &origin, NULL, walked, DEPTH);
+    struct smp_frame frame = {.exact = false};
+    frame.registers[SMP_RIP] = origin.pc;
+    frame.registers[SMP_RSP] = origin.sp;
+    frame.registers[SMP_RBP] = origin.bp;
+    for (uint32_t i = 0; i < walked_depth; i++) {
+        assert_int_equal(frame.registers[SMP_RIP], walked[i]);
+        bool more = smp_frame_step(&frame, read_anything, NULL);
+        assert_int_equal(more, i + 1 < walked_depth);
+    }
+}
+
+static void by_the_full_rules(void **unused) {
+    (void)unused;
+    take_full();
+    assert_true(walked_depth > 3);
+}
+
+static __attribute__((noipa)) void one_way(void) { descend(5); }
+static __attribute__((noipa)) void other_way(void) {
+    descend(5);
+    __asm__ volatile("nop");
+}
+
+/* The same start, another caller above: the memo must not match. */
+static void memos_tell_stacks_apart(void **unused) {
+    (void)unused;
+    memset(&memo, 0, sizeof memo);
+    int matches = 0;
+    for (int i = 0; i < 40; i++) {
+        bool again = i % 4 == 1 || i % 4 == 3;
+        (i / 2 % 2 == 0 ? one_way : other_way)();
+        compare();
+        assert_int_equal(memo_matches != 0, again);
+        matches += memo_matches != 0;
+    }
+    assert_int_equal(matches, 20);
+    smp_rules_forget();
+    other_way();
+    assert_int_equal(memo_matches, 0); /* code may have changed */
+}
+
+/* Every instruction of libc that has a row: none may be refused, none may read wild. */
+static void all_of_libc(void **unused) {
+    (void)unused;
+    Dl_info info;
+    assert_true(dladdr((void *)(uintptr_t)qsort, &info) != 0);
+    uintptr_t base = (uintptr_t)info.dli_fbase;
+    unsigned found = 0;
+    for (uintptr_t address = base; address < base + 0x1a0000; address += 61) {
+        struct smp_cfi_row row;
+        found += smp_cfi_find(address, &row);
+        smp_rule_of(address);
+    }
+    assert_true(found > 10000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(recursion),           cmocka_unit_test(through_libc),
+        cmocka_unit_test(frames_of_odd_sizes), cmocka_unit_test(through_a_signal),
+        cmocka_unit_test(by_the_full_rules),   cmocka_unit_test(memos_tell_stacks_apart),
+        cmocka_unit_test(all_of_libc),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
