@@ -1,5 +1,5 @@
--- A log storm: a service that retries without waiting writes forty times its usual lines, while the
--- disk has some other work too. Eight times slow-disk's bandwidth is left, and it is not enough.
+-- A log storm: a service that retries without waiting writes forty times its usual lines, on a
+-- machine whose disk is busy. Usual days fit into what is left of it, the storm does not.
 --
 -- before: what the disk cannot take piles up in the channel. document and after: the channel is
 -- full after a moment; lines beyond are dropped, counted, and the caller is told.
@@ -11,7 +11,7 @@ return scenario {
     capacity = 20000,
     rate     = 200,       -- lines a second on other days, of 142 bytes
     storm    = 40,        -- times as many
-    disk     = "512KB/s",
+    disk     = "32KB/s",
   },
 
   target = program {

@@ -49,7 +49,9 @@ class Scenarios(Case):
         self.assertEqual(report["exit_status"], 1)
         self.assertEqual(self.kinds(report), {("fd_leak", "fds:proc")})
         self.assert_names_the_descriptors(report)
-        self.assertEqual(report["series"]["heap"]["verdict"], "bounded")
+        # Not always provably bounded: the monitor's own table of what it keeps is on the heap.
+        self.assertNotEqual(report["series"]["heap"]["verdict"], "growing")
+        self.assertGreater(report["ledger"]["dropped"], 0)
 
     def test_the_other_fix_alone_leaves_the_first(self):
         report = self.run_scenario("two-leaks", build="before", sysmon="release")
