@@ -53,6 +53,32 @@ probe_test(own-malloc own-malloc OBSERVE --off 4)
 add_test(NAME hosts.marks-alone COMMAND host-marks alone)
 set_tests_properties(hosts.marks-alone PROPERTIES LABELS hosts TIMEOUT 30)
 
+probe_test(alone exec ARGS without OBSERVE --alone)
+foreach(microseconds 500 1500 4000 9000 20000)
+  foreach(host exact fork threads)
+    probe_test(killed-${host}-${microseconds} ${host}
+      OBSERVE --kill-after ${microseconds} --torn --drops --min-slots 0)
+  endforeach()
+endforeach()
+add_test(NAME hosts.abort COMMAND probe-observe $<TARGET_FILE:spillmark-probe> --signal 6 --
+                                  sh -c "kill -ABRT $$")
+set_tests_properties(hosts.abort PROPERTIES LABELS hosts TIMEOUT 60)
+foreach(program sqlite python gcc node redis nginx)
+  add_test(NAME hosts.real-${program}
+           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/hosts/real_program.sh $<TARGET_FILE:probe-observe>
+                   $<TARGET_FILE:spillmark-probe> ${program})
+  set_tests_properties(hosts.real-${program} PROPERTIES LABELS hosts TIMEOUT 120
+                                                        SKIP_RETURN_CODE 77)
+endforeach()
+
+# Long: ctest -C Stress -L stress
+add_test(NAME stress.fork CONFIGURATIONS Stress
+         COMMAND probe-observe $<TARGET_FILE:spillmark-probe> --repeat 50 -- $<TARGET_FILE:host-fork>)
+add_test(NAME stress.dlopen CONFIGURATIONS Stress
+         COMMAND probe-observe $<TARGET_FILE:spillmark-probe> --repeat 1000 --
+                 $<TARGET_FILE:host-dlopen> $<TARGET_FILE:host-plugin> 100)
+set_tests_properties(stress.fork stress.dlopen PROPERTIES LABELS stress TIMEOUT 1200)
+
 probe_host(estimates host_estimates.c m)
 probe_test(estimates estimates OBSERVE --interval 65536)
 find_library(SPILLMARK_tcmalloc_profiler tcmalloc_and_profiler)

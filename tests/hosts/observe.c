@@ -8,6 +8,7 @@
  *     --min-slots N    at least so many must be in use       --off N          expected off_reason
  *     --drops --foreign --torn                               see inspect.h
  *     --kill-after N   kill -9 after N microseconds          --print          a line per slot
+ *     --alone          no pool: the probe makes one in the current directory
  *
  * Exit status: 0 all right, 1 not, 2 usage. A program that hangs is killed after 50 seconds. */
 #include <errno.h>
@@ -27,7 +28,7 @@ struct options {
     const char *probe;
     uint64_t interval, slot_bytes, repeat, slots, min_slots, off, kill_after_us, seed;
     int status, signal;
-    bool print;
+    bool print, alone;
     struct inspect_options inspect;
     char **command;
 };
@@ -66,7 +67,15 @@ static pid_t start(const struct options *options, const char *pool) {
     if (child == 0) {
         setpgid(0, 0);
         setenv("LD_PRELOAD", options->probe, 1);
-        setenv(SPILLMARK_ENV_REGION, pool, 1);
+        if (options->alone) {
+            char interval[24];
+            snprintf(interval, sizeof interval, "%" PRIu64, options->interval);
+            unsetenv(SPILLMARK_ENV_REGION);
+            unsetenv(SPILLMARK_ENV_OUT);
+            setenv(SPILLMARK_ENV_SAMPLE, interval, 1);
+        } else {
+            setenv(SPILLMARK_ENV_REGION, pool, 1);
+        }
         execvp(options->command[0], options->command);
         fprintf(stderr, "%s: %s\n", options->command[0], strerror(errno));
         _exit(127);
@@ -119,12 +128,13 @@ static void print_slot(const struct spillmark_slot *slot) {
 
 static int inspect_pool(const struct options *options, int fd) {
     struct pool_view view;
-    if (view_open_fd(&view, fd) != 0) {
+    if (view_open_fd(&view, fd) != 0 || view_header(&view)->magic != SPILLMARK_MAGIC) {
+        fputs("no pool\n", stderr);
         return 1;
     }
     int faults = 0;
     uint64_t used = 0;
-    for (uint32_t i = 0; i < options->slots; i++) {
+    for (uint32_t i = 0; i < view_header(&view)->slot_count; i++) {
         if (view_claims(&view)[i].pid == 0) {
             continue;
         }
@@ -147,8 +157,24 @@ static int inspect_pool(const struct options *options, int fd) {
     return faults;
 }
 
+static int run_alone(const struct options *options) {
+    char path[64];
+    snprintf(path, sizeof path, "spillmark-probe.%d.pool", (int)start(options, NULL));
+    int faults = check_end(options, wait_for(options));
+    int fd = open(path, O_RDONLY);
+    faults += inspect_pool(options, fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+    unlink(path);
+    return faults;
+}
+
 static int run_once(const struct options *options) {
     char path[64];
+    if (options->alone) {
+        return run_alone(options);
+    }
     int fd = make_pool(options, path, sizeof path);
     if (fd < 0) {
         perror("pool");
@@ -173,7 +199,8 @@ static bool parse_flag(struct options *options, const char *name) {
     } flags[] = {{"--drops", &options->inspect.drops},
                  {"--foreign", &options->inspect.foreign},
                  {"--torn", &options->inspect.torn},
-                 {"--print", &options->print}};
+                 {"--print", &options->print},
+                 {"--alone", &options->alone}};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         if (strcmp(name, flags[i].name) == 0) {
             *flags[i].flag = true;
