@@ -131,6 +131,37 @@ static double risen(const struct judgement *j, size_t begin, size_t end) {
     return sm_stats_level(j->values, tail, end) - sm_stats_level(j->values, before, begin + 1);
 }
 
+/* Payload that came in during the window and did not go out; 0 when that is not known. */
+static double pushed(const struct sm_trace *trace, size_t begin, size_t end) {
+    if (!trace->sent || !trace->done || end - begin < 2)
+        return 0;
+    double units = trace->sent[end - 1] - trace->sent[begin] - trace->done[end - 1] +
+                   trace->done[begin];
+    if (trace->err)
+        units -= trace->err[end - 1] - trace->err[begin];
+    return isfinite(units) ? fmax(0, units) * trace->payload_bytes : 0;
+}
+
+static double highest(const double *values, size_t begin, size_t end) {
+    double most = values[begin];
+    for (size_t i = begin; i < end; i++)
+        most = fmax(most, values[i]);
+    return most;
+}
+
+/* A full queue that lets a batch go falls and fills again: no line fits that, but a fault that
+ * pushes past the declared bound without lifting the ceiling has shown the bound. */
+static int held_at_bound(const struct judgement *j, size_t begin, size_t end,
+                         const struct sm_growth_scene *scene) {
+    size_t middle = begin + (end - begin) / 2;
+    if (!scene->in_fault || scene->declared_cap <= 0 || middle == begin ||
+        scene->pushed < PAST_CAP * scene->declared_cap)
+        return 0;
+    double floor = j->values[begin], first = highest(j->values, begin, middle);
+    double second = highest(j->values, middle, end);
+    return first - floor <= scene->declared_cap && second - first <= STOPPED * (first - floor);
+}
+
 static void apply_rules(const struct judgement *j, size_t begin, size_t end,
                         struct window_outcome *out) {
     double cap = j->declared_cap;
@@ -154,6 +185,11 @@ static void apply_rules(const struct judgement *j, size_t begin, size_t end,
         out->scene.rule = SM_RULE_CAP_EXCEEDED;
     } else if (out->kind == SM_VERDICT_GROWING && past_cap) {
         out->scene.rule = SM_RULE_CAP_EXCEEDED;
+    }
+    if (out->kind == SM_VERDICT_INCONCLUSIVE && held_at_bound(j, begin, end, &out->scene)) {
+        out->kind = SM_VERDICT_BOUNDED;
+        out->suspect = 0;
+        out->scene.rule = SM_RULE_HELD;
     }
 }
 
@@ -196,6 +232,7 @@ static int judge_span(const struct judgement *j, const struct sm_trace_span *spa
         .resolution_per_s = j->resolution_per_s,
         .declared_cap = j->declared_cap,
         .risen = rise,
+        .pushed = pushed(j->trace, begin, end),
         .window_s = window.seconds,
         .in_fault = phase == SM_TRACE_FAULT,
     };

@@ -72,6 +72,14 @@ static void explain_growing(const struct sm_growth_scene *scene,
 static void explain_bounded(const struct sm_growth_scene *scene,
                             const struct sm_window_verdict *window, struct sm_verdict *verdict) {
     enum sm_channel c = scene->channel;
+    if (scene->rule == SM_RULE_HELD) {
+        snprintf(verdict->why, sizeof verdict->why,
+                 "the fault pushed %s more at it than went out, over the %s declared, and it stayed "
+                 "under %s, as high early as late",
+                 quantity(c, scene->pushed).text, quantity(c, scene->declared_cap).text,
+                 quantity(c, verdict->bound).text);
+        return;
+    }
     if (scene->rule == SM_RULE_GIVEN_BACK) {
         snprintf(verdict->why, sizeof verdict->why,
                  "it followed the load, which changed, and at rest only %s more were left than "

@@ -13,6 +13,7 @@ enum sm_growth_rule {
     SM_RULE_BACKLOG,      /* growing during a fault without a declared bound */
     SM_RULE_LOAD_CHANGED, /* the offered load was not constant */
     SM_RULE_GIVEN_BACK,   /* at rest it is back where it was before that load */
+    SM_RULE_HELD,         /* far more than the declared bound was pushed at it, and it held */
 };
 
 struct sm_growth_scene {
@@ -20,6 +21,7 @@ struct sm_growth_scene {
     double resolution_per_s;
     double declared_cap; /* <= 0 = none */
     double risen;        /* in the window that decided */
+    double pushed;       /* bytes that came in and did not go out in it; 0 = unknown */
     double window_s;
     int in_fault;
     enum sm_growth_rule rule;
