@@ -1,21 +1,24 @@
 #!/bin/sh
 # tests/bench/load.sh [ROUNDS [SECONDS]] - http_load beside wrk and h2load against one nginx.
 #
-# The clients take turns on one core, nginx has the other; each figure is the median of the rounds.
-# Absolute figures drift with the machine, so read the ratios. Requests per second depend on how
-# much of its core nginx got; the client's own CPU per request does not.
+# The clients take turns on one core, the server has the other; each figure is the median of the
+# rounds. Absolute figures drift with the machine, so read the ratios. Requests per second (uploads:
+# MB/s) depend on how much of its core the server got; the client's own CPU per request does not.
 set -eu
 rounds=${1:-5} seconds=${2:-3}
 build=${SPILLMARK_BUILD:-build}
 bench=$build/tests/bench-load
 [ -x "$bench" ] || { echo "load.sh: no $bench; build it or set SPILLMARK_BUILD" >&2; exit 2; }
 work=$(mktemp -d)
-nginx_pid=
-trap '[ -z "$nginx_pid" ] || kill "$nginx_pid" 2>/dev/null || :; rm -rf "$work"' EXIT
+nginx_pid='' sink_pid=''
+trap 'kill $nginx_pid $sink_pid 2>/dev/null || :; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+port=$(free_port) iperf_port=$(free_port)
 {
     echo "daemon off; worker_processes 1; pid $work/pid; error_log $work/error.log;"
     echo "events { worker_connections 4096; }"
@@ -58,7 +61,38 @@ with_h2load() {
              END { printf "%.0f %.2f\n", r, c / n * 1e6 }'
 }
 with_us() {
-    taskset -c 0 "$bench" "$seconds" "$@" | awk '{ printf "%.0f %.2f\n", $1, $2 }'
+    taskset -c 0 "$bench" "$seconds" "$@" | awk '{ printf "%.0f %.2f %s\n", $1, $2, $1 }'
+}
+# nginx answers before it has read a body that it does not want, so uploads go to a sink.
+cat >"$work/sink.py" <<'PYTHON'
+import re, socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+buffer = memoryview(bytearray(1 << 20))
+while True:
+    peer, _ = listener.accept()
+    while got := peer.recv_into(buffer):
+        head = bytes(buffer[:got]).partition(b"\r\n\r\n")
+        left = int(re.search(rb"Content-Length: (\d+)", head[0])[1]) - len(head[2])
+        while left and (got := peer.recv_into(buffer)):
+            left -= got
+        if left:
+            break
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+PYTHON
+taskset -c 1 python3 "$work/sink.py" >"$work/sink.port" &
+sink_pid=$!
+with_iperf3() { # one stream; a server for one test
+    taskset -c 1 iperf3 -s -1 -B 127.0.0.1 -p "$iperf_port" >/dev/null &
+    server=$!
+    for _ in $(seq 100); do
+        kill -0 $server && ss -ltn | grep -q ":$iperf_port " && break
+        sleep 0.05
+    done
+    taskset -c 0 iperf3 -c 127.0.0.1 -p "$iperf_port" -l1M -t"$seconds" -J |
+        python3 -c 'import json, sys; end = json.load(sys.stdin)["end"]["sum_received"]
+print(round(end["bits_per_second"] / 8e6), "-")'
+    wait $server || :
 }
 
 one() { # CASE CLIENT
@@ -74,21 +108,24 @@ one() { # CASE CLIENT
     get-1000:wrk) with_wrk -c1000 "$url" ;;
     get-1000:h2load) with_h2load -c1000 "$url" ;;
     get-1000:us) with_us url="$url" concurrency=1000 ;;
+    upload-150M:iperf3) with_iperf3 ;;
+    upload-150M:us) with_us url="http://127.0.0.1:$(cat "$work/sink.port")/" concurrency=1 body="noise '150MB'" |
+        awk '{ printf "%.0f %.0f\n", $3 * 150, $2 }' ;;
     esac
 }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 cases="get:wrk get:h2load get:us post-1k:wrk post-1k:h2load post-1k:us unix:h2load unix:us
-get-1000:wrk get-1000:h2load get-1000:us"
+get-1000:wrk get-1000:h2load get-1000:us upload-150M:iperf3 upload-150M:us"
 for _ in $(seq "$rounds"); do
     for pair in $cases; do
         one "${pair%%:*}" "${pair#*:}" >>"$work/$pair"
     done
     taskset -c 0 "$bench" "$seconds" url="$url" rate=10000/s >>"$work/open-loop"
 done
-printf '%-10s %-8s %10s %12s\n' case client requests/s "CPU us/req"
+printf '%-12s %-8s %10s %12s\n' case client requests/s "CPU us/req"
 for pair in $cases; do
-    printf '%-10s %-8s %10s %12s\n' "${pair%%:*}" "${pair#*:}" \
+    printf '%-12s %-8s %10s %12s\n' "${pair%%:*}" "${pair#*:}" \
         "$(awk '{ print $1 }' "$work/$pair" | median)" "$(awk '{ print $2 }' "$work/$pair" | median)"
 done
 echo "open loop at 10000/s: slip p50 $(awk '{ print $5 }' "$work/open-loop" | median) us," \

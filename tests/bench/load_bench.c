@@ -60,7 +60,7 @@ int main(int argument_count, char **arguments) {
     double done = (double)run.counts.accepted,
            lost = (double)(run.counts.refused + run.counts.unanswered);
     getrusage(RUSAGE_SELF, &usage);
-    printf("%.0f %.2f %.0f %.0f %.1f %.1f %.1f %.0f\n",
+    printf("%.2f %.2f %.0f %.0f %.1f %.1f %.1f %.0f\n",
            done / ((double)(ended_ns - began_ns) / 1e9), used_s / done * 1e6,
            quantile_us(run.latency_ns, 0.5), quantile_us(run.latency_ns, 0.99),
            quantile_us(run.slip_ns, 0.5), quantile_us(run.slip_ns, 0.99),
