@@ -2,6 +2,7 @@
 #include "execution_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "../reports/symbols.h"
+#include "allocator_library.h"
 #include "clock.h"
 #include "environment.h"
 #include "interrupt.h"
@@ -67,11 +69,19 @@ static int open_record(struct sm_execution *execution, struct sm_error *err) {
 }
 
 static int open_sampler(struct sm_execution *execution, struct sm_error *err) {
+    const char *allocator = execution->options->allocator;
+    char library[PATH_MAX] = "";
+    if (!allocator && execution->scenario)
+        allocator = sm_block_text(execution->scenario->target, "allocator");
+    int rc = allocator ? sm_allocator_library(allocator, library, sizeof library, err) : 0;
+    if (rc)
+        return rc;
     const struct sm_sampler_options options = {
         .rate_hz = execution->options->sample_rate_hz,
         .sample_interval_bytes = execution->options->sample_interval_bytes,
         .seed = execution->options->seed,
         .want_probe = 1,
+        .preload = library[0] ? library : NULL,
     };
     return sm_sampler_create(&options, execution->record, execution->start_ns,
                              &execution->sampler, err);

@@ -16,6 +16,7 @@ struct sm_execution_options {
     double sample_rate_hz;                     /* 10 to 100 */
     uint64_t sample_interval_bytes;            /* of the probe's stacks */
     uint64_t seed;
+    const char *allocator; /* sm_allocator_library's name, NULL = what the scenario says */
 };
 
 struct sm_execution_end {

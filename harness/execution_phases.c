@@ -100,6 +100,11 @@ void sm_execution_tick_until(struct sm_execution *execution, int64_t at_ns) {
     }
 }
 
+static void ask_to_give_back(struct sm_execution *execution) {
+    int count = sm_sampler_give_back(execution->sampler, sm_now_ns());
+    sm_execution_event(execution, "allocator", "%d asked to give free pages back", count);
+}
+
 static int run_phase(struct sm_execution *execution, const struct sm_scenario_phase *phase,
                      int32_t id) {
     struct sm_error err = {0};
@@ -123,7 +128,12 @@ static int run_phase(struct sm_execution *execution, const struct sm_scenario_ph
     }
     sm_execution_set_load(execution, phase->load_factor);
     int64_t until_ns = row.from_ns + (int64_t)(phase->duration_s * 1e9);
+    int64_t give_back_ns = phase->give_back ? (row.from_ns + until_ns) / 2 : INT64_MAX;
     while (!ended && sm_execution_now(execution) < until_ns) {
+        if (sm_execution_now(execution) >= give_back_ns) {
+            ask_to_give_back(execution);
+            give_back_ns = INT64_MAX;
+        }
         ended = sm_execution_tick(execution);
         show(execution, phase->name, row.from_ns, phase->duration_s);
     }

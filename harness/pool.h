@@ -73,6 +73,23 @@ const char *sm_off_reason_text(enum spillmark_off_reason reason);
 /* State alone: cheap. */
 enum spillmark_state sm_slot_state(const struct sm_slot *slot);
 
+/* Asks the program's allocator for its figures, and before that to give free pages back when
+ * `give_back` is set. Returns the request's number, from 1. One request at a time: ask again when
+ * it was answered, or to replace it. */
+uint32_t sm_slot_ask(const struct sm_slot *slot, int give_back);
+
+/* The newest answer. */
+struct sm_slot_answer {
+    uint32_t number;            /* of the request it answers; 0 = none yet */
+    uint32_t gave_back;         /* of the last request that gave pages back */
+    uint64_t at_ns, took_ns;    /* CLOCK_MONOTONIC */
+    uint64_t held_bytes, slack_bytes;
+};
+void sm_slot_read_answer(const struct sm_slot *slot, struct sm_slot_answer *ret_answer);
+
+/* The name of enum spillmark_allocator; "unknown" for any other number. */
+const char *sm_allocator_name(uint32_t allocator);
+
 /* Sums over all thread blocks. */
 struct sm_slot_totals {
     uint64_t alloc_bytes, alloc_count, free_bytes, free_count;

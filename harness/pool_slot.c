@@ -102,6 +102,31 @@ void sm_slot_read_head(const struct sm_slot *slot, struct sm_slot_head *ret_head
     copy_text(ret_head->command, head->command, sizeof ret_head->command);
 }
 
+uint32_t sm_slot_ask(const struct sm_slot *slot, int give_back) {
+    struct spillmark_slot *head = head_of(slot);
+    __atomic_store_n(&head->give_back, give_back ? 1 : 0, __ATOMIC_RELAXED);
+    return __atomic_add_fetch(&head->asked, 1, __ATOMIC_RELEASE);
+}
+
+void sm_slot_read_answer(const struct sm_slot *slot, struct sm_slot_answer *ret_answer) {
+    const struct spillmark_slot *head = head_of(slot);
+    *ret_answer = (struct sm_slot_answer){.number = LOAD_PUBLISHED(&head->answered)};
+    ret_answer->gave_back = LOAD(&head->gave_back);
+    ret_answer->at_ns = LOAD(&head->answered_ns);
+    ret_answer->took_ns = LOAD(&head->answer_took_ns);
+    ret_answer->held_bytes = LOAD(&head->held_bytes);
+    ret_answer->slack_bytes = LOAD(&head->slack_bytes);
+}
+
+const char *sm_allocator_name(uint32_t allocator) {
+    static const char *const names[] = {
+#define X(id, text) text,
+        SPILLMARK_ALLOCATOR_TABLE(X)
+#undef X
+    };
+    return names[allocator < SPILLMARK_ALLOCATORS ? allocator : SPILLMARK_ALLOCATOR_UNKNOWN];
+}
+
 static void add_thread(const struct spillmark_thread *thread, struct sm_slot_totals *totals) {
     /* Frees first: what is freed between the two reads was allocated, so the live heap never
      * looks smaller than it is by that. */

@@ -28,13 +28,14 @@ static void raise_descriptor_limit(void) {
 }
 
 static int make_environment(struct sm_sampler *sampler) {
-    const char *preloaded = getenv("LD_PRELOAD");
+    const char *preloaded = getenv("LD_PRELOAD"), *allocator = sampler->options.preload;
     if (asprintf(&sampler->environment[0], SPILLMARK_ENV_REGION "=/proc/%d/fd/%d", (int)getpid(),
                  sm_pool_fd(sampler->pool)) < 0) {
         sampler->environment[0] = NULL;
         return -ENOMEM;
     }
-    if (asprintf(&sampler->environment[1], "LD_PRELOAD=%s%s%s", sm_path_probe(),
+    if (asprintf(&sampler->environment[1], "LD_PRELOAD=%s%s%s%s%s", sm_path_probe(),
+                 allocator ? ":" : "", allocator ? allocator : "",
                  preloaded && preloaded[0] ? ":" : "", preloaded ? preloaded : "") < 0) {
         sampler->environment[1] = NULL;
         return -ENOMEM;
@@ -155,6 +156,15 @@ struct sm_module_file *sm_sampler_take_module_files(struct sm_sampler *sampler, 
     return files;
 }
 
+static void write_allocators(const struct sm_sampler *sampler) {
+    char text[128] = "";
+    for (uint32_t i = 0; i < SPILLMARK_ALLOCATORS; i++)
+        if (sampler->allocators & 1u << i)
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", text[0] ? ", " : "",
+                     sm_allocator_name(i));
+    sm_record_set_meta(sampler->record, SM_META_ALLOCATOR, text);
+}
+
 static void write_meta(struct sm_sampler *sampler) {
     char text[512];
     uint64_t drops = sampler->drops, failures = sampler->stack_failures;
@@ -176,6 +186,7 @@ static void write_meta(struct sm_sampler *sampler) {
              sampler->pool ? sm_pool_exhausted(sampler->pool) : 0,
              (unsigned long long)(sampler->pool ? sm_pool_memory_bytes(sampler->pool) : 0));
     sm_record_set_meta(sampler->record, SM_META_PROBE, text);
+    write_allocators(sampler);
 }
 
 void sm_sampler_close(struct sm_sampler *sampler) {

@@ -19,7 +19,8 @@ struct sm_sampler_options {
     double rate_hz;                 /* 10 to 100 */
     uint64_t sample_interval_bytes; /* mean of the probe's Poisson sampling */
     uint64_t seed;
-    int want_probe; /* 0: outside only */
+    int want_probe;      /* 0: outside only */
+    const char *preload; /* library of another allocator beneath the target; NULL = its own */
 };
 
 /* Makes the pool (a memfd) and maps it. The target is to be started with the environment that
@@ -45,6 +46,11 @@ int sm_sampler_checkpoint(struct sm_sampler *sampler, int64_t now_ns);
 /* Adds a value of a series that others measure (gauges, load counts, delivered). */
 int sm_sampler_put(struct sm_sampler *sampler, const char *series, enum sm_unit unit,
                    int64_t now_ns, double value);
+
+/* Asks the allocators of all processes to give their free pages back to the kernel. They do so at
+ * their programs' next event; the series give_back_asked and give_back_done count both. Returns how
+ * many were asked. */
+int sm_sampler_give_back(struct sm_sampler *sampler, int64_t now_ns);
 
 /* Notes how a process ended ("exit 0", "signal 9 (Killed)"). */
 void sm_sampler_exited(struct sm_sampler *sampler, pid_t pid, int wait_status, int64_t now_ns);

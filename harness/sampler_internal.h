@@ -1,8 +1,8 @@
 /* sampler_internal.h - the state of the sampler, shared by its files: sampler.c (the calls of
  * sampler.h), sampler_process.c (one process from its first sight to its end),
  * sampler_discover.c (which processes there are), sampler_figures.c (the cheap figures of every
- * tick), sampler_slow.c (descriptors by kind, sockets, sites, at their own pace), sampler_import.c
- * (a pool that was left behind). */
+ * tick), sampler_allocator.c (what allocators say of themselves), sampler_slow.c (descriptors by
+ * kind, sockets, sites, at their own pace), sampler_import.c (a pool that was left behind). */
 #pragma once
 
 #include "pool.h"
@@ -32,7 +32,20 @@ struct sm_figures {
     double heap, heap_low, heap_high, heap_count;
     double mapped, read, written, in_flight_io;
     double rss, anon, anon_of_heap; /* the last: of processes whose heap is known */
+    double slack, slack_age_s;      /* by the allocators' own account */
+    int heaps, answers;             /* processes whose heap is known; whose allocator answered */
+    int give_back_asked, give_back_done; /* counts that only rise */
     double fds, threads, cpu;
+};
+
+/* The requests to the allocator of one process. */
+struct sm_allocator_watch {
+    uint32_t asked;       /* number of the newest request, 0 = none yet */
+    uint32_t give_back;   /* the one that asked to give back, 0 = none */
+    int64_t next_ask_ns;
+    int64_t answered_ns;  /* CLOCK_MONOTONIC; 0 = never */
+    double slack_bytes;
+    int give_back_asked, give_back_done;
 };
 
 /* One process image: what a process is between two exec()s. */
@@ -53,6 +66,7 @@ struct sm_followed {
     char command[256], exit[64], probe[320];
     struct sm_series_set series;
     struct sm_figures now;
+    struct sm_allocator_watch allocator;
     struct sm_fds fds;
     uint32_t fds_seen;     /* kinds that ever had a descriptor, as bits */
     double fds_classified; /* the count when the kinds were last read */
@@ -82,6 +96,7 @@ struct sm_sampler {
     int64_t next_discover_ns, next_kinds_ns, next_fds_ns, next_sockets_ns, next_sites_ns;
     uint64_t oom_kills; /* of this machine, to tell the OOM killer's SIGKILL */
     uint64_t stack_failures, drops;
+    uint32_t allocators; /* kinds that were seen beneath a program, as bits */
     int failed; /* the first error of the record or of memory */
 };
 
@@ -119,6 +134,10 @@ void sm_sampler_read_figures(struct sm_sampler *sampler, int64_t now_ns);
 /* What the slot says at the end, when /proc says nothing any more. */
 void sm_sampler_last_figures(struct sm_sampler *sampler, struct sm_followed *process,
                              int64_t now_ns);
+
+/* sampler_allocator.c: takes the answer of a process's allocator and asks again when that is due.
+ * Fills slack and its age into process->now, whose other figures are those of now_ns. */
+void sm_allocator_read(struct sm_followed *process, int64_t now_ns);
 
 /* sampler_slow.c: what is due at now_ns, or everything. */
 void sm_sampler_read_slow(struct sm_sampler *sampler, int64_t now_ns, int everything);

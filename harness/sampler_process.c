@@ -86,6 +86,8 @@ static void read_head(struct sm_sampler *sampler, struct sm_followed *process) {
     struct sm_slot_head head;
     sm_slot_read_head(&process->slot, &head);
     process->features = head.features;
+    if (head.features & SPILLMARK_FEATURE_HEAP && head.allocator < SPILLMARK_ALLOCATORS)
+        sampler->allocators |= 1u << head.allocator;
     process->drops = head.drops < INT64_MAX ? (int64_t)head.drops : INT64_MAX;
     if (head.command[0])
         snprintf(process->command, sizeof process->command, "%s", head.command);
@@ -171,6 +173,8 @@ static void add_gone(struct sm_figures *gone, const struct sm_figures *last) {
     gone->written += last->written;
     gone->in_flight_io += last->in_flight_io;
     gone->cpu += last->cpu;
+    gone->give_back_asked += last->give_back_asked;
+    gone->give_back_done += last->give_back_done;
 }
 
 /* Everything that is still to be had of an image that is no more. */

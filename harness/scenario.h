@@ -19,6 +19,7 @@ struct sm_scenario_phase {
     int cycle;                  /* from 1; 0 = in none */
     double load_factor;         /* 0 = off */
     bool is_settle;             /* no load, no fault, some load before it */
+    bool give_back;             /* the allocator is asked in its middle to give pages back */
     const struct sm_block *const *faults;
     size_t fault_count;
 };

@@ -9,6 +9,8 @@
 
 static const char *const signal_names[] = {"TERM", "INT", "HUP", "QUIT", "USR1", "USR2", NULL};
 
+static const char *const allocator_names[] = {"glibc", "tcmalloc", "jemalloc", NULL};
+
 static const struct sm_key scenario_keys[] = {
     {.name = "title", .type = SM_KEY_TEXT, .required = true, .help = "what it shows, in one line"},
     {.name = "params",
@@ -85,6 +87,10 @@ static const struct sm_key program_keys[] = {
      .unit = SM_UNIT_BYTES,
      .at_least = 1e6,
      .help = "limit on its address space (RLIMIT_AS)"},
+    {.name = "allocator",
+     .type = SM_KEY_TEXT,
+     .choices = allocator_names,
+     .help = "the allocator put beneath the target, instead of its own"},
     {.name = NULL}};
 
 static const struct sm_key phase_keys[] = {
@@ -108,6 +114,10 @@ static const struct sm_key phase_keys[] = {
      .unit = SM_UNIT_COUNT,
      .at_most = 1e6,
      .help = "the cycle it belongs to, from 1 (cycles sets it)"},
+    {.name = "give_back",
+     .type = SM_KEY_BOOL,
+     .help = "asks the target's allocator, in mid phase, to give its free pages back; needs "
+             "load = off and no faults"},
     {.name = NULL}};
 
 static const struct sm_key dropped_gauge_keys[] = {

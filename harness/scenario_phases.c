@@ -24,6 +24,10 @@ static void add_phase(struct sm_loader *loader, int index) {
         .load_factor = sm_block_quantity(block, "load"),
     };
     phase->faults = sm_block_blocks(block, "faults", &phase->fault_count);
+    phase->give_back = sm_block_bool(block, "give_back");
+    if (phase->give_back && (phase->load_factor > 0 || phase->fault_count > 0))
+        sm_raise(loader, "add load = off, and faults to another phase",
+                 "give_back is for a phase at rest: under load it would show nothing");
     loader->last_cycle = phase->cycle > loader->last_cycle ? phase->cycle : loader->last_cycle;
 }
 

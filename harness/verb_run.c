@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocator_library.h"
 #include "execution.h"
 #include "interrupt.h"
 #include "outcome.h"
@@ -21,6 +22,7 @@ struct run_arguments {
     size_t setting_count;
     double time_scale;
     long repeat;
+    const char *allocator; /* NULL = the scenario's */
 };
 
 static int parse_setting(struct run_arguments *arguments, char *text) {
@@ -49,6 +51,7 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
     static const struct option options[] = {{"time-scale", required_argument, NULL, 't'},
                                             {"repeat", required_argument, NULL, 'r'},
                                             {"out", required_argument, NULL, 'o'},
+                                            {"allocator", required_argument, NULL, 'a'},
                                             {NULL, 0, NULL, 0}};
     double repeat = 1;
     int option, rc = 0;
@@ -60,6 +63,13 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
             break;
         case 'o':
             arguments->out = optarg;
+            break;
+        case 'a':
+            rc = sm_allocator_is_known(optarg)
+                     ? 0
+                     : sm_verb_usage("run", "--allocator %s is not glibc, tcmalloc or jemalloc",
+                                     optarg);
+            arguments->allocator = optarg;
             break;
         case 't':
             rc = parse_number("--time-scale", optarg, 0.001, 1000, &arguments->time_scale);
@@ -127,6 +137,7 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
         .sample_rate_hz = default_rate_hz,
         .sample_interval_bytes = default_interval_bytes,
         .seed = default_seed,
+        .allocator = arguments->allocator,
     };
     int rc = sm_execute(&options, &end, &err);
     sm_scenario_free(scenario);

@@ -20,12 +20,13 @@ static const double SHARE_OF_PAYLOAD = .01;
 
 /* ---- series ---- */
 
-/* Totals that only rise, growth is their nature; and the difference of two such totals, which
- * count a unit with different overheads. */
+/* Totals that only rise, growth is their nature; the difference of two such totals, which count a
+ * unit with different overheads; and an age. */
 static int is_counter(const char *name) {
     static const char *const counters[] = {
         "cpu",     "read",       "written",   "offered", "accepted",
-        "refused", "unanswered", "delivered", "dropped", "in_flight:read-written"};
+        "refused", "unanswered", "delivered", "dropped", "in_flight:read-written",
+        "give_back_asked", "give_back_done", "slack_age"};
     size_t length = strlen(name);
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
         if (strcmp(name, counters[i]) == 0)
@@ -49,7 +50,7 @@ static enum sm_channel channel_of(const struct sm_series *series) {
         return SM_CHANNEL_HEAP;
     if (strncmp(series->name, "fds", 3) == 0 || strcmp(series->name, "threads") == 0)
         return SM_CHANNEL_FD;
-    if (strncmp(series->name, "rss", 3) == 0 || strcmp(series->name, "slack") == 0 ||
+    if (strncmp(series->name, "rss", 3) == 0 || strncmp(series->name, "slack", 5) == 0 ||
         strcmp(series->name, "mapped") == 0)
         return SM_CHANNEL_RSS;
     return SM_CHANNEL_OTHER;
@@ -303,6 +304,7 @@ static int find_causes(const struct sm_run *run, struct sm_analysis *analysis) {
 static void reconcile(const struct sm_run *run, struct sm_analysis *analysis) {
     int64_t from_ns = 0, to_ns = 0;
     sm_timeline_range(run, &from_ns, &to_ns);
+    sm_memory_give_back(run, &analysis->give_back);
     sm_memory_reconcile(run, to_ns, &analysis->memory);
     sm_memory_reconcile(run, sm_memory_peak_time(run, from_ns, to_ns), &analysis->memory_at_peak);
 }

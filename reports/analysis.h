@@ -81,7 +81,16 @@ struct sm_ledger {
 struct sm_memory {
     int64_t t_ns;
     double rss, heap_live, slack, other_mappings, remainder;
+    double slack_age_s; /* of the allocator's own account; NAN: slack is estimated from outside */
+    char slack_source[160];
     char remainder_name[120];
+};
+
+/* What came of asking the allocators to give free pages back; asked is 0 when nobody did. */
+struct sm_give_back {
+    int asked, done;              /* processes */
+    int64_t asked_ns, done_ns;    /* done_ns is -1 when none did */
+    double rss_before, rss_after; /* anonymous, of the whole target; NAN = unknown */
 };
 
 enum sm_holds { SM_HOLDS_NO, SM_HOLDS_YES, SM_HOLDS_UNKNOWN };
@@ -110,6 +119,7 @@ struct sm_analysis {
     size_t cause_count;
     struct sm_ledger ledger;
     struct sm_memory memory, memory_at_peak; /* at the end of the run; at the highest RSS */
+    struct sm_give_back give_back;           /* the last time it was asked */
     struct sm_budget_line *budget;
     size_t budget_count;
 

@@ -144,6 +144,8 @@ static void not_measured(const struct context *context, const char *subject) {
 static void judge_bounded(const struct context *context, const struct rule *rule) {
     struct sm_budget_line *line = context->line;
     const struct sm_series_result *result = sm_analysis_series(context->analysis, 0, rule->subject);
+    if (!result && strcmp(rule->subject, "slack") == 0)
+        result = sm_analysis_series(context->analysis, 0, "slack_estimate");
     if (!result || !result->is_judged) {
         not_measured(context, rule->subject);
         return;

@@ -13,6 +13,23 @@
 static const double LEAST_RETAINED_BYTES = 4e6;
 static const double LEAST_IN_FLIGHT_BYTES = 65536;
 
+/* Asked for it, an allocator either returns the pages or cannot, for something lives on each. */
+static void say_given_back(struct sm_cause *cause, const struct sm_give_back *give_back) {
+    if (!give_back || !give_back->done) {
+        sm_cause_advise(cause,
+                        "malloc_trim after the burst, fewer arenas, or another allocator give it "
+                        "back; give_back = true in a phase at rest tries it.");
+        return;
+    }
+    double given = give_back->rss_before - give_back->rss_after;
+    sm_cause_show(cause, "given_back_bytes", SM_UNIT_BYTES, given);
+    sm_cause_advise(cause, "Asked for them, the allocator gave %s back: %s.",
+                    SM_UNIT_TEXT(SM_UNIT_BYTES, fmax(given, 0)),
+                    given > .5 * LEAST_RETAINED_BYTES
+                        ? "a call of malloc_trim (or the like) after a burst is enough"
+                        : "the rest is held by what lives between the free blocks");
+}
+
 void sm_cause_find_retention(const struct sm_facts *facts, struct sm_cause_list *list) {
     const struct sm_run *run = facts->run;
     const struct sm_series *rss = sm_run_series(run, 0, "rss_anon");
@@ -21,7 +38,13 @@ void sm_cause_find_retention(const struct sm_facts *facts, struct sm_cause_list 
         rss = sm_run_series(run, 0, "rss");
     if (!rss || !heap || !facts->settle)
         return;
+    const struct sm_give_back *give_back = &facts->analysis->give_back;
     int64_t end_ns = sm_timeline_phase_end(run, facts->settle);
+    /* What is kept unasked. */
+    int was_asked = give_back->asked && give_back->asked_ns > facts->settle->from_ns &&
+                    give_back->asked_ns <= end_ns;
+    if (was_asked)
+        end_ns = give_back->asked_ns - 1;
     double rss_start = sm_timeline_at(run, rss, facts->from_ns);
     double rss_end = sm_timeline_at(run, rss, end_ns);
     double rss_rise = sm_timeline_peak(run, rss, facts->from_ns, end_ns) - rss_start;
@@ -40,9 +63,10 @@ void sm_cause_find_retention(const struct sm_facts *facts, struct sm_cause_list 
                  "back to %s, RSS stays at %s. The allocator keeps the pages; it is not a leak.",
                  SM_UNIT_TEXT(SM_UNIT_BYTES, retained), SM_UNIT_TEXT(SM_UNIT_BYTES, heap_end),
                  SM_UNIT_TEXT(SM_UNIT_BYTES, rss_end));
-    sm_cause_advise(cause,
-                    "malloc_trim after the burst, fewer arenas, or another allocator give it "
-                    "back.");
+    say_given_back(cause, was_asked ? give_back : NULL);
+    double slack = sm_timeline_at(run, sm_run_series(run, 0, "slack"), end_ns);
+    if (isfinite(slack))
+        sm_cause_show(cause, "free_by_the_allocator_bytes", SM_UNIT_BYTES, slack);
     sm_cause_show(cause, "retained_bytes", SM_UNIT_BYTES, retained);
     sm_cause_show(cause, "heap_at_end_bytes", SM_UNIT_BYTES, heap_end);
     sm_cause_show(cause, "rss_at_end_bytes", SM_UNIT_BYTES, rss_end);

@@ -13,6 +13,39 @@ static double known(double value) {
     return isfinite(value) ? value : 0;
 }
 
+/* The allocator's own account where there is one, at most what is resident beyond the live heap;
+ * else all of that. */
+static void find_slack(const struct sm_run *run, int64_t t_ns, struct sm_memory *memory) {
+    const char *allocator = sm_run_meta(run, SM_META_ALLOCATOR);
+    double estimate = at(run, "slack_estimate", t_ns);
+    memory->slack = at(run, "slack", t_ns);
+    memory->slack_age_s = at(run, "slack_age", t_ns);
+    if (isnan(memory->slack)) {
+        memory->slack = estimate;
+        memory->slack_age_s = NAN;
+        snprintf(memory->slack_source, sizeof memory->slack_source, "%s",
+                 isnan(estimate) ? ""
+                                 : "estimated: anonymous memory beyond the live heap, stacks and "
+                                   "data included; the allocator has not answered");
+        return;
+    }
+    if (estimate < memory->slack)
+        memory->slack = estimate;
+    if (isnan(memory->slack_age_s))
+        return;
+    /* The age was noted with the sample, which may be old itself. */
+    const struct sm_series *age = sm_run_series(run, 0, "slack_age");
+    size_t count = 0;
+    const struct sm_sample *samples = age ? sm_run_samples(run, age->id, &count) : NULL;
+    while (count > 0 && samples[count - 1].t_ns > t_ns)
+        count--;
+    if (count > 0)
+        memory->slack_age_s += sm_timeline_seconds(t_ns - samples[count - 1].t_ns);
+    snprintf(memory->slack_source, sizeof memory->slack_source,
+             "%s's own account, %.1f s old, as far as it is resident",
+             allocator[0] ? allocator : "the allocator", memory->slack_age_s);
+}
+
 static void name_remainder(struct sm_memory *memory) {
     const char *name = "";
     if (isnan(memory->remainder))
@@ -23,6 +56,8 @@ static void name_remainder(struct sm_memory *memory) {
         name = "heap that is allocated but was never touched, so not resident";
     else if (isnan(memory->slack))
         name = "allocator slack, stacks and anonymous mappings together";
+    else if (isfinite(memory->slack_age_s))
+        name = "the allocator's headers and thread caches, stacks, the program's own data";
     else
         name = "stacks and the program's own data, or two clocks that differ by a sample";
     snprintf(memory->remainder_name, sizeof memory->remainder_name, "%s", name);
@@ -33,8 +68,8 @@ void sm_memory_reconcile(const struct sm_run *run, int64_t t_ns, struct sm_memor
         .t_ns = t_ns,
         .rss = at(run, "rss", t_ns),
         .heap_live = at(run, "heap", t_ns),
-        .slack = at(run, "slack", t_ns),
     };
+    find_slack(run, t_ns, &memory);
     double file = at(run, "rss_file", t_ns), shmem = at(run, "rss_shmem", t_ns);
     double anonymous = at(run, "rss_anon", t_ns);
     /* By kind the kernel is asked seldom, for its answer is dear; for the anonymous part always. */
@@ -46,6 +81,40 @@ void sm_memory_reconcile(const struct sm_run *run, int64_t t_ns, struct sm_memor
         memory.rss - known(memory.heap_live) - known(memory.slack) - known(memory.other_mappings);
     name_remainder(&memory);
     *ret_memory = memory;
+}
+
+/* When a counter last rose, -1 if it never did. *ret_by is by how much. */
+static int64_t last_rise(const struct sm_run *run, const char *name, int *ret_by) {
+    const struct sm_series *series = sm_run_series(run, 0, name);
+    size_t count = 0;
+    const struct sm_sample *samples = series ? sm_run_samples(run, series->id, &count) : NULL;
+    for (size_t i = count; i-- > 0;) {
+        double before = i > 0 ? samples[i - 1].value : 0;
+        if (samples[i].value > before) {
+            *ret_by = (int)(samples[i].value - before);
+            return samples[i].t_ns;
+        }
+    }
+    return -1;
+}
+
+void sm_memory_give_back(const struct sm_run *run, struct sm_give_back *ret_give_back) {
+    struct sm_give_back found = {.done_ns = -1, .rss_before = NAN, .rss_after = NAN};
+    found.asked_ns = last_rise(run, "give_back_asked", &found.asked);
+    if (found.asked_ns >= 0) {
+        int done = 0;
+        int64_t done_ns = last_rise(run, "give_back_done", &done);
+        const struct sm_series *done_series = sm_run_series(run, 0, "give_back_done");
+        if (done_ns >= found.asked_ns) {
+            found.done_ns = done_ns;
+            /* Several answer one after the other. */
+            double before = sm_timeline_at(run, done_series, found.asked_ns - 1);
+            found.done = (int)(sm_timeline_at(run, done_series, done_ns) - known(before));
+        }
+        found.rss_before = at(run, "rss_anon", found.asked_ns - 1);
+        found.rss_after = at(run, "rss_anon", done_ns > 0 ? done_ns : found.asked_ns);
+    }
+    *ret_give_back = found;
 }
 
 int64_t sm_memory_peak_time(const struct sm_run *run, int64_t from_ns, int64_t to_ns) {

@@ -7,5 +7,8 @@
  * target's series; what the record does not have is NAN. */
 void sm_memory_reconcile(const struct sm_run *run, int64_t t_ns, struct sm_memory *ret_memory);
 
+/* What asking for free pages brought, the last time. */
+void sm_memory_give_back(const struct sm_run *run, struct sm_give_back *ret_give_back);
+
 /* The time at which the whole target's RSS was highest within [from, to]; `to` when unknown. */
 int64_t sm_memory_peak_time(const struct sm_run *run, int64_t from_ns, int64_t to_ns);

@@ -21,7 +21,11 @@
     X(RSS_ANON, "rss_anon", BYTES, "resident anonymous memory")                                    \
     X(RSS_FILE, "rss_file", BYTES, "resident file pages")                                          \
     X(RSS_SHMEM, "rss_shmem", BYTES, "resident shared memory")                                     \
-    X(SLACK, "slack", BYTES, "anonymous memory beyond the live heap")                              \
+    X(SLACK, "slack", BYTES, "free within the allocator, by its own account, and resident")        \
+    X(SLACK_AGE, "slack_age", SECONDS, "how old the allocator's account is")                       \
+    X(SLACK_ESTIMATE, "slack_estimate", BYTES, "anonymous memory beyond the live heap")            \
+    X(GIVE_BACK_ASKED, "give_back_asked", COUNT, "allocators asked to give pages back")            \
+    X(GIVE_BACK_DONE, "give_back_done", COUNT, "allocators that then did")                         \
     X(MAPPED, "mapped", BYTES, "mapped by the program itself")                                     \
     X(FDS, "fds", COUNT, "open descriptors")                                                       \
     X(THREADS, "threads", COUNT, "threads")                                                        \
@@ -194,6 +198,7 @@ struct sm_meta {
 #define SM_META_VERSION     "spillmark"
 #define SM_META_ENVIRONMENT "environment"  /* JSON object: kernel, cpus, memory, libc */
 #define SM_META_PROBE       "probe"        /* JSON object: interval, drops, versions */
+#define SM_META_ALLOCATOR   "allocator"    /* beneath the target: "glibc", "glibc, jemalloc" */
 #define SM_META_ENDED_BY    "ended_by"     /* "schedule", "interrupt", "target", "error" */
 #define SM_META_DURATION    "duration_ns"
 

@@ -176,11 +176,22 @@ static json_t *ledger_object(const struct sm_ledger *ledger) {
 }
 
 static json_t *memory_object(const struct sm_memory *memory) {
-    return json_pack("{so so so so so so so}", "at_s", seconds(memory->t_ns), "rss",
+    return json_pack("{so so so so so so so so so}", "at_s", seconds(memory->t_ns), "rss",
                      number(memory->rss), "heap_live", number(memory->heap_live), "slack",
-                     number(memory->slack), "other_mappings", number(memory->other_mappings),
-                     "remainder", number(memory->remainder), "remainder_is",
-                     text(memory->remainder_name));
+                     number(memory->slack), "slack_is", text(memory->slack_source), "slack_age_s",
+                     number(memory->slack_age_s), "other_mappings",
+                     number(memory->other_mappings), "remainder", number(memory->remainder),
+                     "remainder_is", text(memory->remainder_name));
+}
+
+static json_t *give_back_object(const struct sm_give_back *give_back) {
+    if (give_back->asked == 0)
+        return json_null();
+    return json_pack("{si si so so so so}", "asked", give_back->asked, "done", give_back->done,
+                     "asked_at_s", seconds(give_back->asked_ns), "done_at_s",
+                     give_back->done_ns < 0 ? json_null() : seconds(give_back->done_ns),
+                     "anonymous_before", number(give_back->rss_before), "anonymous_after",
+                     number(give_back->rss_after));
 }
 
 static json_t *budget_line(const struct sm_budget_line *line) {
@@ -266,6 +277,8 @@ static json_t *report_object(const struct sm_run *run, const struct sm_analysis 
         stored_object(sm_run_meta(run, SM_META_PROBE)), "environment",
         stored_object(sm_run_meta(run, SM_META_ENVIRONMENT)), "made_by",
         text(sm_run_meta(run, SM_META_VERSION)));
+    json_object_set_new(object, "allocator", text(sm_run_meta(run, SM_META_ALLOCATOR)));
+    json_object_set_new(object, "give_back", give_back_object(&analysis->give_back));
     return object;
 }
 

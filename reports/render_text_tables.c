@@ -178,6 +178,30 @@ static void print_memory(const struct sm_text *text, const char *when,
                   SM_UNIT_TEXT(SM_UNIT_BYTES, memory->remainder));
 }
 
+/* The two lines share the column of the note on the last term. */
+static void print_note(const struct sm_text *text, const char *title, const char *note) {
+    if (!note[0])
+        return;
+    sm_text_print(text, SM_STYLE_DIM, "          %s: ", title);
+    sm_text_wrap(text, SM_STYLE_DIM, 12, 12 + (int)strlen(title), note);
+}
+
+static void print_give_back(const struct sm_text *text, const struct sm_give_back *give_back) {
+    if (give_back->asked == 0)
+        return;
+    if (give_back->done == 0)
+        sm_text_print(text, SM_STYLE_DOUBT,
+                      "          asked to give pages back at %.1f s: no answer\n",
+                      sm_timeline_seconds(give_back->asked_ns));
+    else
+        sm_text_print(text, SM_STYLE_PLAIN,
+                      "          asked to give pages back at %.1f s: %d of %d did, "
+                      "anonymous memory %s -> %s\n",
+                      sm_timeline_seconds(give_back->asked_ns), give_back->done, give_back->asked,
+                      SM_UNIT_TEXT(SM_UNIT_BYTES, give_back->rss_before),
+                      SM_UNIT_TEXT(SM_UNIT_BYTES, give_back->rss_after));
+}
+
 void sm_text_memory(const struct sm_text *text, const struct sm_analysis *analysis) {
     const struct sm_memory *memory = &analysis->memory;
     if (isnan(memory->rss))
@@ -185,10 +209,9 @@ void sm_text_memory(const struct sm_text *text, const struct sm_analysis *analys
     sm_text_heading(text, "MEMORY");
     print_memory(text, "highest", &analysis->memory_at_peak);
     print_memory(text, "at end", memory);
-    if (memory->remainder_name[0]) {
-        sm_text_print(text, SM_STYLE_DIM, "          the last term: ");
-        sm_text_wrap(text, SM_STYLE_DIM, 12, 25, memory->remainder_name);
-    }
+    print_note(text, "slack", memory->slack_source);
+    print_note(text, "the last term", memory->remainder_name);
+    print_give_back(text, &analysis->give_back);
 }
 
 /* ---- budget ---- */
