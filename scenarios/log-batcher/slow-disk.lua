@@ -24,7 +24,8 @@ return scenario {
 
   load = http_load {
     unix = "${run}/rpc.sock", method = "POST", path = "/rpc",
-    rate = "${rate}/s", body = json { method = "logs.insert", params = text(142) },
+    rate = "${rate}/s", connections = 32, -- all in use before the disk slows
+    body = json { method = "logs.insert", params = text(142) },
   },
 
   phases = {
