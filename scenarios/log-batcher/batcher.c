@@ -54,9 +54,9 @@ static bool flush(struct lb_batcher *batcher, struct lb_entry **list) {
         fprintf(stderr, "log-batcher: writing again after %u failures\n", batcher->failures);
         batcher->failures = 0;
     }
+    atomic_fetch_add(&batcher->flushes, 1);
     lb_channel_committed(batcher->channel, list, (size_t)written);
     lb_store_tidy(batcher->store);
-    atomic_fetch_add(&batcher->flushes, 1);
     return true;
 }
 
