@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 
 #include "live.h"
-#include "memo.h"
 #include "process.h"
 #include "raw.h"
 
@@ -20,7 +19,6 @@ static uint32_t power_of_two(uint32_t at_least) {
 
 struct sizes {
     uint32_t stack_words, free_words, live_heads;
-    uint32_t memos;
 };
 
 static struct sizes home_sizes(void) {
@@ -28,14 +26,13 @@ static struct sizes home_sizes(void) {
         .stack_words = power_of_two(smp_section(SPILLMARK_SECTION_STACKS)->capacity / 2 * 3),
         .free_words = power_of_two(smp_section(SPILLMARK_SECTION_FREES)->capacity / 2 * 3),
         .live_heads = power_of_two(smp_section(SPILLMARK_SECTION_LIVE)->capacity / 4 * 3),
-        .memos = smp_process.sample_interval_bytes == 1 ? SPILLMARK_THREADS * SMP_MEMOS : 0,
     };
 }
 
 int smp_home_create(void) {
     struct sizes sizes = home_sizes();
     size_t bytes = sizeof(struct smp_home) + 8ul * (sizes.stack_words + sizes.free_words) +
-                   4ul * sizes.live_heads + sizes.memos * sizeof(struct smp_memo);
+                   4ul * sizes.live_heads;
     bytes = (bytes + 4095) & ~4095ul;
     long at = smp_raw_mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -60,7 +57,6 @@ void smp_home_arrange(void) {
     home->free_index = (struct smp_index){words + sizes.stack_words, sizes.free_words - 1};
     home->live_heads = (_Atomic uint32_t *)(words + sizes.stack_words + sizes.free_words);
     home->live_mask = sizes.live_heads - 1;
-    home->memos = sizes.memos != 0 ? (struct smp_memo *)(home->live_heads + sizes.live_heads) : NULL;
     home->pid = smp_raw_getpid();
     smp_filter_reset();
 }

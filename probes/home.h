@@ -17,6 +17,8 @@ enum {
     SMP_LIVE_LOCAL = 64, /* free entries of the live table that one thread keeps */
 };
 
+struct smp_memo;
+
 /* What a thread keeps beside its counter block. Both pointers are NULL until it is attached. The
  * countdowns below zero make the next call take the slow path. */
 struct smp_self {
@@ -28,11 +30,13 @@ struct smp_self {
     int64_t published_bytes;   /* of this block, in slot.heap_live_bytes; never reset */
     uint64_t random;
     int64_t free_stack_bytes;  /* to the next freeing stack, when all is recorded */
+    struct smp_memo *memos;    /* walks made before (memo.h), or NULL */
     uint32_t index;
     uint32_t live_free; /* first of this thread's free live entries, 0 = none */
     uint32_t live_free_count;
     uint32_t attachments; /* threads that have had this */
-    uint32_t reserved[10];
+    uint32_t next_memo;   /* the way to be replaced next */
+    uint32_t reserved[7];
 };
 _Static_assert(sizeof(struct smp_self) == 128, "two cache lines, which are prefetched together");
 
@@ -41,8 +45,6 @@ struct smp_index {
     _Atomic uint64_t *words;
     uint32_t mask;
 };
-
-struct smp_memo;
 
 struct smp_home {
     _Atomic uint32_t ready; /* enum smp_phase; SMP_COLD after a fork */
@@ -54,7 +56,6 @@ struct smp_home {
     struct smp_index stack_index;
     struct smp_index free_index;
     _Atomic uint32_t *live_heads;
-    struct smp_memo *memos; /* of each self; NULL unless every object is recorded */
     uint32_t live_mask;
 };
 

@@ -1,38 +1,73 @@
 #include "memo.h"
 
+#include <sys/mman.h>
+
 #include "process.h"
+#include "raw.h"
 #include "rules.h"
 
-struct smp_memo *smp_memo_of(struct smp_self *self, const struct smp_origin *origin) {
-    if (smp_home->memos == NULL || self == &smp_everybody) {
+/* By index of self; mapped when first needed, then left to the next thread of that index. */
+static struct smp_memo *mapped[SPILLMARK_THREADS];
+
+enum { MAP_BYTES = sizeof(struct smp_memo) * SMP_MEMO_SETS * SMP_MEMO_WAYS };
+
+void smp_memo_attach(struct smp_self *self) {
+    if (smp_process.sample_interval_bytes != 1) {
+        return;
+    }
+    if (mapped[self->index] == NULL) {
+        long at = smp_raw_mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (smp_raw_failed(at) || smp_raw_madvise((void *)at, MAP_BYTES, MADV_WIPEONFORK) < 0) {
+            return;
+        }
+        mapped[self->index] = (struct smp_memo *)at;
+    }
+    self->memos = mapped[self->index];
+}
+
+struct smp_memo *smp_memos_of(const struct smp_self *self, const struct smp_origin *origin) {
+    if (self->memos == NULL) {
         return NULL;
     }
     uint64_t hash = (origin->pc ^ origin->sp << 20) * UINT64_C(0x9e3779b97f4a7c15);
-    return &smp_home->memos[self->index * SMP_MEMOS + (hash >> 55)];
+    return &self->memos[(hash >> 56) * SMP_MEMO_WAYS];
 }
-_Static_assert(SMP_MEMOS == 512, "the hash's nine upper bits choose");
+_Static_assert(SMP_MEMO_SETS == 256, "the hash's eight upper bits choose");
 
-uint32_t smp_memo_match(struct smp_memo *memo, const struct smp_self *self,
-                        const struct smp_origin *origin) {
-    if (memo->stack != 0 && memo->origin.pc == origin->pc && memo->origin.sp == origin->sp &&
-        (!memo->by_bp || memo->origin.bp == origin->bp) &&
-        memo->generation == smp_rules_generation() && memo->attachment == self->attachments) {
-        const uint64_t *stack = (const uint64_t *)origin->sp;
-        uint32_t i = 0;
-        while (i < memo->count && stack[memo->offsets[i]] == memo->values[i]) {
-            i++;
-        }
-        if (i == memo->count) {
-            return memo->stack;
+static inline bool matches(const struct smp_memo *memo, const struct smp_self *self,
+                           const struct smp_origin *origin, uint32_t generation) {
+    if (memo->origin.sp != origin->sp || memo->origin.pc != origin->pc || memo->stack == 0 ||
+        (memo->by_bp && memo->origin.bp != origin->bp) || memo->generation != generation ||
+        memo->attachment != self->attachments) {
+        return false;
+    }
+    const uint64_t *stack = (const uint64_t *)origin->sp;
+    for (uint32_t i = 0; i < memo->count; i++) {
+        if (stack[memo->offsets[i]] != memo->values[i]) {
+            return false;
         }
     }
+    return true;
+}
+
+uint32_t smp_memo_match(struct smp_memo *memos, struct smp_self *self,
+                        const struct smp_origin *origin, struct smp_memo **ret_memo) {
+    uint32_t generation = smp_rules_generation();
+    for (uint32_t way = 0; way < SMP_MEMO_WAYS; way++) {
+        if (matches(&memos[way], self, origin, generation)) {
+            return memos[way].stack;
+        }
+    }
+    struct smp_memo *memo = &memos[self->next_memo++ % SMP_MEMO_WAYS];
     memo->origin = *origin;
     memo->stack = 0;
     memo->count = 0;
     memo->overflow = false;
     memo->by_bp = false;
-    memo->generation = smp_rules_generation();
+    memo->generation = generation;
     memo->attachment = self->attachments;
+    *ret_memo = memo;
     return 0;
 }
 

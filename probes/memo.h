@@ -2,7 +2,7 @@
  *
  * A walk is a function of where it starts, of the return addresses it meets and of the saved rbp
  * values it goes by. If all these words are still the same, so is the stack: comparing them is
- * several times quicker than walking. Kept per thread, in the home. */
+ * several times quicker than walking. Kept per thread, in memory that fork wipes. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +10,7 @@
 
 #include "unwind.h"
 
-enum { SMP_MEMO_WORDS = 92, SMP_MEMOS = 512 };
+enum { SMP_MEMO_WORDS = 92, SMP_MEMO_WAYS = 4, SMP_MEMO_SETS = 256 };
 
 struct smp_memo {
     struct smp_origin origin;
@@ -24,12 +24,17 @@ struct smp_memo {
     uint64_t values[SMP_MEMO_WORDS];
 };
 
-/* Where this walk would be kept; NULL when walks are not kept. */
-struct smp_memo *smp_memo_of(struct smp_self *self, const struct smp_origin *origin);
+/* Gives the self of a thread that attaches its memos, if walks are to be kept and there is memory. */
+void smp_memo_attach(struct smp_self *self);
 
-/* The stack, or 0 if this is another walk: the memo is then begun anew. */
-uint32_t smp_memo_match(struct smp_memo *memo, const struct smp_self *self,
-                        const struct smp_origin *origin);
+/* The memos that walks from this origin are kept in, SMP_MEMO_WAYS of them, for the same function is
+ * reached at the same depth by several ways; NULL when walks are not kept. */
+struct smp_memo *smp_memos_of(const struct smp_self *self, const struct smp_origin *origin);
+
+/* The stack if one of these memos is of this walk. Otherwise 0, and *ret_memo is one to be filled
+ * by the walk. */
+uint32_t smp_memo_match(struct smp_memo *memos, struct smp_self *self,
+                        const struct smp_origin *origin, struct smp_memo **ret_memo);
 
 /* During a walk: it rests on the word at `address`. */
 static inline void smp_memo_note(struct smp_memo *memo, uint64_t address, uint64_t value) {

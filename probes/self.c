@@ -5,6 +5,7 @@
 
 #include "live.h"
 #include "math.h"
+#include "memo.h"
 #include "process.h"
 #include "raw.h"
 #include "slot.h"
@@ -146,6 +147,7 @@ static struct smp_self *attach_block(void) {
     /* The same for the same seed, if threads start in the same order. */
     self->random = mix(smp_process.seed + mix((uint64_t)smp_process.slot_index << 40 |
                                               (uint64_t)index << 24 | self->attachments));
+    smp_memo_attach(self);
     self->sample_bytes = draw_sample(self);
     self->free_countdown = SMP_EVENT_BYTES;
     arm(self);

@@ -90,8 +90,9 @@ static uint32_t intern_cut(const uintptr_t *frames, uint32_t depth,
 uint32_t smp_stack_of(const struct smp_guard *guard, struct smp_self *self,
                       const struct smp_origin *origin, enum spillmark_kind kind) {
     uintptr_t frames[SPILLMARK_FRAMES_MAX + 1];
-    struct smp_memo *memo = kind == SPILLMARK_KIND_HEAP ? smp_memo_of(self, origin) : NULL;
-    uint32_t stack = memo != NULL ? smp_memo_match(memo, self, origin) : 0;
+    struct smp_memo *memos = kind == SPILLMARK_KIND_HEAP ? smp_memos_of(self, origin) : NULL;
+    struct smp_memo *memo = NULL;
+    uint32_t stack = memos != NULL ? smp_memo_match(memos, self, origin, &memo) : 0;
     if (stack != 0) {
         return stack;
     }

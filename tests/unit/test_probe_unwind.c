@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "probes/frame.h"
-#include "probes/home.h"
 #include "probes/memo.h"
 #include "probes/own.h"
 #include "probes/process.h"
@@ -21,8 +20,7 @@
 #include "probes/unwind.h"
 
 /* What the walker wants of the rest of the probe. */
-struct smp_home *smp_home;
-struct smp_self smp_everybody;
+struct smp_process smp_process;
 bool smp_is_own(uintptr_t address) {
     (void)address;
     return false;
@@ -34,19 +32,20 @@ static uintptr_t walked[DEPTH];
 static uint32_t walked_depth;
 static void *expected[DEPTH];
 static int expected_depth;
-static struct smp_memo memo;
-static uint32_t memo_matches;
+static struct smp_memo memos[SMP_MEMO_WAYS];
+static uint32_t memo_matches, walks;
 
 /* Both from the same frame; their own differ, the caller's and all above must not. */
 static __attribute__((noipa)) void take(void) {
     struct smp_guard guard = {0};
     struct smp_origin origin = SMP_ORIGIN();
-    struct smp_self self = {.attachments = 1};
+    static struct smp_self self = {.attachments = 1};
+    struct smp_memo *memo = NULL;
     expected_depth = backtrace(expected, DEPTH);
-    memo_matches = smp_memo_match(&memo, &self, &origin);
-    walked_depth = smp_unwind(&guard, &origin, memo_matches != 0 ? NULL : &memo, walked, DEPTH);
+    memo_matches = smp_memo_match(memos, &self, &origin, &memo);
+    walked_depth = smp_unwind(&guard, &origin, memo, walked, DEPTH);
     if (memo_matches == 0) {
-        smp_memo_keep(&memo, 1);
+        smp_memo_keep(memo, ++walks);
     }
 }
 
@@ -161,19 +160,25 @@ static __attribute__((noipa)) void other_way(void) {
     __asm__ volatile("nop");
 }
 
-/* The same start, another caller above: the memo must not match. */
+/* The same start, another caller above: each is another walk, which is known when it comes again. */
 static void memos_tell_stacks_apart(void **unused) {
     (void)unused;
-    memset(&memo, 0, sizeof memo);
-    int matches = 0;
+    memset(memos, 0, sizeof memos);
+    uint32_t first[2] = {0, 0};
     for (int i = 0; i < 40; i++) {
-        bool again = i % 4 == 1 || i % 4 == 3;
-        (i / 2 % 2 == 0 ? one_way : other_way)();
+        int way = i / 2 % 2;
+        uint32_t before = walks;
+        (way == 0 ? one_way : other_way)();
         compare();
-        assert_int_equal(memo_matches != 0, again);
-        matches += memo_matches != 0;
+        if (first[way] == 0) {
+            assert_int_equal(memo_matches, 0);
+            first[way] = walks;
+        } else {
+            assert_int_equal(memo_matches, first[way]);
+            assert_int_equal(walks, before);
+        }
     }
-    assert_int_equal(matches, 20);
+    assert_int_not_equal(first[0], first[1]);
     smp_rules_forget();
     other_way();
     assert_int_equal(memo_matches, 0); /* code may have changed */
