@@ -80,7 +80,7 @@ static int open_sampler(struct sm_execution *execution, struct sm_error *err) {
         .rate_hz = execution->options->sample_rate_hz,
         .sample_interval_bytes = execution->options->sample_interval_bytes,
         .seed = execution->options->seed,
-        .want_probe = 1,
+        .want_probe = !execution->options->is_without_probe,
         .preload = library[0] ? library : NULL,
     };
     return sm_sampler_create(&options, execution->record, execution->start_ns,
@@ -188,7 +188,7 @@ int sm_execute(const struct sm_execution_options *options, struct sm_execution_e
     execution->scenario = options->scenario;
     execution->dir = options->dir;
     execution->end = &end;
-    sm_progress_init(&execution->progress, options->scenario == NULL);
+    sm_progress_init(&execution->progress, options->scenario == NULL || options->is_trial);
     sm_interrupt_install();
     int rc = bring_up(execution, err);
     if (rc == 0) {
@@ -199,7 +199,7 @@ int sm_execute(const struct sm_execution_options *options, struct sm_execution_e
         wind_up(execution);
         end.kept = 1;
     }
-    take_down(execution, rc == 0);
+    take_down(execution, rc == 0 && !options->is_trial);
     sm_run_dir_clean(execution->dir, rc != 0);
     free(execution);
     if (rc == 0)

@@ -16,6 +16,8 @@ struct sm_execution_options {
     double sample_rate_hz;                     /* 10 to 100 */
     uint64_t sample_interval_bytes;            /* of the probe's stacks */
     uint64_t seed;
+    int is_trial;         /* run for a few figures: no progress, no names for stacks */
+    int is_without_probe; /* measured from outside only */
     const char *allocator; /* sm_allocator_library's name, NULL = what the scenario says */
 };
 

@@ -27,16 +27,34 @@ static void raise_descriptor_limit(void) {
     }
 }
 
-static int make_environment(struct sm_sampler *sampler) {
-    const char *preloaded = getenv("LD_PRELOAD"), *allocator = sampler->options.preload;
-    if (asprintf(&sampler->environment[0], SPILLMARK_ENV_REGION "=/proc/%d/fd/%d", (int)getpid(),
-                 sm_pool_fd(sampler->pool)) < 0) {
-        sampler->environment[0] = NULL;
-        return -ENOMEM;
+/* The probe, the allocator and what is there already, as far as there are any. */
+static int make_preload(const struct sm_sampler *sampler, char **ret_setting) {
+    const char *present = getenv("LD_PRELOAD");
+    const char *parts[] = {sampler->pool ? sm_path_probe() : NULL, sampler->options.preload,
+                           present && present[0] ? present : NULL};
+    char *setting = strdup("LD_PRELOAD=");
+    for (size_t i = 0; setting && i < sizeof parts / sizeof *parts; i++) {
+        char *before = setting;
+        if (!parts[i])
+            continue;
+        int is_first = before[strlen(before) - 1] == '=';
+        if (asprintf(&setting, "%s%s%s", before, is_first ? "" : ":", parts[i]) < 0)
+            setting = NULL;
+        free(before);
     }
-    if (asprintf(&sampler->environment[1], "LD_PRELOAD=%s%s%s%s%s", sm_path_probe(),
-                 allocator ? ":" : "", allocator ? allocator : "",
-                 preloaded && preloaded[0] ? ":" : "", preloaded ? preloaded : "") < 0) {
+    *ret_setting = setting;
+    return setting ? 0 : -ENOMEM;
+}
+
+/* NULL ends it: LD_PRELOAD first, which stands alone without a probe. */
+static int make_environment(struct sm_sampler *sampler) {
+    if (!sampler->pool && !sampler->options.preload)
+        return 0;
+    int rc = make_preload(sampler, &sampler->environment[0]);
+    if (rc || !sampler->pool)
+        return rc;
+    if (asprintf(&sampler->environment[1], SPILLMARK_ENV_REGION "=/proc/%d/fd/%d", (int)getpid(),
+                 sm_pool_fd(sampler->pool)) < 0) {
         sampler->environment[1] = NULL;
         return -ENOMEM;
     }
@@ -55,9 +73,7 @@ static int make_pool(struct sm_sampler *sampler, struct sm_error *err) {
     if (rc)
         return rc;
     sampler->slot_owner = calloc(SLOTS, sizeof(struct sm_followed *));
-    if (!sampler->slot_owner || make_environment(sampler))
-        return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
-    return 0;
+    return sampler->slot_owner ? 0 : sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
 }
 
 int sm_sampler_create(const struct sm_sampler_options *options, struct sm_record *record,
@@ -76,6 +92,8 @@ int sm_sampler_create(const struct sm_sampler_options *options, struct sm_record
         rc = sm_error_set(err, rc, NULL, NULL, "out of memory");
     if (rc == 0 && options->want_probe)
         rc = make_pool(sampler, err);
+    if (rc == 0 && make_environment(sampler))
+        rc = sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
     if (rc) {
         sm_sampler_close(sampler);
         return rc;

@@ -1,19 +1,23 @@
 /* verb_run.c - spillmark run: a scenario, once or several times, and its report. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../reports/record.h"
 #include "allocator_library.h"
 #include "execution.h"
 #include "interrupt.h"
 #include "outcome.h"
+#include "own_cost_measure.h"
 #include "paths.h"
 #include "run_dir.h"
 #include "verbs.h"
 
 enum { SETTINGS_MAX = 64 };
 static const double default_rate_hz = 20;
+static const int default_pairs = 6;
 static const uint64_t default_interval_bytes = 512 * 1024, default_seed = 20261;
 
 struct run_arguments {
@@ -23,6 +27,7 @@ struct run_arguments {
     double time_scale;
     long repeat;
     const char *allocator; /* NULL = the scenario's */
+    int own_cost_pairs;    /* 0 = not to be measured */
 };
 
 static int parse_setting(struct run_arguments *arguments, char *text) {
@@ -52,8 +57,9 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
                                             {"repeat", required_argument, NULL, 'r'},
                                             {"out", required_argument, NULL, 'o'},
                                             {"allocator", required_argument, NULL, 'a'},
+                                            {"own-cost", optional_argument, NULL, 'c'},
                                             {NULL, 0, NULL, 0}};
-    double repeat = 1;
+    double repeat = 1, pairs = default_pairs;
     int option, rc = 0;
     opterr = 0;
     while (rc == 0 && (option = getopt_long(argc, argv, ":p:o:", options, NULL)) != -1) {
@@ -70,6 +76,10 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
                      : sm_verb_usage("run", "--allocator %s is not glibc, tcmalloc or jemalloc",
                                      optarg);
             arguments->allocator = optarg;
+            break;
+        case 'c':
+            rc = optarg ? parse_number("--own-cost", optarg, 2, 100, &pairs) : 0;
+            arguments->own_cost_pairs = (int)pairs;
             break;
         case 't':
             rc = parse_number("--time-scale", optarg, 0.001, 1000, &arguments->time_scale);
@@ -116,6 +126,33 @@ static int report(const struct sm_run_dir *dir, const struct sm_execution_end *e
     return status;
 }
 
+/* Into the record of the run that has just ended. */
+static int measure_own_cost(const struct run_arguments *arguments,
+                            const struct sm_execution_options *base, const struct sm_run_dir *dir,
+                            struct sm_error *err) {
+    const struct sm_own_cost_options options = {
+        .scenario = arguments->scenario,
+        .settings = arguments->settings,
+        .setting_count = arguments->setting_count,
+        .base = base,
+        .dir = dir->path,
+        .pairs = arguments->own_cost_pairs,
+    };
+    struct sm_own_cost cost;
+    struct sm_record *record;
+    int rc = sm_own_cost_measure(&options, &cost, err);
+    if (rc == -EINTR)
+        return 0; /* the run itself is whole */
+    if (rc || (rc = sm_record_reopen(dir->record, &record, err)))
+        return rc;
+    char *text = sm_own_cost_json(&cost);
+    if (text)
+        sm_record_set_meta(record, SM_META_OWN_COST, text);
+    free(text);
+    rc = sm_record_close(record, 0);
+    return rc ? sm_error_set(err, rc, dir->record, NULL, "the own cost cannot be written") : 0;
+}
+
 static int run_once(const struct run_arguments *arguments, const char *out) {
     struct sm_error err = {0};
     struct sm_run_dir dir;
@@ -141,6 +178,8 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
     };
     int rc = sm_execute(&options, &end, &err);
     sm_scenario_free(scenario);
+    if (rc == 0 && arguments->own_cost_pairs && !sm_interrupt_pending())
+        rc = measure_own_cost(arguments, &options, &dir, &err);
     return rc ? sm_verb_fail("run", &err, SM_STATUS_BROKEN) : report(&dir, &end);
 }
 

@@ -101,6 +101,7 @@ int sm_render_text(const struct sm_run *run, const struct sm_analysis *analysis,
     sm_text_series(&text, analysis);
     sm_text_ledger(&text, run, analysis);
     sm_text_memory(&text, analysis);
+    sm_text_own_cost(&text, run);
     sm_text_faults(&text, run);
     sm_text_processes(&text, run);
     return 0;
