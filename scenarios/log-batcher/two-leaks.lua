@@ -11,7 +11,7 @@ return scenario {
     stale_socket = choice { "", "keep", "unlink" },
     capacity     = 20000,
     rate         = 4000,
-    disk         = "64KB/s",
+    disk         = "32KB/s",
     every        = 0.1,   -- seconds from one short-lived process to the next
   },
 
