@@ -6,7 +6,7 @@
  * spends a hundredth of it. */
 #include "sampler_internal.h"
 
-static const int64_t period_ns = 200000000;
+static const int64_t period_ns = 100000000;
 enum { COST_SHARE = 100 };
 
 static void take_answer(struct sm_allocator_watch *watch, const struct sm_slot *slot,

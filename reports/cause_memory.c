@@ -13,6 +13,14 @@
 static const double LEAST_RETAINED_BYTES = 4e6;
 static const double LEAST_IN_FLIGHT_BYTES = 65536;
 
+/* The first phase may begin a moment before the first sample. */
+static double level_at_start(const struct sm_facts *facts, const struct sm_series *series) {
+    size_t count;
+    double level = sm_timeline_at(facts->run, series, facts->from_ns);
+    const struct sm_sample *samples = sm_run_samples(facts->run, series->id, &count);
+    return isnan(level) && count ? samples[0].value : level;
+}
+
 /* Asked for it, an allocator either returns the pages or cannot, for something lives on each. */
 static void say_given_back(struct sm_cause *cause, const struct sm_give_back *give_back) {
     if (!give_back || !give_back->done) {
@@ -45,10 +53,10 @@ void sm_cause_find_retention(const struct sm_facts *facts, struct sm_cause_list 
                     give_back->asked_ns <= end_ns;
     if (was_asked)
         end_ns = give_back->asked_ns - 1;
-    double rss_start = sm_timeline_at(run, rss, facts->from_ns);
+    double rss_start = level_at_start(facts, rss);
     double rss_end = sm_timeline_at(run, rss, end_ns);
     double rss_rise = sm_timeline_peak(run, rss, facts->from_ns, end_ns) - rss_start;
-    double heap_start = sm_timeline_at(run, heap, facts->from_ns);
+    double heap_start = level_at_start(facts, heap);
     double heap_end = sm_timeline_at(run, heap, end_ns);
     double retained = rss_end - rss_start - 1.04 * (heap_end - heap_start);
     if (!(retained > .2 * heap_start && retained > .3 * rss_rise &&

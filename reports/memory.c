@@ -124,7 +124,7 @@ int64_t sm_memory_peak_time(const struct sm_run *run, int64_t from_ns, int64_t t
     double highest = -1;
     int64_t when_ns = to_ns;
     for (size_t i = 0; i < count; i++) {
-        if (samples[i].t_ns < from_ns || samples[i].t_ns > to_ns || samples[i].value <= highest)
+        if (samples[i].t_ns < from_ns || samples[i].t_ns > to_ns || samples[i].value < highest)
             continue;
         highest = samples[i].value;
         when_ns = samples[i].t_ns;

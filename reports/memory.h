@@ -10,5 +10,6 @@ void sm_memory_reconcile(const struct sm_run *run, int64_t t_ns, struct sm_memor
 /* What asking for free pages brought, the last time. */
 void sm_memory_give_back(const struct sm_run *run, struct sm_give_back *ret_give_back);
 
-/* The time at which the whole target's RSS was highest within [from, to]; `to` when unknown. */
+/* The time at which the whole target's RSS was highest within [from, to], the last such: on a
+ * plateau the allocator has answered by then. `to` when unknown. */
 int64_t sm_memory_peak_time(const struct sm_run *run, int64_t from_ns, int64_t to_ns);

@@ -41,13 +41,13 @@ static json_t *ratio_object(const struct sm_ratio *ratio) {
 }
 
 char *sm_own_cost_json(const struct sm_own_cost *cost) {
-    json_t *object = json_pack(
-        "{si so si so so so so so ss}", "pairs", cost->pairs, "cycle_s", number(cost->cycle_s),
-        "confidence_percent", SM_OWN_COST_CONFIDENCE, "cpu_per_unit_with_s",
-        number(cost->cpu_with_s), "cpu_per_unit_without_s", number(cost->cpu_without_s),
-        "cpu_ratio", ratio_object(&cost->cpu), "latency_p50_ratio",
-        ratio_object(&cost->latency_p50), "latency_p99_ratio", ratio_object(&cost->latency_p99),
-        "note", cost->note);
+    json_t *object =
+        json_pack("{si so si so so so so so ss}", "pairs", cost->pairs, "cycle_s",
+                  number(cost->cycle_s), "confidence_percent", SM_OWN_COST_CONFIDENCE,
+                  "cpu_per_unit_with_s", number(cost->cpu_with_s), "cpu_per_unit_without_s",
+                  number(cost->cpu_without_s), "cpu_ratio", ratio_object(&cost->cpu),
+                  "latency_p50_ratio", ratio_object(&cost->latency_p50), "latency_p99_ratio",
+                  ratio_object(&cost->latency_p99), "note", cost->note);
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
     return text;

@@ -60,6 +60,8 @@ static void wrong_types_and_units(void **state) {
     check_inside(state, "phases = { phase { 'p', '1s', load = 0/0 } }", WORDS("phases[1].load"));
     check_inside(state, "phases = { phase { 'p', '1s', load = 1/0 } }", WORDS("phases[1].load"));
     check_inside(state, "phases = { phase { 'p', '1s', load = true } }", WORDS("true is not a"));
+    check_inside(state, "phases = { phase { 'p', '1s', give_back = true } }",
+                 WORDS("phases[1]", "give_back is for a phase at rest"));
     check_inside(state, "phases = { phase { 'p', '1s', 'q' } }",
                  WORDS("phases[1]", "value 3", "\"q\"", "has no key"));
     check_inside(state, "phases = {}", WORDS("phases", "there is no phase"));
