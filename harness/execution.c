@@ -118,7 +118,9 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
         (rc = sm_execution_open_faults(execution, err)) ||
         (rc = sm_execution_open_loads(execution, err)) ||
         (rc = sm_execution_start_target(execution, err)) ||
-        (rc = start_watcher(execution, err)) || (rc = sm_execution_start_loads(execution, err)))
+        (rc = start_watcher(execution, err)) ||
+        (rc = sm_execution_start_settler(execution, err)) ||
+        (rc = sm_execution_start_loads(execution, err)))
         return rc;
     return 0;
 }
@@ -163,6 +165,7 @@ static void take_down(struct sm_execution *execution, int keep) {
     struct sm_module_file *files = NULL;
     size_t file_count = 0;
     sm_watcher_stop(execution->watcher);
+    sm_execution_stop_settler(execution);
     sm_execution_stop_loads(execution, 0);
     sm_execution_close_loads(execution);
     sm_execution_close_faults(execution);

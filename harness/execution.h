@@ -18,11 +18,12 @@ struct sm_execution_options {
     uint64_t seed;
     int is_trial;         /* run for a few figures: no progress, no names for stacks */
     int is_without_probe; /* measured from outside only */
+    int until_sure; /* end as soon as the outcome is sure */
     const char *allocator; /* sm_allocator_library's name, NULL = what the scenario says */
 };
 
 struct sm_execution_end {
-    char ended_by[16];  /* "schedule", "interrupt", "target", "record" */
+    char ended_by[16];  /* "schedule", "sure", "interrupt", "target", "record" */
     char text[256];     /* one line when it was not the schedule */
     int kept;           /* the run directory holds a record */
 };

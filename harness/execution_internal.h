@@ -9,6 +9,7 @@
 #include "progress.h"
 #include "run_dir.h"
 #include "sampler.h"
+#include "settler.h"
 #include "watcher.h"
 
 enum { SM_EXECUTION_LOADS = 16, SM_EXECUTION_FAULTS = 32, SM_EXECUTION_SERVICES = 16 };
@@ -42,6 +43,8 @@ struct sm_execution {
     struct sm_record *record;
     struct sm_sampler *sampler;
     struct sm_watcher *watcher;
+    struct sm_settler *settler; /* NULL unless the run goes on until it is sure */
+    size_t last_new_phase;      /* those after it repeat what has been */
     struct sm_progress progress;
     struct sm_execution_load loads[SM_EXECUTION_LOADS];
     size_t load_count;
@@ -88,6 +91,15 @@ int sm_execution_begin_faults(struct sm_execution *execution,
                               const struct sm_scenario_phase *phase, struct sm_error *err);
 void sm_execution_end_faults(struct sm_execution *execution);
 void sm_execution_close_faults(struct sm_execution *execution);
+
+/* execution_sure.c; all do nothing without --until-sure. Phases count from 0. */
+int sm_execution_start_settler(struct sm_execution *execution, struct sm_error *err);
+void sm_execution_phase_done(struct sm_execution *execution, size_t index);
+/* 1 when the outcome is sure and the run may end here: not within a rest, which would leave a mark
+ * unlike the others. */
+int sm_execution_is_sure(struct sm_execution *execution, const struct sm_scenario_phase *phase,
+                         char *why, size_t why_bytes);
+void sm_execution_stop_settler(struct sm_execution *execution);
 
 /* execution_phases.c. Each returns 0 to go on, 1 when the run is to end early (end->ended_by is
  * set). */

@@ -108,7 +108,7 @@ static void ask_to_give_back(struct sm_execution *execution) {
 static int run_phase(struct sm_execution *execution, const struct sm_scenario_phase *phase,
                      int32_t id) {
     struct sm_error err = {0};
-    char line[200];
+    char line[256];
     int ended = 0;
     struct sm_phase row = {
         .id = id,
@@ -136,11 +136,14 @@ static int run_phase(struct sm_execution *execution, const struct sm_scenario_ph
         }
         ended = sm_execution_tick(execution);
         show(execution, phase->name, row.from_ns, phase->duration_s);
+        if (!ended && sm_execution_is_sure(execution, phase, line, sizeof line))
+            ended = end_early(execution, "sure", line);
     }
     sm_execution_end_faults(execution);
     row.to_ns = sm_execution_now(execution);
     sm_sampler_checkpoint(execution->sampler, sm_now_ns());
     sm_record_add_phase(execution->record, &row);
+    sm_execution_phase_done(execution, (size_t)id - 1);
     return ended;
 }
 

@@ -11,7 +11,7 @@
 
 const struct sm_verb sm_verb_table[] = {
     {"run", "run SCENARIO [-p NAME=VALUE]... [-o DIR] [--time-scale X] [--repeat N] "
-     "[--allocator NAME] [--own-cost[=PAIRS]]",
+     "[--until-sure] [--allocator NAME] [--own-cost[=PAIRS]]",
      "run a scenario: a file, or a shipped name like log-batcher/slow-disk", sm_verb_run},
     {"probe", "probe [-o DIR] [--sample-bytes N] -- COMMAND [ARG...]",
      "record any program, without a scenario", sm_verb_probe},

@@ -26,6 +26,7 @@ struct run_arguments {
     size_t setting_count;
     double time_scale;
     long repeat;
+    int until_sure;
     const char *allocator; /* NULL = the scenario's */
     int own_cost_pairs;    /* 0 = not to be measured */
 };
@@ -58,6 +59,7 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
                                             {"out", required_argument, NULL, 'o'},
                                             {"allocator", required_argument, NULL, 'a'},
                                             {"own-cost", optional_argument, NULL, 'c'},
+                                            {"until-sure", no_argument, NULL, 's'},
                                             {NULL, 0, NULL, 0}};
     double repeat = 1, pairs = default_pairs;
     int option, rc = 0;
@@ -80,6 +82,9 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
         case 'c':
             rc = optarg ? parse_number("--own-cost", optarg, 2, 100, &pairs) : 0;
             arguments->own_cost_pairs = (int)pairs;
+            break;
+        case 's':
+            arguments->until_sure = 1;
             break;
         case 't':
             rc = parse_number("--time-scale", optarg, 0.001, 1000, &arguments->time_scale);
@@ -175,6 +180,7 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
         .sample_interval_bytes = default_interval_bytes,
         .seed = default_seed,
         .allocator = arguments->allocator,
+        .until_sure = arguments->until_sure,
     };
     int rc = sm_execute(&options, &end, &err);
     sm_scenario_free(scenario);

@@ -286,7 +286,8 @@ static int find_causes(const struct sm_run *run, struct sm_analysis *analysis) {
     const char *ended_by = sm_run_meta(run, SM_META_ENDED_BY);
     if (!analysis->trace || !sm_timeline_range(run, &facts.from_ns, &facts.to_ns))
         return 0;
-    facts.was_scheduled = run->complete && (!ended_by[0] || strcmp(ended_by, "schedule") == 0);
+    facts.was_scheduled = run->complete && (!ended_by[0] || strcmp(ended_by, "schedule") == 0 ||
+                                            strcmp(ended_by, "sure") == 0);
     facts.settle = last_rest(run);
     facts.fault = worst_fault(&facts);
     facts.memory_before = facts.memory_after = facts.memory_peak = NAN;

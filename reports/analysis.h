@@ -101,6 +101,7 @@ struct sm_budget_line {
     double actual; /* NAN = unknown or not a figure */
     double margin; /* limit - actual; NAN */
     enum sm_holds holds;
+    int is_settled; /* holds stays as it is whatever the rest of the run may bring */
     char why[400]; /* the figure that decided it, or why it could not be judged */
 };
 

@@ -151,6 +151,7 @@ static void judge_bounded(const struct context *context, const struct rule *rule
         return;
     }
     line->actual = result->end;
+    line->is_settled = result->verdict.may_stop;
     if (!context->run->complete && result->verdict.kind == SM_VERDICT_BOUNDED)
         settle(line, SM_HOLDS_UNKNOWN, "bounded so far, but the record was cut short");
     else
@@ -173,6 +174,7 @@ static void compare(const struct context *context, double actual, const char *wh
     line->margin = line->item->value - actual;
     sm_unit_format(line->unit, actual, have);
     sm_unit_format(line->unit, line->item->value, limit);
+    line->is_settled = actual > line->item->value;
     if (actual > line->item->value)
         settle(line, SM_HOLDS_NO, "%s %s, the limit is %s", what, have, limit);
     else if (!context->run->complete)
@@ -204,6 +206,9 @@ static void judge_ledger(const struct context *context, const struct rule *rule)
                ledger->note[0] ? ledger->note : "it was not counted");
     else
         compare(context, (double)value, "units:");
+    /* What is only late is not lost yet. */
+    if (strcmp(rule->subject, "unaccounted") == 0 && !context->run->complete)
+        context->line->is_settled = 0;
 }
 
 /* Latencies of the whole run: the worst interval, which is what a caller met. */

@@ -19,7 +19,7 @@ struct sm_facts {
     double memory_before;          /* at the start of the first phase */
     double memory_after;           /* at the end of the rest, or of the run */
     double memory_peak;
-    int was_scheduled; /* the run went to its planned end */
+    int was_scheduled; /* the run went to its planned end, or was sure before */
 };
 
 struct sm_cause_list {

@@ -58,7 +58,8 @@ size_t sm_growth_prefix(const struct sm_trace *trace, double upto_s);
 int sm_growth_may_stop(const struct sm_verdict *verdict);
 
 /* The resolution used when nobody asked for one, per second: for bytes 1 % of the usual level in a
- * minute and at least 4 KiB/s, for descriptors 2 in the time under load, otherwise 1 %. */
+ * minute and at least 4 KiB/s, for descriptors 2 in the time under load (5 in cycles), otherwise
+ * 1 %. */
 double sm_growth_default_resolution(const struct sm_trace *trace, enum sm_channel channel,
                                     const double *values);
 

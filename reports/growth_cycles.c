@@ -178,6 +178,18 @@ static double time_to_requests(const struct sm_cycle_fit *fits, int count, doubl
     return time && requests ? time->residual / fmax(requests->residual, variance) : 1;
 }
 
+/* The rate per second at which a count may leak at random and still, at the confidence asked for,
+ * have left nothing behind at any rest from `skip` on; infinite when the count changed. */
+static double unseen_rate(const struct sm_cycles_ask *ask, const struct marks *marks, int skip) {
+    const struct sm_mark *first = &marks->rests[skip], *last = &marks->rests[marks->count - 1];
+    if (!ask->is_count)
+        return INFINITY;
+    for (const struct sm_mark *mark = first; mark <= last; mark++)
+        if (mark->level != first->level)
+            return INFINITY;
+    return -log(ask->alpha) / (last->at_s - first->at_s); /* Poisson */
+}
+
 /* Judges the marks from `skip` on. Returns 1 when that settles it. */
 static int judge_from(const struct sm_cycles_ask *ask, const struct marks *marks, int skip,
                       struct sm_cycles_verdict *verdict) {
@@ -202,7 +214,13 @@ static int judge_from(const struct sm_cycles_ask *ask, const struct marks *marks
     now.driver = line->driver;
     now.time_to_requests = time_to_requests(fits, used, variance);
     now.suspect = line_low > resolution;
-    if (any.low > LEFT_OF_RESOLUTION * resolution && now.suspect) {
+    double unseen = unseen_rate(ask, marks, skip);
+    if (unseen < resolution && skip <= 1) {
+        now.kind = SM_VERDICT_BOUNDED;
+        now.suspect = 0;
+        now.low = 0;
+        now.at_most = now.high = unseen;
+    } else if (any.low > LEFT_OF_RESOLUTION * resolution && now.suspect) {
         now.kind = SM_VERDICT_GROWING;
     } else if (any.high < resolution && is_filled(best, skip) &&
                (skip <= 1 || skip <= marks->count / 2)) {

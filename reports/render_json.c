@@ -277,6 +277,7 @@ static json_t *report_object(const struct sm_run *run, const struct sm_analysis 
         stored_object(sm_run_meta(run, SM_META_PROBE)), "environment",
         stored_object(sm_run_meta(run, SM_META_ENVIRONMENT)), "made_by",
         text(sm_run_meta(run, SM_META_VERSION)));
+    json_object_set_new(object, "ended_why", text(sm_run_meta(run, SM_META_ENDED_WHY)));
     json_object_set_new(object, "allocator", text(sm_run_meta(run, SM_META_ALLOCATOR)));
     if (sm_run_meta(run, SM_META_OWN_COST)[0])
         json_object_set_new(object, "own_cost", stored_object(sm_run_meta(run, SM_META_OWN_COST)));

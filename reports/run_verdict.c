@@ -263,6 +263,10 @@ void sm_run_verdict_decide(const struct sm_run *run, struct sm_analysis *analysi
     analysis->why[0] = '\0';
     if (!decide_failure(analysis) && !decide_broken(run, analysis) && !decide_doubt(run, analysis))
         decide_pass(analysis);
+    if (strcmp(sm_run_meta(run, SM_META_ENDED_BY), "sure") == 0)
+        say(analysis,
+            "The run was ended before its schedule was through, as soon as this was sure: %s.",
+            sm_run_meta(run, SM_META_ENDED_WHY));
 }
 
 const char *sm_run_verdict_name(enum sm_run_verdict verdict) {

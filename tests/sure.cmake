@@ -1,0 +1,8 @@
+# Runs that end as soon as they are sure.
+spillmark_unit_test(settled unit/test_settled.c unit/temp_dir.c LIBS spillmark-reports)
+if(TARGET spillmark)
+  add_test(NAME e2e.until-sure
+           COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_until_sure.py)
+  set_tests_properties(e2e.until-sure PROPERTIES LABELS e2e TIMEOUT 300
+    ENVIRONMENT "SPILLMARK=$<TARGET_FILE:spillmark>;PYTHONDONTWRITEBYTECODE=1")
+endif()
