@@ -2,15 +2,15 @@
 #include <errno.h>
 #include <link.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "allocator.h"
 #include "heap.h"
-#include "size.h"
 #include "modules.h"
 #include "operators.h"
+#include "size.h"
 #include "slot.h"
 
 struct smp_process smp_process;
@@ -163,4 +163,6 @@ __attribute__((constructor(101))) static void start(void) {
     smp_attach();
 }
 
-__attribute__((destructor(101))) static void finish(void) { smp_slot_exit(); }
+__attribute__((destructor(101))) static void finish(void) {
+    smp_slot_exit();
+}

@@ -7,8 +7,15 @@
 
 /* Pointer encodings (DW_EH_PE_*). */
 enum { PE_OMIT = 0xff, PE_FORM = 0x0f, PE_RELATION = 0x70, PE_PCREL = 0x10, PE_INDIRECT = 0x80 };
-enum { PE_ABSPTR = 0x00, PE_UDATA2 = 0x02, PE_UDATA4 = 0x03, PE_UDATA8 = 0x04, PE_SDATA2 = 0x0a,
-       PE_SDATA4 = 0x0b, PE_SDATA8 = 0x0c };
+enum {
+    PE_ABSPTR = 0x00,
+    PE_UDATA2 = 0x02,
+    PE_UDATA4 = 0x03,
+    PE_UDATA8 = 0x04,
+    PE_SDATA2 = 0x0a,
+    PE_SDATA4 = 0x0b,
+    PE_SDATA8 = 0x0c
+};
 enum { HDR_TABLE_ENCODING = 0x3b }; /* datarel | sdata4: what every linker writes */
 
 static uint64_t read_bytes(const uint8_t **cursor, unsigned bytes) {
@@ -283,8 +290,8 @@ static bool run(struct machine *m, const uint8_t *cursor, const uint8_t *end) {
             known = advance(m, low);
             break;
         case 2: /* offset */
-            known = set_rule(m, low, SMP_CFI_OFFSET,
-                             (int64_t)smp_uleb(&cursor) * m->cie->data_align);
+            known =
+                set_rule(m, low, SMP_CFI_OFFSET, (int64_t)smp_uleb(&cursor) * m->cie->data_align);
             break;
         case 3: /* restore */
             known = restore(m, low);

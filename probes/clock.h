@@ -10,5 +10,9 @@ static inline uint64_t smp_clock_of(clockid_t clock) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static inline uint64_t smp_clock_ns(void) { return smp_clock_of(CLOCK_MONOTONIC); }
-static inline uint64_t smp_clock_coarse_ns(void) { return smp_clock_of(CLOCK_MONOTONIC_COARSE); }
+static inline uint64_t smp_clock_ns(void) {
+    return smp_clock_of(CLOCK_MONOTONIC);
+}
+static inline uint64_t smp_clock_coarse_ns(void) {
+    return smp_clock_of(CLOCK_MONOTONIC_COARSE);
+}

@@ -120,8 +120,7 @@ static inline __attribute__((always_inline)) bool enter(struct smp_guard *guard)
     if (smp_phase() == SMP_COLD) {
         smp_boot();
     }
-    if (smp_phase() != SMP_ON || !smp_feature(SPILLMARK_FEATURE_FDS) ||
-        !smp_guard_enter(guard)) {
+    if (smp_phase() != SMP_ON || !smp_feature(SPILLMARK_FEATURE_FDS) || !smp_guard_enter(guard)) {
         return false;
     }
     if (!smp_is_owner()) {
@@ -222,7 +221,8 @@ void smp_descriptors_inherit(struct spillmark_slot *child) {
     struct spillmark_descriptor *entries =
         (struct spillmark_descriptor *)((char *)child + to->offset);
     struct spillmark_stack *stacks =
-        (struct spillmark_stack *)((char *)child + child->sections[SPILLMARK_SECTION_STACKS].offset);
+        (struct spillmark_stack *)((char *)child +
+                                   child->sections[SPILLMARK_SECTION_STACKS].offset);
     for (uint32_t fd = 0; fd < from->used; fd++) {
         const struct spillmark_descriptor *entry = &smp_process.descriptors[fd];
         if (entry->open != 0) {

@@ -8,13 +8,17 @@
 
 #include "arena.h"
 
-SMP_EXPORT void *malloc(size_t bytes) { return smp_allocated(smp_real.malloc(bytes)); }
+SMP_EXPORT void *malloc(size_t bytes) {
+    return smp_allocated(smp_real.malloc(bytes));
+}
 
 SMP_EXPORT void *calloc(size_t count, size_t bytes) {
     return smp_allocated(smp_real.calloc(count, bytes));
 }
 
-SMP_EXPORT void free(void *block) { smp_free(block); }
+SMP_EXPORT void free(void *block) {
+    smp_free(block);
+}
 
 /* A block of the boot arena moves to the real heap. */
 static void *leave_arena(void *block, size_t bytes) {
@@ -72,9 +76,13 @@ SMP_EXPORT void *memalign(size_t alignment, size_t bytes) {
     return smp_allocated(smp_real.memalign(alignment, bytes));
 }
 
-SMP_EXPORT void *valloc(size_t bytes) { return smp_allocated(smp_real.valloc(bytes)); }
+SMP_EXPORT void *valloc(size_t bytes) {
+    return smp_allocated(smp_real.valloc(bytes));
+}
 
-SMP_EXPORT void *pvalloc(size_t bytes) { return smp_allocated(smp_real.pvalloc(bytes)); }
+SMP_EXPORT void *pvalloc(size_t bytes) {
+    return smp_allocated(smp_real.pvalloc(bytes));
+}
 
 SMP_EXPORT size_t malloc_usable_size(void *block) {
     return smp_arena_holds(block) ? smp_arena_size(block) : smp_real.malloc_usable_size(block);

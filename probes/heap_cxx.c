@@ -23,11 +23,11 @@ static void *find(struct smp_real_slot *slot) {
     SMP_EXPORT void *name parameters;                                                              \
     SMP_EXPORT void *name parameters {                                                             \
         SMP_REAL_SLOT(#name);                                                                      \
-        void *(*function) parameters = (void *(*)parameters)find(&real_slot);                      \
+        void *(*function)parameters = (void *(*)parameters)find(&real_slot);                       \
         if (__builtin_expect(function == NULL, 0)) {                                               \
             return malloc(bytes);                                                                  \
         }                                                                                          \
-        if (!real_slot.by_itself) {                                                            \
+        if (!real_slot.by_itself) {                                                                \
             return function arguments;                                                             \
         }                                                                                          \
         return smp_allocated(function arguments);                                                  \
@@ -37,12 +37,12 @@ static void *find(struct smp_real_slot *slot) {
     SMP_EXPORT void name parameters;                                                               \
     SMP_EXPORT void name parameters {                                                              \
         SMP_REAL_SLOT(#name);                                                                      \
-        void (*function) parameters = (void (*)parameters)find(&real_slot);                        \
+        void(*function) parameters = (void(*) parameters)find(&real_slot);                         \
         if (__builtin_expect(function == NULL || smp_arena_holds(block), 0)) {                     \
             free(block);                                                                           \
             return;                                                                                \
         }                                                                                          \
-        if (real_slot.by_itself && block != NULL) {                                            \
+        if (real_slot.by_itself && block != NULL) {                                                \
             smp_count_free(block);                                                                 \
         }                                                                                          \
         function arguments;                                                                        \

@@ -25,12 +25,12 @@ struct smp_self {
     struct spillmark_thread *quick; /* the block, if sizes are read from chunk headers */
     int64_t alloc_countdown, free_countdown;
     struct spillmark_thread *block;
-    int64_t armed_bytes;       /* what alloc_countdown was last set to */
-    int64_t sample_bytes;      /* to the next sample, when it was set */
-    int64_t published_bytes;   /* of this block, in slot.heap_live_bytes; never reset */
+    int64_t armed_bytes;     /* what alloc_countdown was last set to */
+    int64_t sample_bytes;    /* to the next sample, when it was set */
+    int64_t published_bytes; /* of this block, in slot.heap_live_bytes; never reset */
     uint64_t random;
-    int64_t free_stack_bytes;  /* to the next freeing stack, when all is recorded */
-    struct smp_memo *memos;    /* walks made before (memo.h), or NULL */
+    int64_t free_stack_bytes; /* to the next freeing stack, when all is recorded */
+    struct smp_memo *memos;   /* walks made before (memo.h), or NULL */
     uint32_t index;
     uint32_t live_free; /* first of this thread's free live entries, 0 = none */
     uint32_t live_free_count;

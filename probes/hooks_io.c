@@ -1,6 +1,6 @@
 /* hooks_io.c - bytes in and out, by the class of the descriptor. */
-#include <string.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -19,9 +19,13 @@ ssize_t __recvfrom_chk(int fd, void *buffer, size_t bytes, size_t size, int flag
                        struct sockaddr *address, socklen_t *length);
 
 #define IN(name, parameters, arguments)                                                            \
-    SMP_EXPORT ssize_t name parameters { return smp_fd_read(fd, SMP_REAL(name) arguments); }
+    SMP_EXPORT ssize_t name parameters {                                                           \
+        return smp_fd_read(fd, SMP_REAL(name) arguments);                                          \
+    }
 #define OUT(name, parameters, arguments)                                                           \
-    SMP_EXPORT ssize_t name parameters { return smp_fd_written(fd, SMP_REAL(name) arguments); }
+    SMP_EXPORT ssize_t name parameters {                                                           \
+        return smp_fd_written(fd, SMP_REAL(name) arguments);                                       \
+    }
 
 IN(read, (int fd, void *buffer, size_t bytes), (fd, buffer, bytes))
 IN(__read, (int fd, void *buffer, size_t bytes), (fd, buffer, bytes))
@@ -33,8 +37,7 @@ IN(__pread_chk, (int fd, void *buffer, size_t bytes, off_t offset, size_t size),
 IN(__pread64_chk, (int fd, void *buffer, size_t bytes, off64_t offset, size_t size),
    (fd, buffer, bytes, offset, size))
 IN(readv, (int fd, const struct iovec *parts, int count), (fd, parts, count))
-IN(preadv, (int fd, const struct iovec *parts, int count, off_t offset),
-   (fd, parts, count, offset))
+IN(preadv, (int fd, const struct iovec *parts, int count, off_t offset), (fd, parts, count, offset))
 IN(preadv64, (int fd, const struct iovec *parts, int count, off64_t offset),
    (fd, parts, count, offset))
 IN(preadv2, (int fd, const struct iovec *parts, int count, off_t offset, int flags),
@@ -133,7 +136,7 @@ SMP_EXPORT ssize_t copy_file_range(int from, off64_t *from_offset, int to, off64
                  SMP_REAL(copy_file_range)(from, from_offset, to, to_offset, bytes, flags));
 }
 
-SMP_EXPORT ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset,
-                          size_t bytes, unsigned flags) {
+SMP_EXPORT ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t bytes,
+                          unsigned flags) {
     return moved(from, to, SMP_REAL(splice)(from, from_offset, to, to_offset, bytes, flags));
 }

@@ -20,7 +20,9 @@ static void count(uint64_t bytes, enum direction direction) {
     smp_add(direction == MAPPED ? &block->map_count : &block->unmap_count, 1);
 }
 
-static size_t paged(size_t bytes) { return (bytes + 4095) & ~(size_t)4095; }
+static size_t paged(size_t bytes) {
+    return (bytes + 4095) & ~(size_t)4095;
+}
 
 #define MMAP(name, offset_type)                                                                    \
     SMP_EXPORT void *name(void *at, size_t bytes, int protection, int flags, int fd,               \

@@ -21,7 +21,7 @@ int __open64(const char *path, int flags, ...);
 #define MODE_OF(flags)                                                                             \
     ({                                                                                             \
         int mode_found = 0;                                                                        \
-        if (((flags) & O_CREAT) != 0 || ((flags) & O_TMPFILE) == O_TMPFILE) {                      \
+        if (((flags)&O_CREAT) != 0 || ((flags)&O_TMPFILE) == O_TMPFILE) {                          \
             va_list more;                                                                          \
             va_start(more, flags);                                                                 \
             mode_found = va_arg(more, int);                                                        \

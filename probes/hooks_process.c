@@ -1,7 +1,7 @@
 /* hooks_process.c - one image giving way to another. posix_spawn, system and popen make their
  * children inside libc, past these hooks: nothing of this process changes. */
-#include <stdarg.h>
 #include <alloca.h>
+#include <stdarg.h>
 #include <unistd.h>
 
 #include "real.h"
@@ -30,7 +30,7 @@ EXEC(fexecve, (int fd, char *const arguments[], char *const environment[]),
         size_t argument_count = (first) != NULL;                                                   \
         va_list counting;                                                                          \
         va_copy(counting, more);                                                                   \
-        while (argument_count != 0 && va_arg(counting, char *) != NULL) {                                                 \
+        while (argument_count != 0 && va_arg(counting, char *) != NULL) {                          \
             argument_count++;                                                                      \
         }                                                                                          \
         va_end(counting);                                                                          \

@@ -30,7 +30,9 @@ FREOPEN(freopen)
 FREOPEN(freopen64)
 
 #define TMPFILE(name)                                                                              \
-    SMP_EXPORT FILE *name(void) { return opened(SMP_REAL(name)(), NULL); }
+    SMP_EXPORT FILE *name(void) {                                                                  \
+        return opened(SMP_REAL(name)(), NULL);                                                     \
+    }
 TMPFILE(tmpfile)
 TMPFILE(tmpfile64)
 

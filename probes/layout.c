@@ -14,20 +14,24 @@ enum { LARGE_SLOT = 16 << 20 };
 /* Per cent of what the fixed sections leave. Recording every allocation, the live table is what
  * grows; sampling, the stacks are. */
 static const uint32_t share_sampled[SPILLMARK_SECTIONS] = {
-    [SPILLMARK_SECTION_STACKS] = 20, [SPILLMARK_SECTION_FRAMES] = 45,
-    [SPILLMARK_SECTION_LIVE] = 20,   [SPILLMARK_SECTION_FREES] = 14,
+    [SPILLMARK_SECTION_STACKS] = 20,
+    [SPILLMARK_SECTION_FRAMES] = 45,
+    [SPILLMARK_SECTION_LIVE] = 20,
+    [SPILLMARK_SECTION_FREES] = 14,
 };
 static const uint32_t share_exact[SPILLMARK_SECTIONS] = {
-    [SPILLMARK_SECTION_STACKS] = 8, [SPILLMARK_SECTION_FRAMES] = 24,
-    [SPILLMARK_SECTION_LIVE] = 60,  [SPILLMARK_SECTION_FREES] = 7,
+    [SPILLMARK_SECTION_STACKS] = 8,
+    [SPILLMARK_SECTION_FRAMES] = 24,
+    [SPILLMARK_SECTION_LIVE] = 60,
+    [SPILLMARK_SECTION_FREES] = 7,
 };
 
 static uint64_t paged(uint64_t bytes) {
     return (bytes + SPILLMARK_PAGE_BYTES - 1) / SPILLMARK_PAGE_BYTES * SPILLMARK_PAGE_BYTES;
 }
 
-void smp_layout_sections(struct spillmark_section sections[SPILLMARK_SECTIONS],
-                         uint64_t slot_bytes, uint64_t sample_interval_bytes) {
+void smp_layout_sections(struct spillmark_section sections[SPILLMARK_SECTIONS], uint64_t slot_bytes,
+                         uint64_t sample_interval_bytes) {
     uint32_t large = slot_bytes >= LARGE_SLOT;
     uint32_t capacity[SPILLMARK_SECTIONS] = {
         [SPILLMARK_SECTION_THREADS] = SPILLMARK_THREADS,
@@ -39,9 +43,8 @@ void smp_layout_sections(struct spillmark_section sections[SPILLMARK_SECTIONS],
     for (int i = 0; i < SPILLMARK_SECTIONS; i++) {
         fixed += paged((uint64_t)capacity[i] * entry_bytes[i]);
     }
-    const uint32_t *share = sample_interval_bytes > 0 && sample_interval_bytes < 65536
-                                ? share_exact
-                                : share_sampled;
+    const uint32_t *share =
+        sample_interval_bytes > 0 && sample_interval_bytes < 65536 ? share_exact : share_sampled;
     uint64_t rest = slot_bytes - fixed - SPILLMARK_SECTIONS * SPILLMARK_PAGE_BYTES;
     uint64_t offset = paged(sizeof(struct spillmark_slot));
     for (int i = 0; i < SPILLMARK_SECTIONS; i++) {

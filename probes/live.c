@@ -14,15 +14,14 @@ enum {
 uint8_t smp_filter[SMP_FILTER_BYTES] __attribute__((aligned(64)));
 
 void smp_filter_reset(void) {
-    memset(smp_filter, smp_process.sample_interval_bytes == 1 ? FILTER_FULL : 0,
-           sizeof smp_filter);
+    memset(smp_filter, smp_process.sample_interval_bytes == 1 ? FILTER_FULL : 0, sizeof smp_filter);
 }
 
 static _Atomic uint32_t *chain_of(uintptr_t address) {
     /* Neighbours share cache lines; regions of 64 KiB are scattered. */
     uint64_t region = (address >> 16) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-    return &smp_home->live_heads[((uint32_t)(address >> 5) + (uint32_t)region) &
-                                 smp_home->live_mask];
+    return &smp_home
+                ->live_heads[((uint32_t)(address >> 5) + (uint32_t)region) & smp_home->live_mask];
 }
 
 void smp_live_prefetch(const struct smp_self *self, uintptr_t address) {
@@ -40,8 +39,8 @@ static bool hold(_Atomic uint32_t *head, uint32_t *ret_first) {
             return true;
         }
         if ((first & HELD) == 0 &&
-            atomic_compare_exchange_weak_explicit(head, &first, first | HELD,
-                                                  memory_order_acquire, memory_order_relaxed)) {
+            atomic_compare_exchange_weak_explicit(head, &first, first | HELD, memory_order_acquire,
+                                                  memory_order_relaxed)) {
             *ret_first = first;
             return true;
         }

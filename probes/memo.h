@@ -18,17 +18,18 @@ struct smp_memo {
     uint32_t generation; /* of the rules */
     uint32_t attachment; /* of the self */
     uint16_t count;
-    bool overflow; /* the walk cannot be told by so few words */
-    bool by_bp;    /* rests on the rbp it started with */
+    bool overflow;                    /* the walk cannot be told by so few words */
+    bool by_bp;                       /* rests on the rbp it started with */
     uint16_t offsets[SMP_MEMO_WORDS]; /* from the start's sp, in words */
     uint64_t values[SMP_MEMO_WORDS];
 };
 
-/* Gives the self of a thread that attaches its memos, if walks are to be kept and there is memory. */
+/* Gives the self of a thread that attaches its memos, if walks are to be kept and there is memory.
+ */
 void smp_memo_attach(struct smp_self *self);
 
-/* The memos that walks from this origin are kept in, SMP_MEMO_WAYS of them, for the same function is
- * reached at the same depth by several ways; NULL when walks are not kept. */
+/* The memos that walks from this origin are kept in, SMP_MEMO_WAYS of them, for the same function
+ * is reached at the same depth by several ways; NULL when walks are not kept. */
 struct smp_memo *smp_memos_of(const struct smp_self *self, const struct smp_origin *origin);
 
 /* The stack if one of these memos is of this walk. Otherwise 0, and *ret_memo is one to be filled

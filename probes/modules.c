@@ -22,8 +22,8 @@ static struct range range_of(const struct dl_phdr_info *info) {
             continue;
         }
         uint64_t low = (info->dlpi_addr + header->p_vaddr) & ~(uint64_t)4095;
-        uint64_t high = (info->dlpi_addr + header->p_vaddr + header->p_memsz + 4095) &
-                        ~(uint64_t)4095;
+        uint64_t high =
+            (info->dlpi_addr + header->p_vaddr + header->p_memsz + 4095) & ~(uint64_t)4095;
         range.low = low < range.low ? low : range.low;
         range.high = high > range.high ? high : range.high;
     }
@@ -40,8 +40,8 @@ static void read_notes(struct spillmark_module *module, const char *at, size_t b
         }
         if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
             memcmp(at + sizeof *note, "GNU", 4) == 0) {
-            size_t length = note->n_descsz < sizeof module->build_id ? note->n_descsz
-                                                                     : sizeof module->build_id;
+            size_t length =
+                note->n_descsz < sizeof module->build_id ? note->n_descsz : sizeof module->build_id;
             memcpy(module->build_id, at + sizeof *note + name, length);
             module->build_id_bytes = (uint32_t)length;
             return;
@@ -55,8 +55,7 @@ static void read_build_id(struct spillmark_module *module, const struct dl_phdr_
     for (int i = 0; i < info->dlpi_phnum && module->build_id_bytes == 0; i++) {
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
         if (header->p_type == PT_NOTE) {
-            read_notes(module, (const char *)(info->dlpi_addr + header->p_vaddr),
-                       header->p_memsz);
+            read_notes(module, (const char *)(info->dlpi_addr + header->p_vaddr), header->p_memsz);
         }
     }
 }
@@ -117,7 +116,9 @@ static int visit(struct dl_phdr_info *info, size_t size, void *argument) {
     return 0;
 }
 
-void smp_modules_boot(void) { dl_iterate_phdr(visit, NULL); }
+void smp_modules_boot(void) {
+    dl_iterate_phdr(visit, NULL);
+}
 
 /* Held for microseconds; whoever finds it held too long does without. */
 enum { PATIENCE = 1000000 };
@@ -133,14 +134,15 @@ static bool hold(void) {
     return false;
 }
 
-static void let_go(void) { atomic_store(&smp_home->modules_busy, 0); }
+static void let_go(void) {
+    atomic_store(&smp_home->modules_busy, 0);
+}
 
 void smp_modules_cover(const uintptr_t *frames, uint32_t depth) {
     uint64_t last_low = 0, last_high = 0;
     for (uint32_t i = 0; i < depth; i++) {
         struct dl_phdr_info info;
-        if ((frames[i] >= last_low && frames[i] < last_high) ||
-            !smp_object_of(frames[i], &info)) {
+        if ((frames[i] >= last_low && frames[i] < last_high) || !smp_object_of(frames[i], &info)) {
             continue;
         }
         struct range range = range_of(&info);

@@ -17,11 +17,10 @@ enum { OWN_SLOTS = 64, DEFAULT_INTERVAL_BYTES = 512 * 1024 };
 static int valid(const struct spillmark_pool *pool) {
     return pool->magic == SPILLMARK_MAGIC && pool->abi_major == SPILLMARK_ABI_MAJOR &&
            pool->slot_count > 0 && pool->slot_count <= 65536 &&
-           pool->slot_bytes >= SPILLMARK_SLOT_BYTES_MIN &&
-           pool->slot_bytes <= UINT64_C(1) << 40 &&
+           pool->slot_bytes >= SPILLMARK_SLOT_BYTES_MIN && pool->slot_bytes <= UINT64_C(1) << 40 &&
            pool->slot_bytes % SPILLMARK_PAGE_BYTES == 0 &&
-           pool->header_bytes % SPILLMARK_PAGE_BYTES == 0 &&
-           pool->claims_offset >= sizeof *pool && pool->claims_offset % 8 == 0 &&
+           pool->header_bytes % SPILLMARK_PAGE_BYTES == 0 && pool->claims_offset >= sizeof *pool &&
+           pool->claims_offset % 8 == 0 &&
            pool->claims_offset + pool->slot_count * (uint64_t)sizeof(struct spillmark_claim) <=
                pool->header_bytes;
 }
@@ -43,11 +42,10 @@ static int make_own(void) {
         return fd;
     }
     uint64_t interval = smp_environment_number(SPILLMARK_ENV_SAMPLE, DEFAULT_INTERVAL_BYTES);
-    struct spillmark_pool header =
-        spillmark_pool_header(OWN_SLOTS, spillmark_slot_bytes(interval), interval, smp_clock_ns(),
-                              SPILLMARK_FEATURE_HEAP | SPILLMARK_FEATURE_STACKS |
-                                  SPILLMARK_FEATURE_FDS | SPILLMARK_FEATURE_IO |
-                                  SPILLMARK_FEATURE_MAPS);
+    struct spillmark_pool header = spillmark_pool_header(
+        OWN_SLOTS, spillmark_slot_bytes(interval), interval, smp_clock_ns(),
+        SPILLMARK_FEATURE_HEAP | SPILLMARK_FEATURE_STACKS | SPILLMARK_FEATURE_FDS |
+            SPILLMARK_FEATURE_IO | SPILLMARK_FEATURE_MAPS);
     long failed = smp_raw_ftruncate(fd, spillmark_pool_bytes(OWN_SLOTS, header.slot_bytes));
     if (failed == 0 && smp_raw_pwrite(fd, &header, sizeof header, 0) != sizeof header) {
         failed = -EIO;
@@ -96,9 +94,9 @@ static int map_checked(int fd) {
     smp_process.pool_device = status.st_dev;
     smp_process.pool_inode = status.st_ino;
     failed = map_header(fd);
-    if (failed == 0 && (uint64_t)status.st_size < smp_process.header_bytes +
-                                                      smp_process.slot_count *
-                                                          smp_process.slot_bytes) {
+    if (failed == 0 &&
+        (uint64_t)status.st_size <
+            smp_process.header_bytes + smp_process.slot_count * smp_process.slot_bytes) {
         failed = -EPROTO;
     }
     return (int)failed;
@@ -171,8 +169,8 @@ static void *map_by_path(uint64_t offset) {
     if (fd < 0) {
         return NULL;
     }
-    long at = is_this_pool(fd) ? smp_raw_mmap(NULL, smp_process.slot_bytes,
-                                              PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset)
+    long at = is_this_pool(fd) ? smp_raw_mmap(NULL, smp_process.slot_bytes, PROT_READ | PROT_WRITE,
+                                              MAP_SHARED, fd, offset)
                                : -EINVAL;
     smp_raw_close(fd);
     return smp_raw_failed(at) ? NULL : (void *)at;

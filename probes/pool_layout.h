@@ -37,8 +37,7 @@ static inline uint64_t spillmark_pool_bytes(uint32_t slot_count, uint64_t slot_b
 }
 
 /* The header of a fresh pool; the claim table behind it is all zeros. */
-static inline struct spillmark_pool spillmark_pool_header(uint32_t slot_count,
-                                                          uint64_t slot_bytes,
+static inline struct spillmark_pool spillmark_pool_header(uint32_t slot_count, uint64_t slot_bytes,
                                                           uint64_t sample_interval_bytes,
                                                           uint64_t seed, uint32_t wanted) {
     return (struct spillmark_pool){

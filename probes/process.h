@@ -17,17 +17,17 @@ enum smp_phase {
 };
 
 struct smp_process {
-    struct spillmark_pool *pool;  /* the header and the claim table, mapped shared */
-    struct spillmark_slot *slot;  /* mapped shared; the address outlives forks */
-    uint64_t slot_bytes;          /* copies of the pool's fields, validated */
+    struct spillmark_pool *pool; /* the header and the claim table, mapped shared */
+    struct spillmark_slot *slot; /* mapped shared; the address outlives forks */
+    uint64_t slot_bytes;         /* copies of the pool's fields, validated */
     uint64_t sample_interval_bytes;
     uint64_t seed;
     uint32_t header_bytes;
     uint32_t slot_count;
     uint32_t slot_index;
-    uint32_t features;            /* what is on */
-    uint32_t allocator;           /* as in the slot */
-    bool chunk_headers;           /* sizes are read from glibc's chunk header */
+    uint32_t features;  /* what is on */
+    uint32_t allocator; /* as in the slot */
+    bool chunk_headers; /* sizes are read from glibc's chunk header */
     uint64_t pool_device, pool_inode;
     char pool_path[SPILLMARK_MODULE_PATH];
     /* Sections of the slot. */

@@ -27,7 +27,9 @@ static inline int smp_raw_open(const char *path, int flags, int mode) {
     return (int)smp_raw6(SYS_openat, -100 /* AT_FDCWD */, (long)path, flags, mode, 0, 0);
 }
 
-static inline void smp_raw_close(int fd) { smp_raw6(SYS_close, fd, 0, 0, 0, 0, 0); }
+static inline void smp_raw_close(int fd) {
+    smp_raw6(SYS_close, fd, 0, 0, 0, 0, 0);
+}
 
 static inline long smp_raw_read(int fd, void *buffer, size_t bytes) {
     return smp_raw6(SYS_read, fd, (long)buffer, (long)bytes, 0, 0, 0);
@@ -60,7 +62,9 @@ static inline long smp_raw_madvise(void *at, size_t bytes, int advice) {
     return smp_raw6(SYS_madvise, (long)at, (long)bytes, advice, 0, 0, 0);
 }
 
-static inline int smp_raw_failed(long result) { return result < 0 && result > -4096; }
+static inline int smp_raw_failed(long result) {
+    return result < 0 && result > -4096;
+}
 
 static inline uint32_t smp_raw_getpid(void) {
     return (uint32_t)smp_raw6(SYS_getpid, 0, 0, 0, 0, 0, 0);

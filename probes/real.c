@@ -36,7 +36,9 @@ bool smp_real_find(struct smp_real_heap *ret_heap) {
 extern struct smp_real_slot __start_smp_real_slots[] __attribute__((visibility("hidden")));
 extern struct smp_real_slot __stop_smp_real_slots[] __attribute__((visibility("hidden")));
 
-static bool is_operator(const char *name) { return name[0] == '_' && name[1] == 'Z'; }
+static bool is_operator(const char *name) {
+    return name[0] == '_' && name[1] == 'Z';
+}
 
 /* A plugin that brings a C++ library of its own, opened with RTLD_LOCAL, still finds the probe's
  * operator new first; what it needs is not among the next definitions then. */

@@ -40,9 +40,8 @@ static struct smp_rule pack(uintptr_t address) {
     bool bp_same = rbp->kind == SMP_CFI_SAME || rbp->kind == SMP_CFI_UNDEFINED;
     if (row.cfa_expression != NULL ||
         (row.cfa_register != SMP_RSP && row.cfa_register != SMP_RBP) ||
-        row.cfa_offset < -(1 << 30) || row.cfa_offset > 1 << 30 ||
-        rip->kind != SMP_CFI_OFFSET || rip->value != -8 || (!bp_saved && !bp_same) ||
-        row.rules[SMP_RSP].kind != SMP_CFI_SAME) {
+        row.cfa_offset < -(1 << 30) || row.cfa_offset > 1 << 30 || rip->kind != SMP_CFI_OFFSET ||
+        rip->value != -8 || (!bp_saved && !bp_same) || row.rules[SMP_RSP].kind != SMP_CFI_SAME) {
         return (struct smp_rule){.kind = SMP_RULE_OTHER};
     }
     return (struct smp_rule){

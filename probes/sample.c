@@ -32,7 +32,9 @@ static void count(struct smp_self *self, bool freed, size_t bytes) {
     __atomic_fetch_add(freed ? &block->free_count : &block->alloc_count, 1, __ATOMIC_RELAXED);
 }
 
-static void drop(void) { smp_add_shared(&smp_process.slot->unsampled_drops, 1); }
+static void drop(void) {
+    smp_add_shared(&smp_process.slot->unsampled_drops, 1);
+}
 
 static uint64_t estimate(const struct spillmark_live *live) {
     return live->bytes * live->weight_q10 >> 10;
@@ -113,8 +115,8 @@ static int same_pair(uint32_t entry, const void *key) {
 }
 
 static uint32_t pair_of(struct pair_key key) {
-    uint64_t hash = ((uint64_t)key.alloc_stack << 32 | key.free_stack) *
-                    UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash =
+        ((uint64_t)key.alloc_stack << 32 | key.free_stack) * UINT64_C(0x9e3779b97f4a7c15);
     hash ^= hash >> 29;
     uint32_t entry = smp_index_find(&smp_home->free_index, hash, same_pair, &key);
     if (entry != 0) {

@@ -49,8 +49,7 @@ static int64_t draw_sample(struct smp_self *self) {
 }
 
 static void arm(struct smp_self *self) {
-    self->armed_bytes =
-        self->sample_bytes < SMP_EVENT_BYTES ? self->sample_bytes : SMP_EVENT_BYTES;
+    self->armed_bytes = self->sample_bytes < SMP_EVENT_BYTES ? self->sample_bytes : SMP_EVENT_BYTES;
     __atomic_store_n(&self->alloc_countdown, self->armed_bytes, __ATOMIC_RELAXED);
 }
 

@@ -39,9 +39,9 @@ void smp_publish(struct smp_self *self);
 /* The same, if this thread is ahead by a step. */
 static inline void smp_publish_step(struct smp_self *self) {
     const struct spillmark_thread *block = self->block;
-    int64_t ahead = block == NULL ? INT64_MAX / 2
-                                  : (int64_t)(block->alloc_bytes - block->free_bytes) -
-                                        self->published_bytes;
+    int64_t ahead = block == NULL
+                        ? INT64_MAX / 2
+                        : (int64_t)(block->alloc_bytes - block->free_bytes) - self->published_bytes;
     if ((uint64_t)(ahead + SMP_PUBLISH_BYTES) > 2u * SMP_PUBLISH_BYTES) {
         smp_publish(self);
     }

@@ -12,6 +12,5 @@ static inline size_t smp_chunk_bytes(const void *block) {
 }
 
 static inline size_t smp_size_of(void *block) {
-    return smp_process.chunk_headers ? smp_chunk_bytes(block)
-                                     : smp_real.malloc_usable_size(block);
+    return smp_process.chunk_headers ? smp_chunk_bytes(block) : smp_real.malloc_usable_size(block);
 }

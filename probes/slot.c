@@ -43,8 +43,7 @@ static void write_header(struct spillmark_slot *slot) {
     slot->state = SPILLMARK_STATE_BOOTING;
     slot->features = smp_process.features;
     slot->allocator = smp_process.allocator;
-    smp_layout_sections(slot->sections, smp_process.slot_bytes,
-                        smp_process.sample_interval_bytes);
+    smp_layout_sections(slot->sections, smp_process.slot_bytes, smp_process.sample_interval_bytes);
     read_command(slot);
 }
 

@@ -27,8 +27,7 @@ __attribute__((weak)) void spillmark_mark_change(struct spillmark_mark_handle *h
 }
 #endif
 
-#define SPILLMARK_MARK(variable, text)                                                             \
-    static struct spillmark_mark_handle variable = {text, 0}
+#define SPILLMARK_MARK(variable, text) static struct spillmark_mark_handle variable = {text, 0}
 
 static inline void spillmark_mark_add(struct spillmark_mark_handle *handle, uint64_t bytes,
                                       uint64_t count) {

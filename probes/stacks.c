@@ -68,13 +68,11 @@ static uint32_t add_stack(const struct walked *walked) {
 
 static uint32_t intern(struct walked *walked) {
     walked->hash = hash_of(walked);
-    uint32_t entry =
-        smp_index_find(&smp_home->stack_index, walked->hash, same_stack, walked);
+    uint32_t entry = smp_index_find(&smp_home->stack_index, walked->hash, same_stack, walked);
     return entry != 0 ? entry : add_stack(walked);
 }
 
-static uint32_t intern_cut(const uintptr_t *frames, uint32_t depth,
-                          enum spillmark_kind kind) {
+static uint32_t intern_cut(const uintptr_t *frames, uint32_t depth, enum spillmark_kind kind) {
     struct walked walked = {.frames = frames, .depth = depth, .kind = kind};
     if (depth == 0) {
         __atomic_fetch_add(&smp_process.slot->stack_failures, 1, __ATOMIC_RELAXED);
@@ -108,8 +106,7 @@ void smp_stack_inherit(struct spillmark_slot *child, uint32_t entry) {
     const struct spillmark_stack *from = &smp_process.stacks[entry];
     struct spillmark_section *frames = &child->sections[SPILLMARK_SECTION_FRAMES];
     struct spillmark_section *stacks = &child->sections[SPILLMARK_SECTION_STACKS];
-    struct spillmark_stack *to =
-        (struct spillmark_stack *)((char *)child + stacks->offset) + entry;
+    struct spillmark_stack *to = (struct spillmark_stack *)((char *)child + stacks->offset) + entry;
     bool room;
     if (to->depth != 0) {
         return;
@@ -129,7 +126,7 @@ void smp_stack_inherit(struct spillmark_slot *child, uint32_t entry) {
     if (stacks->used <= entry) {
         stacks->used = entry + 1;
     }
-    struct walked walked = {.frames = source, .depth = from->depth, .kind = from->kind,
-                            .hash = from->hash};
+    struct walked walked = {
+        .frames = source, .depth = from->depth, .kind = from->kind, .hash = from->hash};
     smp_index_add(&smp_home->stack_index, from->hash, entry, same_stack, &walked);
 }

@@ -250,4 +250,6 @@ uint32_t smp_unwind(const struct smp_guard *guard, const struct smp_origin *orig
     return depth;
 }
 
-void smp_unwind_forget(void) { smp_rules_forget(); }
+void smp_unwind_forget(void) {
+    smp_rules_forget();
+}

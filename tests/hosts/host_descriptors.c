@@ -103,7 +103,9 @@ static void passed(void) {
     int pair[2], sent = open("/dev/null", O_RDONLY);
     char control[CMSG_SPACE(sizeof sent)] = {0}, byte = 'x';
     struct iovec part = {&byte, 1};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
                              .msg_controllen = sizeof control};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     HOST_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);

@@ -43,7 +43,9 @@ static void *thread(void *argument) {
     return malloc(10);
 }
 
-static void at_exit(void) { free(realloc(malloc(300), 30000)); }
+static void at_exit(void) {
+    free(realloc(malloc(300), 30000));
+}
 
 __attribute__((destructor)) static void destruct(void) {
     free(from_constructor);

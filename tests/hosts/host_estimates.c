@@ -9,12 +9,36 @@ enum { SITES = 6, ROUNDS = 100, OBJECTS = 4000 };
 static const size_t sizes[SITES] = {24, 120, 504, 2040, 16376, 100000};
 
 /* One call stack for each size: the site is told by the return address into main's loop. */
-static __attribute__((noipa)) void *at0(size_t n) { void *p = malloc(n); __asm__("" : "+r"(p)); return p; }
-static __attribute__((noipa)) void *at1(size_t n) { void *p = malloc(n); __asm__("" : "+r"(p)); return p; }
-static __attribute__((noipa)) void *at2(size_t n) { void *p = malloc(n); __asm__("" : "+r"(p)); return p; }
-static __attribute__((noipa)) void *at3(size_t n) { void *p = malloc(n); __asm__("" : "+r"(p)); return p; }
-static __attribute__((noipa)) void *at4(size_t n) { void *p = malloc(n); __asm__("" : "+r"(p)); return p; }
-static __attribute__((noipa)) void *at5(size_t n) { void *p = malloc(n); __asm__("" : "+r"(p)); return p; }
+static __attribute__((noipa)) void *at0(size_t n) {
+    void *p = malloc(n);
+    __asm__("" : "+r"(p));
+    return p;
+}
+static __attribute__((noipa)) void *at1(size_t n) {
+    void *p = malloc(n);
+    __asm__("" : "+r"(p));
+    return p;
+}
+static __attribute__((noipa)) void *at2(size_t n) {
+    void *p = malloc(n);
+    __asm__("" : "+r"(p));
+    return p;
+}
+static __attribute__((noipa)) void *at3(size_t n) {
+    void *p = malloc(n);
+    __asm__("" : "+r"(p));
+    return p;
+}
+static __attribute__((noipa)) void *at4(size_t n) {
+    void *p = malloc(n);
+    __asm__("" : "+r"(p));
+    return p;
+}
+static __attribute__((noipa)) void *at5(size_t n) {
+    void *p = malloc(n);
+    __asm__("" : "+r"(p));
+    return p;
+}
 
 static void *(*const sites[SITES])(size_t) = {at0, at1, at2, at3, at4, at5};
 

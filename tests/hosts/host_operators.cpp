@@ -24,7 +24,7 @@ struct Variant {
 const Variant variants[] = {
     {[] { return operator new(100); }, [](void *b) { operator delete(b); }},
     {[] { return operator new[](100); }, [](void *b) { operator delete[](b); }},
-    {[] { return operator new(100); }, [](void *b) { operator delete(b, std::size_t{100}); }},
+    {[] { return operator new(100); }, [](void *b) { operator delete (b, std::size_t{100}); }},
     {[] { return operator new[](100); }, [](void *b) { operator delete[](b, std::size_t{100}); }},
     {[] { return operator new(100, std::nothrow); },
      [](void *b) { operator delete(b, std::nothrow); }},
@@ -33,7 +33,7 @@ const Variant variants[] = {
     {[] { return operator new(100, wide); }, [](void *b) { operator delete(b, wide); }},
     {[] { return operator new[](100, wide); }, [](void *b) { operator delete[](b, wide); }},
     {[] { return operator new(100, wide); },
-     [](void *b) { operator delete(b, std::size_t{100}, wide); }},
+     [](void *b) { operator delete (b, std::size_t{100}, wide); }},
     {[] { return operator new[](100, wide); },
      [](void *b) { operator delete[](b, std::size_t{100}, wide); }},
     {[] { return operator new(100, wide, std::nothrow); },

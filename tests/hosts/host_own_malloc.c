@@ -15,7 +15,9 @@ void *malloc(size_t bytes) {
     return memory + start + 16;
 }
 
-void free(void *block) { (void)block; }
+void free(void *block) {
+    (void)block;
+}
 
 void *calloc(size_t count, size_t bytes) {
     void *block = malloc(count * bytes);

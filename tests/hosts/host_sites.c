@@ -36,7 +36,7 @@ int main(int argc, char **argv) {
     free(deep(30000));
     HOST_CHECK(view_live_bytes(slot) == bytes && view_live_count(slot) == count);
     const struct spillmark_section *stacks = &slot->sections[SPILLMARK_SECTION_STACKS];
-    HOST_CHECK(stacks->used + stacks->dropped +
-                   slot->sections[SPILLMARK_SECTION_FRAMES].dropped >= 1u << bits);
+    HOST_CHECK(stacks->used + stacks->dropped + slot->sections[SPILLMARK_SECTION_FRAMES].dropped >=
+               1u << bits);
     return 0;
 }

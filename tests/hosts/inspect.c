@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int fault(const struct spillmark_slot *slot, const char *what, int64_t got,
-                 int64_t wanted) {
+static int fault(const struct spillmark_slot *slot, const char *what, int64_t got, int64_t wanted) {
     fprintf(stderr, "pid %u (%s): %s: %" PRId64 ", expected %" PRId64 "\n", slot->pid,
             slot->command, what, got, wanted);
     return 1;
@@ -102,8 +101,7 @@ static int inspect_live(const struct spillmark_slot *slot, const struct inspect_
 }
 
 static int inspect_descriptors(const struct spillmark_slot *slot) {
-    const struct spillmark_descriptor *entries =
-        view_entries(slot, SPILLMARK_SECTION_DESCRIPTORS);
+    const struct spillmark_descriptor *entries = view_entries(slot, SPILLMARK_SECTION_DESCRIPTORS);
     const struct spillmark_stack *stacks = view_entries(slot, SPILLMARK_SECTION_STACKS);
     int64_t open = 0, by_site = 0;
     for (uint32_t i = 0; i < used_of(slot, SPILLMARK_SECTION_DESCRIPTORS); i++) {
@@ -130,8 +128,8 @@ int inspect_slot(const struct spillmark_slot *slot, uint64_t slot_bytes,
     if (!options->torn) {
         faults += inspect_descriptors(slot);
         int64_t behind = view_live_bytes(slot) - slot->heap_live_bytes;
-        int64_t allowed = INT64_C(66000) *
-                          used_of(slot, SPILLMARK_SECTION_THREADS) + (INT64_C(1) << 20);
+        int64_t allowed =
+            INT64_C(66000) * used_of(slot, SPILLMARK_SECTION_THREADS) + (INT64_C(1) << 20);
         faults += behind <= allowed && behind >= -allowed
                       ? 0
                       : fault(slot, "published level lags", behind, allowed);

@@ -37,12 +37,10 @@ static int make_pool(const struct options *options, char *path, size_t path_byte
     int fd = memfd_create("pool", 0);
     uint64_t slot_bytes =
         options->slot_bytes != 0 ? options->slot_bytes : spillmark_slot_bytes(options->interval);
-    struct spillmark_pool header =
-        spillmark_pool_header((uint32_t)options->slots, slot_bytes, options->interval,
-                              options->seed,
-                              SPILLMARK_FEATURE_HEAP | SPILLMARK_FEATURE_STACKS |
-                                  SPILLMARK_FEATURE_FDS | SPILLMARK_FEATURE_IO |
-                                  SPILLMARK_FEATURE_MAPS);
+    struct spillmark_pool header = spillmark_pool_header(
+        (uint32_t)options->slots, slot_bytes, options->interval, options->seed,
+        SPILLMARK_FEATURE_HEAP | SPILLMARK_FEATURE_STACKS | SPILLMARK_FEATURE_FDS |
+            SPILLMARK_FEATURE_IO | SPILLMARK_FEATURE_MAPS);
     if (fd < 0 ||
         ftruncate(fd, (off_t)spillmark_pool_bytes((uint32_t)options->slots, slot_bytes)) != 0 ||
         pwrite(fd, &header, sizeof header, 0) != sizeof header) {
@@ -119,8 +117,7 @@ static void print_slot(const struct spillmark_slot *slot) {
            ", stacks %u, pairs %u, modules %u, failures %" PRIu64 ", drops %" PRIu64
            ", read %" PRIu64 ", written %" PRIu64 ": %s\n",
            slot->pid, slot->parent_pid, slot->state, slot->off_reason, view_live_bytes(slot),
-           view_live_count(slot), totals.alloc_count,
-           slot->sections[SPILLMARK_SECTION_STACKS].used,
+           view_live_count(slot), totals.alloc_count, slot->sections[SPILLMARK_SECTION_STACKS].used,
            slot->sections[SPILLMARK_SECTION_FREES].used,
            slot->sections[SPILLMARK_SECTION_MODULES].used, slot->stack_failures,
            slot->unsampled_drops, totals.read_bytes, totals.write_bytes, slot->command);
@@ -215,9 +212,9 @@ static bool parse_number(struct options *options, const char *name, const char *
     struct {
         const char *name;
         uint64_t *number;
-    } numbers[] = {{"--interval", &options->interval},     {"--slots", &options->slots},
-                   {"--slot-bytes", &options->slot_bytes}, {"--repeat", &options->repeat},
-                   {"--min-slots", &options->min_slots},   {"--off", &options->off},
+    } numbers[] = {{"--interval", &options->interval},       {"--slots", &options->slots},
+                   {"--slot-bytes", &options->slot_bytes},   {"--repeat", &options->repeat},
+                   {"--min-slots", &options->min_slots},     {"--off", &options->off},
                    {"--kill-after", &options->kill_after_us}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(name, numbers[i].name) == 0) {

@@ -154,13 +154,16 @@ static void by_the_full_rules(void **unused) {
     assert_true(walked_depth > 3);
 }
 
-static __attribute__((noipa)) void one_way(void) { descend(5); }
+static __attribute__((noipa)) void one_way(void) {
+    descend(5);
+}
 static __attribute__((noipa)) void other_way(void) {
     descend(5);
     __asm__ volatile("nop");
 }
 
-/* The same start, another caller above: each is another walk, which is known when it comes again. */
+/* The same start, another caller above: each is another walk, which is known when it comes again.
+ */
 static void memos_tell_stacks_apart(void **unused) {
     (void)unused;
     memset(memos, 0, sizeof memos);
