@@ -3,13 +3,17 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 
 #include "pool_view.h"
 
-enum { BLOCKS = 200000, BLOCK_BYTES = 256, KEPT_OF = 256, TURNS = 4096 };
+enum { BLOCKS = 200000, BLOCK_BYTES = 256, KEPT_OF = 256 };
 
 /* Between the two readings the program's own events shift caches by this much at most. */
 static const uint64_t tolerance_bytes = 256 * 1024;
@@ -38,12 +42,13 @@ static int answered(void) {
     return __atomic_load_n(&slot->answered, __ATOMIC_ACQUIRE) == slot->asked;
 }
 
-/* Allocates and frees until the request has been answered. */
+/* Allocates and frees until the request has been answered: by another thread, perhaps, which has
+ * to get the processor first. */
 static void work_until_answered(void) {
-    for (int turn = 0; turn < TURNS && !answered(); turn++) {
+    while (!answered()) {
         free(malloc(16384));
+        sched_yield();
     }
-    HOST_CHECK(answered());
 }
 
 static uint64_t slack_of_glibc(void) { return mallinfo2().fordblks; }
@@ -162,6 +167,44 @@ static void check_handlers(void) {
     HOST_CHECK(answers_in_handler == 0);
 }
 
+static atomic_int stop;
+
+static void *churn(void *argument) {
+    (void)argument;
+    while (!atomic_load(&stop)) {
+        free(malloc(16384));
+    }
+    return NULL;
+}
+
+/* A child may be made while another thread is answering: it has a slot of its own, and nothing of
+ * that thread's may lock it out. */
+static void check_threads_and_forks(void) {
+    enum { THREADS = 2, FORKS = 20 };
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        HOST_CHECK(pthread_create(&threads[i], NULL, churn, NULL) == 0);
+    }
+    for (int i = 0; i < FORKS; i++) {
+        ask(i % 4 == 0);
+        pid_t child = fork();
+        if (child == 0) {
+            slot = own_slot_writable();
+            HOST_CHECK(slot->answered == 0);
+            ask(0);
+            work_until_answered();
+            _exit(0);
+        }
+        int status = -1;
+        HOST_CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+        work_until_answered();
+    }
+    atomic_store(&stop, 1);
+    for (int i = 0; i < THREADS; i++) {
+        HOST_CHECK(pthread_join(threads[i], NULL) == 0);
+    }
+}
+
 int main(int argc, char **argv) {
     slot = own_slot_writable();
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -170,6 +213,7 @@ int main(int argc, char **argv) {
             check_figures(kinds[i].slack);
             check_give_back();
             check_handlers();
+            check_threads_and_forks();
             return 0;
         }
     }
