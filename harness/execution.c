@@ -82,6 +82,7 @@ static int open_sampler(struct sm_execution *execution, struct sm_error *err) {
         .seed = execution->options->seed,
         .want_probe = !execution->options->is_without_probe,
         .preload = library[0] ? library : NULL,
+        .limit = execution->limit,
     };
     return sm_sampler_create(&options, execution->record, execution->start_ns,
                              &execution->sampler, err);
@@ -114,7 +115,8 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
         return rc;
     execution->start_ns = sm_now_ns();
     execution->next_tick_ns = execution->next_second_ns = execution->start_ns;
-    if ((rc = open_record(execution, err)) || (rc = open_sampler(execution, err)) ||
+    if ((rc = open_record(execution, err)) || (rc = sm_execution_make_limit(execution, err)) ||
+        (rc = open_sampler(execution, err)) ||
         (rc = sm_execution_open_faults(execution, err)) ||
         (rc = sm_execution_open_loads(execution, err)) ||
         (rc = sm_execution_start_target(execution, err)) ||
@@ -136,6 +138,7 @@ static void wind_up(struct sm_execution *execution) {
     sm_progress_end(&execution->progress);
     sm_sampler_checkpoint(execution->sampler, sm_now_ns());
     sm_execution_write_ledger(execution);
+    sm_execution_write_limit(execution);
     snprintf(duration, sizeof duration, "%lld", (long long)sm_execution_now(execution));
     sm_record_set_meta(execution->record, SM_META_DURATION, duration);
     if (execution->end->ended_by[0] == '\0')
@@ -178,6 +181,7 @@ static void take_down(struct sm_execution *execution, int keep) {
         symbolize(execution->dir->record, files, file_count);
     close_module_files(files, file_count);
     sm_keeper_stop(execution->keeper, keeper_grace_s);
+    sm_limit_free(execution->limit);
     sm_supervisor_unshare(execution->supervisor);
 }
 

@@ -5,6 +5,7 @@
 #include "execution.h"
 #include "fault.h"
 #include "keeper.h"
+#include "limit.h"
 #include "load.h"
 #include "progress.h"
 #include "run_dir.h"
@@ -40,6 +41,8 @@ struct sm_execution {
     struct sm_supervisor_shared *supervisor;
     bool needs_supervisor;
     struct sm_keeper *keeper;
+    struct sm_limit *limit;    /* NULL = none */
+    uint64_t limit_kills_told; /* processes */
     struct sm_record *record;
     struct sm_sampler *sampler;
     struct sm_watcher *watcher;
@@ -74,6 +77,14 @@ void sm_execution_stop_target(struct sm_execution *execution);
 void sm_execution_reap(struct sm_execution *execution, double timeout_s);
 /* "exit status 3" or "killed by signal 9 (Killed)". */
 char *sm_exit_text(int wait_status, char *buffer, size_t buffer_bytes);
+/* The same for the target, which its limit may have ended. */
+char *sm_execution_target_end(const struct sm_execution *execution, char *buffer,
+                              size_t buffer_bytes);
+
+/* execution_limit.c: the target's limit on memory, when the scenario has one. */
+int sm_execution_make_limit(struct sm_execution *execution, struct sm_error *err);
+void sm_execution_watch_limit(struct sm_execution *execution);
+void sm_execution_write_limit(struct sm_execution *execution);
 
 /* execution_load.c */
 int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err);

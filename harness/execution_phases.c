@@ -33,7 +33,7 @@ static void take_watched(struct sm_execution *execution) {
 }
 
 static int check_ends(struct sm_execution *execution) {
-    char text[96], line[200];
+    char text[200], line[256];
     if (sm_interrupt_pending())
         return end_early(execution, "interrupt", "interrupted; what was done so far is reported");
     if (sm_record_error(execution->record)->code) {
@@ -42,7 +42,7 @@ static int check_ends(struct sm_execution *execution) {
     }
     if (!execution->target_running && !execution->target_stopped_by_us && execution->scenario) {
         snprintf(line, sizeof line, "the target ended on its own: %s",
-                 sm_exit_text(execution->target_status, text, sizeof text));
+                 sm_execution_target_end(execution, text, sizeof text));
         return end_early(execution, "target", line);
     }
     return 0;

@@ -25,6 +25,17 @@ char *sm_exit_text(int wait_status, char *buffer, size_t buffer_bytes) {
     return buffer;
 }
 
+char *sm_execution_target_end(const struct sm_execution *execution, char *buffer,
+                              size_t buffer_bytes) {
+    char line[300];
+    if (!execution->limit_kills_told || !WIFSIGNALED(execution->target_status) ||
+        WTERMSIG(execution->target_status) != SIGKILL)
+        return sm_exit_text(execution->target_status, buffer, buffer_bytes);
+    snprintf(buffer, buffer_bytes, "oom-killed, by its limit of %s",
+             sm_limit_text(execution->limit, line, sizeof line));
+    return buffer;
+}
+
 void sm_execution_reap(struct sm_execution *execution, double timeout_s) {
     struct sm_exit ended;
     char text[96];
@@ -41,6 +52,7 @@ void sm_execution_reap(struct sm_execution *execution, double timeout_s) {
         sm_execution_event(execution, "target", "%s",
                            sm_exit_text(ended.status, text, sizeof text));
     }
+    sm_execution_watch_limit(execution);
 }
 
 /* The last line the target wrote, for the one line the user sees. */
@@ -62,9 +74,9 @@ static void last_log_line(const char *path, char *line, size_t line_bytes) {
 }
 
 static int died_early(struct sm_execution *execution, struct sm_error *err) {
-    char text[96], line[300], todo[256];
+    char text[300], line[300], todo[256];
     last_log_line(execution->dir->log, line, sizeof line);
-    sm_exit_text(execution->target_status, text, sizeof text);
+    sm_execution_target_end(execution, text, sizeof text);
     snprintf(todo, sizeof todo, line[0] ? "its last line was: %s" : "it wrote nothing%s", line);
     if (err)
         err->status = SM_STATUS_BROKEN;
@@ -146,6 +158,8 @@ static int spawn_program(struct sm_execution *execution, const struct sm_block *
         .supervisor = is_target && execution->needs_supervisor ? execution->supervisor : NULL,
         .address_space_bytes = (uint64_t)sm_block_quantity(program, "address_space"),
     };
+    if (is_target && execution->limit)
+        sm_limit_apply(execution->limit, &spawn);
     int rc = sm_keeper_spawn(execution->keeper, &spawn, ret_pid, err);
     free(env);
     return rc;

@@ -23,6 +23,8 @@ struct sm_spawn {
     int inherit_stdio;       /* keep stdin, stdout and stderr (spillmark probe) */
     struct sm_supervisor_shared *supervisor; /* not NULL: run under a supervisor of its own */
     uint64_t address_space_bytes;            /* RLIMIT_AS, 0 = none */
+    uint64_t data_bytes;                     /* RLIMIT_DATA, 0 = none */
+    const char *cgroup;                      /* a control group to start in; NULL = ours */
 };
 
 struct sm_exit {
@@ -44,7 +46,7 @@ int sm_keeper_signal(struct sm_keeper *keeper, pid_t pid, int signal, int to_gro
  * negative errno. */
 int sm_keeper_next_exit(struct sm_keeper *keeper, double timeout_s, struct sm_exit *ret_exit);
 
-/* Hands over a path (file, socket, directory tree) to be removed at the end. */
+/* Hands over a path (file, socket, directory tree, control group) to be removed at the end. */
 int sm_keeper_own_path(struct sm_keeper *keeper, const char *path);
 
 /* Ends everything still alive, removes owned paths, reaps the keeper. NULL is allowed. */

@@ -15,6 +15,7 @@
 #include "keeper_sweep.h"
 #include "keeper_terminal.h"
 #include "keeper_wire.h"
+#include "limit_cgroup.h"
 #include "run_dir.h"
 
 static const double lost_harness_grace_s = 1;
@@ -276,6 +277,9 @@ _Noreturn void sm_keeper_process(int requests_fd, int exits_fd, pid_t harness) {
     if (keeper.terminal.borrower)
         sm_keeper_terminal_return(&keeper.terminal, keeper.terminal.borrower);
     for (size_t i = keeper.path_count; i-- > 0;)
-        sm_remove_tree(keeper.paths[i]);
+        if (sm_cgroup_is(keeper.paths[i]))
+            sm_cgroup_remove(keeper.paths[i]);
+        else
+            sm_remove_tree(keeper.paths[i]);
     _exit(0);
 }

@@ -53,10 +53,12 @@ int sm_wire_pack_spawn(const struct sm_spawn *spawn, void **ret_body, size_t *re
         .inherit_stdio = spawn->inherit_stdio,
         .supervisor = (uint64_t)(uintptr_t)spawn->supervisor,
         .address_space_bytes = spawn->address_space_bytes,
+        .data_bytes = spawn->data_bytes,
     };
     size_t bytes = sizeof head;
     bytes += spawn->cwd ? strlen(spawn->cwd) + 1 : 1;
     bytes += spawn->output_path ? strlen(spawn->output_path) + 1 : 1;
+    bytes += spawn->cgroup ? strlen(spawn->cgroup) + 1 : 1;
     head.argv_count = (uint32_t)count_texts(spawn->argv, &bytes);
     head.env_count = (uint32_t)count_texts(spawn->env, &bytes);
     if (head.argv_count == 0)
@@ -69,6 +71,7 @@ int sm_wire_pack_spawn(const struct sm_spawn *spawn, void **ret_body, size_t *re
     memcpy(body, &head, sizeof head);
     char *next = append(body + sizeof head, spawn->cwd);
     next = append(next, spawn->output_path);
+    next = append(next, spawn->cgroup);
     for (size_t i = 0; i < head.argv_count; i++)
         next = append(next, spawn->argv[i]);
     for (size_t i = 0; i < head.env_count; i++)
@@ -99,11 +102,12 @@ int sm_wire_unpack_spawn(const void *body, size_t bytes, struct sm_spawn *ret_sp
         return -EBADMSG;
     size_t count = (size_t)head.argv_count + head.env_count;
     const char *cwd = take(&next, end), *output_path = take(&next, end);
+    const char *cgroup = take(&next, end);
     const char **pointers = calloc(count + 2, sizeof *pointers);
     if (!pointers)
         return -ENOMEM;
     const char **env = pointers + head.argv_count + 1;
-    const char *last = output_path;
+    const char *last = cgroup;
     for (size_t i = 0; last && i < count; i++) {
         last = take(&next, end);
         if (i < head.argv_count)
@@ -111,7 +115,7 @@ int sm_wire_unpack_spawn(const void *body, size_t bytes, struct sm_spawn *ret_sp
         else
             env[i - head.argv_count] = last;
     }
-    if (!cwd || !last || next != end) {
+    if (!cwd || !output_path || !last || next != end) {
         free(pointers);
         return -EBADMSG;
     }
@@ -123,6 +127,8 @@ int sm_wire_unpack_spawn(const void *body, size_t bytes, struct sm_spawn *ret_sp
         .inherit_stdio = head.inherit_stdio,
         .supervisor = (struct sm_supervisor_shared *)(uintptr_t)head.supervisor,
         .address_space_bytes = head.address_space_bytes,
+        .data_bytes = head.data_bytes,
+        .cgroup = cgroup[0] ? cgroup : NULL,
     };
     *ret_pointers = pointers;
     return 0;

@@ -23,14 +23,14 @@ struct sm_keeper_header {
     uint32_t body_bytes;
 };
 
-/* The body of SPAWN: this, then cwd, output_path (empty = NULL), argv and env, each with its
- * final zero byte. The supervisor's memory is mapped in both processes at the same address. */
+/* The body of SPAWN: this, then cwd, output_path, cgroup (empty = NULL), argv and env, each with
+ * its final zero byte. The supervisor's memory is mapped in both processes at the same address. */
 struct sm_keeper_spawn_head {
     uint32_t argv_count, env_count;
     int32_t inherit_stdio;
     int32_t reserved;
     uint64_t supervisor;
-    uint64_t address_space_bytes;
+    uint64_t address_space_bytes, data_bytes;
 };
 
 struct sm_keeper_signal {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "launch_supervisor.h"
+#include "limit_cgroup.h"
 #include "preflight.h"
 
 /* In the child: tells the parent why there is no program, and goes. */
@@ -54,9 +55,13 @@ static int set_environment(const struct sm_spawn *spawn) {
     return 0;
 }
 
-static int limit_address_space(uint64_t bytes) {
-    struct rlimit limit = {bytes, bytes};
-    return bytes && setrlimit(RLIMIT_AS, &limit) ? -errno : 0;
+static int limit_memory(const struct sm_spawn *spawn) {
+    const struct rlimit addresses = {spawn->address_space_bytes, spawn->address_space_bytes};
+    const struct rlimit data = {spawn->data_bytes, spawn->data_bytes};
+    if ((addresses.rlim_cur && setrlimit(RLIMIT_AS, &addresses)) ||
+        (data.rlim_cur && setrlimit(RLIMIT_DATA, &data)))
+        return -errno;
+    return 0;
 }
 
 static void join_own_group(int terminal_fd, pid_t keeper) {
@@ -87,9 +92,11 @@ static _Noreturn void become_program(const struct sm_spawn *spawn, int terminal_
         fail(status_fd, &result, rc == -ENOENT ? SM_LAUNCH_LOOKUP : SM_LAUNCH_EXEC, rc);
     if (sm_preflight_interpreter(result.program, result.interpreter))
         result.interpreter[0] = '\0';
+    if (spawn->cgroup && (rc = sm_cgroup_enter(spawn->cgroup)))
+        fail(status_fd, &result, SM_LAUNCH_LIMIT, rc);
     if (supervisor && (rc = sm_launch_supervisor_enter(supervisor)))
         fail(status_fd, &result, SM_LAUNCH_SUPERVISOR, rc);
-    if ((rc = limit_address_space(spawn->address_space_bytes)))
+    if ((rc = limit_memory(spawn)))
         fail(status_fd, &result, SM_LAUNCH_LIMIT, rc);
     execv(result.program, (char *const *)(uintptr_t)spawn->argv);
     fail(status_fd, &result, SM_LAUNCH_EXEC, -errno);

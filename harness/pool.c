@@ -20,6 +20,7 @@ struct sm_pool {
     struct spillmark_pool *header;
     uint32_t header_bytes, slot_count, claims_offset;
     uint64_t slot_bytes, sample_interval_bytes, file_bytes;
+    uint64_t populated_bytes; /* from the start of the file, 0 = nothing was */
     uint8_t **slots; /* mappings, made when first looked at */
 };
 
@@ -168,6 +169,19 @@ uint64_t sm_pool_memory_bytes(const struct sm_pool *pool) {
     return fstat(pool->fd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
+int sm_pool_populate(struct sm_pool *pool) {
+    uint64_t bytes = pool->header_bytes + pool->slot_bytes;
+    if (fallocate(pool->fd, 0, 0, (off_t)bytes))
+        return -errno;
+    pool->populated_bytes = bytes;
+    return 0;
+}
+
+uint64_t sm_pool_charged_bytes(const struct sm_pool *pool) {
+    uint64_t bytes = sm_pool_memory_bytes(pool);
+    return bytes > pool->populated_bytes ? bytes - pool->populated_bytes : 0;
+}
+
 static struct spillmark_claim *claim_of(const struct sm_pool *pool, uint32_t index) {
     uint8_t *claims = (uint8_t *)pool->header + pool->claims_offset;
     return (struct spillmark_claim *)(void *)claims + index;
@@ -186,6 +200,8 @@ int sm_pool_recycle(struct sm_pool *pool, uint32_t index) {
     struct spillmark_claim *claim = claim_of(pool, index);
     if (fallocate(pool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, slot_offset(pool, index),
                   (off_t)pool->slot_bytes))
+        return -errno;
+    if (index == 0 && pool->populated_bytes && sm_pool_populate(pool))
         return -errno;
     __atomic_add_fetch(&claim->generation, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&claim->pid, 0, __ATOMIC_RELEASE);

@@ -36,6 +36,11 @@ uint64_t sm_pool_sample_interval(const struct sm_pool *pool);
 uint32_t sm_pool_exhausted(const struct sm_pool *pool);    /* processes that found no slot */
 uint64_t sm_pool_memory_bytes(const struct sm_pool *pool); /* really taken */
 
+/* Takes the memory of the first slot in advance, so that it counts as ours and not as that of the
+ * first program; a control group charges whoever touches a page first. */
+int sm_pool_populate(struct sm_pool *pool);
+uint64_t sm_pool_charged_bytes(const struct sm_pool *pool); /* taken since, by programs */
+
 /* The process that claimed a slot, 0 = none. */
 pid_t sm_pool_claimed_by(const struct sm_pool *pool, uint32_t index);
 

@@ -72,6 +72,8 @@ static int make_pool(struct sm_sampler *sampler, struct sm_error *err) {
     int rc = sm_pool_create(&options, &sampler->pool, err);
     if (rc)
         return rc;
+    if (sampler->options.limit && (rc = sm_pool_populate(sampler->pool)))
+        return sm_error_errno(err, rc, NULL, NULL, "there is no memory for the probe");
     sampler->slot_owner = calloc(SLOTS, sizeof(struct sm_followed *));
     return sampler->slot_owner ? 0 : sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
 }
@@ -85,7 +87,7 @@ int sm_sampler_create(const struct sm_sampler_options *options, struct sm_record
     sampler->record = record;
     sampler->writer.record = record;
     sampler->start_ns = start_ns;
-    sampler->oom_kills = sm_oom_kills();
+    sampler->oom_kills = sm_oom_kills(sampler);
     raise_descriptor_limit();
     int rc = sm_intern_new(record, &sampler->intern);
     if (rc)
@@ -140,6 +142,10 @@ int sm_sampler_put(struct sm_sampler *sampler, const char *series, enum sm_unit 
     sm_series_add_named(&sampler->writer, &sampler->totals, series, unit,
                         sm_run_ns(sampler, now_ns), value, value);
     return failure(sampler);
+}
+
+uint64_t sm_sampler_charged_bytes(const struct sm_sampler *sampler) {
+    return sampler->pool ? sm_pool_charged_bytes(sampler->pool) : 0;
 }
 
 void sm_sampler_exited(struct sm_sampler *sampler, pid_t pid, int wait_status, int64_t now_ns) {

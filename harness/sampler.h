@@ -11,6 +11,7 @@
 
 #include "../reports/record.h"
 #include "../reports/symbols.h"
+#include "limit.h"
 #include "load.h"
 
 struct sm_sampler;
@@ -21,6 +22,7 @@ struct sm_sampler_options {
     uint64_t seed;
     int want_probe;      /* 0: outside only */
     const char *preload; /* library of another allocator beneath the target; NULL = its own */
+    const struct sm_limit *limit; /* whose kills tell an oom-killed process; NULL = the machine's */
 };
 
 /* Makes the pool (a memfd) and maps it. The target is to be started with the environment that
@@ -51,6 +53,9 @@ int sm_sampler_put(struct sm_sampler *sampler, const char *series, enum sm_unit 
  * their programs' next event; the series give_back_asked and give_back_done count both. Returns how
  * many were asked. */
 int sm_sampler_give_back(struct sm_sampler *sampler, int64_t now_ns);
+
+/* What probes have taken of shared memory that a limit on the target would count as the target's. */
+uint64_t sm_sampler_charged_bytes(const struct sm_sampler *sampler);
 
 /* Notes how a process ended ("exit 0", "signal 9 (Killed)"). */
 void sm_sampler_exited(struct sm_sampler *sampler, pid_t pid, int wait_status, int64_t now_ns);

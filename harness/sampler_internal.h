@@ -94,7 +94,7 @@ struct sm_sampler {
     uint32_t fds_seen;
     uint64_t tick;
     int64_t next_discover_ns, next_kinds_ns, next_fds_ns, next_sockets_ns, next_sites_ns;
-    uint64_t oom_kills; /* of this machine, to tell the OOM killer's SIGKILL */
+    uint64_t oom_kills; /* that have been told from other uses of SIGKILL */
     uint64_t stack_failures, drops;
     uint32_t allocators; /* kinds that were seen beneath a program, as bits */
     int failed; /* the first error of the record or of memory */
@@ -124,7 +124,7 @@ void sm_followed_settle_probe(struct sm_sampler *sampler, struct sm_followed *pr
                               int64_t now_ns);
 void sm_followed_write_row(struct sm_sampler *sampler, const struct sm_followed *process);
 void sm_followed_free(struct sm_sampler *sampler, struct sm_followed *process);
-uint64_t sm_oom_kills(void);
+uint64_t sm_oom_kills(const struct sm_sampler *sampler); /* so far */
 
 /* sampler_discover.c */
 void sm_sampler_discover(struct sm_sampler *sampler, int64_t now_ns);

@@ -160,11 +160,24 @@ struct pidfd_info {
 #define PIDFD_INFO_EXIT_BIT (UINT64_C(1) << 3)
 #define PIDFD_GET_INFO_CALL _IOWR(0xFF, 11, struct pidfd_info)
 
+/* The last field of the stat file, set before a process lets go of its memory and kept until it is
+ * reaped. 0 also to strangers. */
+static int unreaped_status(struct sm_outside *outside, int *ret_status) {
+    char text[1024];
+    ssize_t length = outside->dir_fd < 0 ? -1 : read_at(outside->dir_fd, "stat", text, sizeof text);
+    const char *command_end = length > 0 ? strrchr(text, ')') : NULL;
+    const char *last = command_end ? strrchr(command_end, ' ') : NULL;
+    if (!last)
+        return -ENODATA;
+    *ret_status = (int)strtol(last, NULL, 10);
+    return *ret_status ? 0 : -ENODATA;
+}
+
 int sm_outside_exit_status(struct sm_outside *outside, int *ret_status) {
     struct pidfd_info info = {.mask = PIDFD_INFO_EXIT_BIT};
     if (outside->pid_fd < 0 || ioctl(outside->pid_fd, PIDFD_GET_INFO_CALL, &info) ||
         !(info.mask & PIDFD_INFO_EXIT_BIT))
-        return -ENODATA;
+        return unreaped_status(outside, ret_status);
     *ret_status = info.exit_code;
     return 0;
 }

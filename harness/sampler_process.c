@@ -237,9 +237,11 @@ struct sm_followed *sm_followed_exec(struct sm_sampler *sampler, struct sm_follo
     return sm_followed_add(sampler, process->pid, now_ns);
 }
 
-uint64_t sm_oom_kills(void) {
+uint64_t sm_oom_kills(const struct sm_sampler *sampler) {
     char line[128];
     uint64_t count = 0;
+    if (sampler->options.limit)
+        return sm_limit_kills(sampler->options.limit);
     FILE *file = fopen("/proc/vmstat", "re");
     while (file && fgets(line, sizeof line, file))
         if (strncmp(line, "oom_kill ", 9) == 0)
@@ -250,14 +252,19 @@ uint64_t sm_oom_kills(void) {
 }
 
 void sm_followed_set_exit(struct sm_sampler *sampler, struct sm_followed *process, int status) {
+    if (strcmp(process->exit, "oom-killed") == 0)
+        return; /* found gone before it was reaped: the same end, told twice */
     if (WIFSIGNALED(status)) {
-        uint64_t kills = WTERMSIG(status) == SIGKILL ? sm_oom_kills() : sampler->oom_kills;
-        if (kills > sampler->oom_kills)
+        uint64_t kills = WTERMSIG(status) == SIGKILL ? sm_oom_kills(sampler) : 0;
+        int by_oom = kills > sampler->oom_kills;
+        if (by_oom)
             snprintf(process->exit, sizeof process->exit, "oom-killed");
         else
             snprintf(process->exit, sizeof process->exit, "signal %d (%s)", WTERMSIG(status),
                      strsignal(WTERMSIG(status)));
-        sampler->oom_kills = kills;
+        /* A limit's count is of the target's own: one kill for each of its processes. */
+        if (by_oom)
+            sampler->oom_kills = sampler->options.limit ? sampler->oom_kills + 1 : kills;
     } else {
         snprintf(process->exit, sizeof process->exit, "exit %d", WEXITSTATUS(status));
     }

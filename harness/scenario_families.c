@@ -87,6 +87,12 @@ static const struct sm_key program_keys[] = {
      .unit = SM_UNIT_BYTES,
      .at_least = 1e6,
      .help = "limit on its address space (RLIMIT_AS)"},
+    {.name = "memory",
+     .type = SM_KEY_QUANTITY,
+     .unit = SM_UNIT_BYTES,
+     .at_least = 4e6,
+     .help = "limit on the memory of the target and its children together: a control group, whose "
+             "breach the kernel answers with its OOM killer; where none can be made, RLIMIT_DATA"},
     {.name = "allocator",
      .type = SM_KEY_TEXT,
      .choices = allocator_names,

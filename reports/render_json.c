@@ -281,6 +281,7 @@ static json_t *report_object(const struct sm_run *run, const struct sm_analysis 
     json_object_set_new(object, "allocator", text(sm_run_meta(run, SM_META_ALLOCATOR)));
     if (sm_run_meta(run, SM_META_OWN_COST)[0])
         json_object_set_new(object, "own_cost", stored_object(sm_run_meta(run, SM_META_OWN_COST)));
+    json_object_set_new(object, "limit", stored_object(sm_run_meta(run, SM_META_LIMIT)));
     json_object_set_new(object, "give_back", give_back_object(&analysis->give_back));
     return object;
 }

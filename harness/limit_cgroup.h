@@ -1,0 +1,43 @@
+/* limit_cgroup.h - memory control groups of the kernel, version 1 and 2 behind one interface.
+ * Functions fill the caller's memory; no locks, any thread. */
+#pragma once
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sm_cgroup {
+    int version;        /* 1 or 2, 0 = none */
+    char dir[PATH_MAX]; /* where its files are */
+};
+
+/* The group that this process is in. -ENOENT when no memory controller is mounted. */
+int sm_cgroup_own(struct sm_cgroup *ret_group);
+
+/* Makes a group of that name with a limit, in our own group or in the nearest one above it where
+ * it works, and tries it by putting a process there. `announce` (may be NULL) is told each path
+ * before it is made, so that somebody can remove it whatever becomes of us; a negative errno from
+ * it ends the search. 0, or why the last place failed. */
+int sm_cgroup_make(const char *name, uint64_t limit_bytes,
+                   int (*announce)(void *context, const char *dir), void *context,
+                   struct sm_cgroup *ret_group);
+
+/* Changes the limit, up or down. */
+int sm_cgroup_set_limit(const struct sm_cgroup *group, uint64_t limit_bytes);
+
+/* Puts the calling process into a group. Makes system calls only. */
+int sm_cgroup_enter(const char *dir);
+
+/* What the kernel has counted since the group was made. */
+struct sm_cgroup_counts {
+    uint64_t peak_bytes; /* 0 where the kernel does not say */
+    uint64_t kills;      /* processes that the kernel killed for the limit */
+};
+int sm_cgroup_read(const struct sm_cgroup *group, struct sm_cgroup_counts *ret_counts);
+
+/* Does the path lie in a file system of control groups? */
+int sm_cgroup_is(const char *path);
+
+/* Kills what is still in a group and in those below it, and removes them; tries for some seconds,
+ * since the kernel lets go of killed processes in its own time. 0 also when there is none. */
+int sm_cgroup_remove(const char *dir);

@@ -1,0 +1,14 @@
+# Limits on the target's memory, and what is known of programs that end badly.
+if(NOT TARGET spillmark)
+  return()
+endif()
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+# Optimised, with an inlined function at the site that its reports must name.
+add_executable(limited-program e2e/limited.c)
+target_compile_options(limited-program PRIVATE -O2 -g -fno-builtin)
+
+add_test(NAME e2e.limits
+         COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_limits.py)
+set_tests_properties(e2e.limits PROPERTIES LABELS e2e TIMEOUT 400
+  ENVIRONMENT "SPILLMARK=$<TARGET_FILE:spillmark>;LIMITED_PROGRAM=$<TARGET_FILE:limited-program>;LIMITED_SOURCE=${CMAKE_CURRENT_SOURCE_DIR}/e2e/limited.c;PYTHONDONTWRITEBYTECODE=1")
