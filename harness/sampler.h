@@ -54,7 +54,7 @@ int sm_sampler_put(struct sm_sampler *sampler, const char *series, enum sm_unit 
  * many were asked. */
 int sm_sampler_give_back(struct sm_sampler *sampler, int64_t now_ns);
 
-/* What probes have taken of shared memory that a limit on the target would count as the target's. */
+/* Shared memory that probes have taken and a limit on the target would count as the target's. */
 uint64_t sm_sampler_charged_bytes(const struct sm_sampler *sampler);
 
 /* Notes how a process ended ("exit 0", "signal 9 (Killed)"). */
