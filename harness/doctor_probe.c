@@ -28,7 +28,7 @@ static int run_probed(struct sm_pool **ret_pool, struct sm_slot *ret_slot, char 
                                             .seed = 1,
                                             .wanted =
                                                 SPILLMARK_FEATURE_HEAP | SPILLMARK_FEATURE_STACKS};
-    struct sm_pool *pool;
+    struct sm_pool *pool = NULL;
     int status = -1;
     int rc = access(sm_path_probe(), R_OK) ? -errno : sm_pool_create(&options, &pool, NULL);
     if (rc) {

@@ -84,7 +84,7 @@ int sm_outcome_print(const struct sm_outcome *outcome, const char *format, FILE 
                      struct sm_error *err) {
     const struct sm_renderer *renderer = NULL;
     int rc = find_renderer(format, &renderer, err);
-    if (rc == 0)
+    if (rc == 0 && renderer)
         rc = renderer->render(outcome->run, outcome->analysis, to, err);
     if (rc == 0 && (fflush(to) || ferror(to)))
         rc = sm_error_errno(err, -(errno ? errno : EIO), NULL, NULL,

@@ -95,7 +95,7 @@ static int scan_all_for_children(pid_t parent, struct sm_pid_list *list) {
         return -errno;
     int rc = 0;
     for (struct dirent *entry; rc == 0 && (entry = readdir(proc));) {
-        struct sm_proc_stat stat;
+        struct sm_proc_stat stat = {0};
         if (!isdigit((unsigned char)entry->d_name[0]))
             continue;
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);

@@ -64,6 +64,11 @@ static double distance(double a, double b) {
 }
 
 /* In bytes; a descriptor counts as a page. */
+static int is_same(const struct sm_site_totals *a, const struct sm_site_totals *b) {
+    return a->alloc_bytes == b->alloc_bytes && a->alloc_count == b->alloc_count &&
+           a->free_bytes == b->free_bytes && a->free_count == b->free_count;
+}
+
 static double change_of(const struct sm_site *site) {
     static const double descriptor_bytes = 4096;
     const struct sm_site_totals *now = &site->now, *written = &site->written;
@@ -126,7 +131,7 @@ int sm_sites_sample(struct sm_sites *sites, const struct sm_sites_out *out, int 
         struct sm_site *site = &sites->sites[i];
         if (site->kind == SM_SITE_FD)
             settle_descriptors(site);
-        site->change = memcmp(&site->now, &site->written, sizeof site->now) ? change_of(site) : -1;
+        site->change = is_same(&site->now, &site->written) ? -1 : change_of(site);
     }
     if (!everything)
         rc = choose_threshold(sites, &threshold);
