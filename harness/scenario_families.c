@@ -5,6 +5,7 @@
 
 #include "fault.h"
 #include "load.h"
+#include "scenario_experiments.h"
 #include "sources.h"
 
 static const char *const signal_names[] = {"TERM", "INT", "HUP", "QUIT", "USR1", "USR2", NULL};
@@ -34,7 +35,7 @@ static const struct sm_key scenario_keys[] = {
     {.name = "phases",
      .type = SM_KEY_OPEN,
      .required = true,
-     .help = "a list of phase {...} and cycles(n, {...})"},
+     .help = "a list of phase {...}, cycles(n, {...}), doses {...} and stall {...}"},
     {.name = "delivered",
      .type = SM_KEY_BLOCK,
      .family = "delivered",
@@ -143,8 +144,9 @@ static const struct sm_member phase_members[] = {{"phase", phase_keys, "a span o
 static const struct sm_member dropped_members[] = {
     {"gauge", dropped_gauge_keys, "one of the target's gauges", NULL}, {.name = NULL}};
 
-const char *const sm_family_names[] = {"scenario", "program", "ready",     "gauge",   "load",
-                                       "phase",    "fault",   "delivered", "dropped", NULL};
+const char *const sm_family_names[] = {"scenario",  "program", "ready",      "gauge",
+                                       "load",      "phase",   "experiment", "fault",
+                                       "delivered", "dropped", NULL};
 
 const char *sm_family_noun(const char *family) {
     static const char *const nouns[][2] = {{"scenario", "a scenario"},
@@ -153,6 +155,7 @@ const char *sm_family_noun(const char *family) {
                                            {"gauge", "a source of gauges"},
                                            {"load", "a load"},
                                            {"phase", "a phase"},
+                                           {"experiment", "an experiment"},
                                            {"fault", "a fault"},
                                            {"delivered", "a count of what was delivered"},
                                            {"dropped", "a count of what was dropped"}};
@@ -191,5 +194,7 @@ size_t sm_family_members(const char *family, struct sm_member *members) {
         return copy_members(program_members, members);
     if (strcmp(family, "phase") == 0)
         return copy_members(phase_members, members);
+    if (strcmp(family, "experiment") == 0)
+        return copy_members(sm_experiment_members, members);
     return copy_members(dropped_members, members);
 }

@@ -15,6 +15,7 @@
  * scenario_fixes.c     the flags of a build
  * scenario_body.c      what a request carries
  * scenario_phases.c    phases and cycles
+ * scenario_experiments.c  doses and stalls: their keys and their phases
  * scenario_limits.c    budget and declared bounds
  *
  * All of it runs inside one protected call of Lua: whatever finds a mistake calls sm_raise, which

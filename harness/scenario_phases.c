@@ -4,31 +4,62 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "scenario_experiments.h"
+
 enum { PHASES_MAX = 5000, CYCLES_MAX = 2000, NESTED_MAX = 8 };
 
 static void add_list(struct sm_loader *loader, int index, int depth);
 
-static void add_phase(struct sm_loader *loader, int index) {
+static struct sm_scenario_phase *next_phase(struct sm_loader *loader, double duration_s) {
     struct sm_scenario *scenario = loader->scenario;
-    const struct sm_block *block = sm_check_block(loader, index, "phase");
     if (scenario->phase_count == PHASES_MAX)
         sm_raise(loader, NULL, "more than %d phases", PHASES_MAX);
+    struct sm_scenario_phase *phase = &scenario->phases[scenario->phase_count++];
+    duration_s *= loader->time_scale;
+    *phase = (struct sm_scenario_phase){.duration_s = duration_s > 0.001 ? duration_s : 0.001};
+    return phase;
+}
+
+static void add_phase(struct sm_loader *loader, int index) {
+    const struct sm_block *block = sm_check_block(loader, index, "phase");
     if (loader->cycle > 0 && sm_block_has(block, "cycle"))
         sm_raise(loader, "leave it out", "cycles(...) numbers its phases itself");
-    double duration_s = sm_block_quantity(block, "duration") * loader->time_scale;
-    struct sm_scenario_phase *phase = &scenario->phases[scenario->phase_count++];
-    *phase = (struct sm_scenario_phase){
-        .name = (char *)sm_block_text(block, "name"),
-        .duration_s = duration_s > 0.001 ? duration_s : 0.001,
-        .cycle = loader->cycle > 0 ? loader->cycle : (int)sm_block_quantity(block, "cycle"),
-        .load_factor = sm_block_quantity(block, "load"),
-    };
+    struct sm_scenario_phase *phase = next_phase(loader, sm_block_quantity(block, "duration"));
+    phase->name = (char *)sm_block_text(block, "name");
+    phase->cycle = loader->cycle > 0 ? loader->cycle : (int)sm_block_quantity(block, "cycle");
+    phase->load_factor = sm_block_quantity(block, "load");
     phase->faults = sm_block_blocks(block, "faults", &phase->fault_count);
     phase->give_back = sm_block_bool(block, "give_back");
     if (phase->give_back && (phase->load_factor > 0 || phase->fault_count > 0))
         sm_raise(loader, "add load = off, and faults to another phase",
                  "give_back is for a phase at rest: under load it would show nothing");
     loader->last_cycle = phase->cycle > loader->last_cycle ? phase->cycle : loader->last_cycle;
+}
+
+static bool is_experiment(const struct sm_tag *tag) {
+    for (const struct sm_member *member = sm_experiment_members; tag && member->name; member++)
+        if (strcmp(tag->type, member->name) == 0)
+            return true;
+    return false;
+}
+
+/* doses {...} and stall {...} */
+static void add_experiment(struct sm_loader *loader, int index) {
+    struct sm_experiment_phase part;
+    const struct sm_block *block = sm_check_block(loader, index, "experiment");
+    int cycles_before = loader->last_cycle;
+    if (loader->cycle > 0)
+        sm_raise(loader, NULL, "%s {...} cannot stand within cycles(...)", block->type);
+    for (size_t i = 0; sm_experiment_phase(block, i, &part); i++) {
+        struct sm_scenario_phase *phase = next_phase(loader, part.duration_s);
+        phase->name = (char *)part.name;
+        phase->load_factor = part.load_factor;
+        phase->give_back = part.give_back;
+        if (part.has_faults)
+            phase->faults = sm_block_blocks(block, "faults", &phase->fault_count);
+        if (part.cycle > 0)
+            loader->last_cycle = phase->cycle = cycles_before + part.cycle;
+    }
 }
 
 /* cycles(8, { phase..., phase... }), or with a function that is asked for the phases of each. */
@@ -73,6 +104,8 @@ static void add_list(struct sm_loader *loader, int index, int depth) {
         const struct sm_tag *tag = sm_tag_at(loader, item);
         if (tag && strcmp(tag->type, "cycles") == 0)
             add_cycles(loader, item);
+        else if (is_experiment(tag))
+            add_experiment(loader, item);
         else if (lua_istable(lua, item))
             add_list(loader, item, depth + 1);
         else if (!lua_isnil(lua, item))

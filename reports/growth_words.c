@@ -114,7 +114,8 @@ static void explain_doubt(const struct sm_growth_scene *scene,
                  "would look the same so far",
                  per_second(c, p->plain_rate).text, window->used_seconds);
         snprintf(verdict->needs, sizeof verdict->needs,
-                 "about %.0f s of constant load instead of %.0f s, or 8 cycles of load and rest",
+                 "about %.0f s of constant load instead of %.0f s, or 8 cycles of load and rest: "
+                 "doses { \"4s\", \"2s\" }",
                  scene->window_s * 2.5, scene->window_s);
         break;
     case SM_DOUBT_RECENT:
@@ -131,7 +132,7 @@ static void explain_doubt(const struct sm_growth_scene *scene,
                  per_second(c, 3 * p->noise).text, per_second(c, scene->resolution_per_s).text);
         snprintf(verdict->needs, sizeof verdict->needs,
                  "about %.0f s of constant load, or cycles of load and rest, which leave the "
-                 "noise of work under way out",
+                 "noise of work under way out: doses { \"4s\", \"2s\" }",
                  fmax(longer, 1.5 * scene->window_s));
         break;
     }
@@ -156,7 +157,8 @@ void sm_growth_explain_window(const struct sm_growth_scene *scene,
                  quantity(c, scene->risen).text);
         snprintf(verdict->needs, sizeof verdict->needs,
                  "a declared bound, or a fault that lasts until more than 1.2 times the bound "
-                 "has been pushed");
+                 "has been pushed: stall { \"%.0fs\", \"%.0fs\", faults = ... }",
+                 scene->window_s, 2 * scene->window_s);
         return;
     case SM_RULE_UNDER_CAP:
         snprintf(verdict->why, sizeof verdict->why,
@@ -174,7 +176,9 @@ void sm_growth_explain_window(const struct sm_growth_scene *scene,
                  "meanwhile",
                  per_second(c, window->profile.plain_rate).text);
         snprintf(verdict->needs, sizeof verdict->needs,
-                 "a constant load for about %.0f s, or 8 cycles of load and rest", scene->window_s);
+                 "a constant load for about %.0f s, or 8 cycles of load and rest: "
+                 "doses { \"4s\", \"2s\" }",
+                 scene->window_s);
         return;
     default:
         explain_doubt(scene, window, verdict);
@@ -213,7 +217,8 @@ void sm_growth_explain_cycles(const struct sm_growth_scene *scene,
     if (cycles->marks < 4) {
         snprintf(verdict->why, sizeof verdict->why,
                  "only %d rests were measured, too few to tell a trend", cycles->marks);
-        snprintf(verdict->needs, sizeof verdict->needs, "8 cycles of load and rest");
+        snprintf(verdict->needs, sizeof verdict->needs,
+                 "8 cycles of load and rest: doses { \"4s\", \"2s\" }");
         return;
     }
     if (verdict->suspect)

@@ -1,4 +1,4 @@
-# Runs that end as soon as they are sure.
+# Runs that end as soon as they are sure, and the experiments that make them so.
 spillmark_unit_test(settled unit/test_settled.c unit/temp_dir.c LIBS spillmark-reports)
 if(TARGET spillmark)
   add_test(NAME e2e.until-sure
@@ -6,3 +6,5 @@ if(TARGET spillmark)
   set_tests_properties(e2e.until-sure PROPERTIES LABELS e2e TIMEOUT 300
     ENVIRONMENT "SPILLMARK=$<TARGET_FILE:spillmark>;PYTHONDONTWRITEBYTECODE=1")
 endif()
+spillmark_unit_test(scenario-experiments unit/test_scenario_experiments.c unit/scenario_text.c
+                    unit/temp_dir.c LIBS spillmark-harness)

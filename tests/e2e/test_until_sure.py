@@ -48,6 +48,16 @@ class UntilSure(Case):
         self.assertIn(report["ended_why"], report["why"])
         self.assertIn("heap is growing", result.err)
 
+    def test_doses_settle_it_in_one_line(self):
+        phases = 'doses { "500ms", "500ms", cycles = 40 }'
+        result, report = self.run_it(LEAK, phases, BOUNDED, "--until-sure")
+        self.assertEqual(result.status, 1, result.out + result.err)
+        self.assertEqual(report["ended_by"], "sure")
+        names = [phase["name"] for phase in report["phases"]]
+        self.assertEqual(names[:6:2], ["low dose", "high dose", "high dose"])
+        self.assertTrue(7 <= names.count("settle") < 40, names)
+        self.assertGreater(report["give_back"]["done"], 0)
+
     def test_a_bounded_program_ends_the_run_with_a_pass(self):
         result, report = self.run_it(IDLE, CYCLES, BOUNDED + ', heap_peak = "64MB"',
                                      "--until-sure")
