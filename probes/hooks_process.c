@@ -15,6 +15,13 @@
         return failed;                                                                             \
     }
 
+SMP_EXPORT pid_t fork(void) {
+    smp_slot_before_fork();
+    pid_t child = SMP_REAL(fork)();
+    smp_slot_after_fork();
+    return child;
+}
+
 EXEC(execve, (const char *path, char *const arguments[], char *const environment[]),
      (path, arguments, environment))
 EXEC(execv, (const char *path, char *const arguments[]), (path, arguments))

@@ -15,6 +15,12 @@
 #include "raw.h"
 #include "self.h"
 
+/* What a process held when it last called fork(). */
+static struct heap_at_fork {
+    uint64_t bytes, count;
+    bool is_known;
+} at_fork;
+
 static void read_command(struct spillmark_slot *slot) {
     long length = smp_raw6(SYS_readlink, (long)"/proc/self/exe", (long)slot->executable,
                            sizeof slot->executable - 1, 0, 0, 0);
@@ -75,16 +81,39 @@ void smp_slot_ready(void) {
     __atomic_store_n(&slot->magic, SPILLMARK_MAGIC, __ATOMIC_RELEASE);
 }
 
-/* A forked child starts with its parent's heap: what was live is carried over as allocated, so
- * that its frees balance. Exact when the parent had one thread; else within what its other
- * threads did between the fork and this moment. */
-static void inherit_heap(struct spillmark_slot *child) {
-    uint64_t bytes = 0, count = 0;
+/* What was live, by the shared counters. */
+static struct heap_at_fork sum_heap(void) {
+    struct heap_at_fork heap = {0, 0, true};
     for (uint32_t i = 0; i < SPILLMARK_THREADS; i++) {
         const struct spillmark_thread *from = &smp_process.threads[i];
-        bytes += from->alloc_bytes - from->free_bytes;
-        count += from->alloc_count - from->free_count;
+        heap.bytes += from->alloc_bytes - from->free_bytes;
+        heap.count += from->alloc_count - from->free_count;
     }
+    return heap;
+}
+
+/* The parent goes on, and counts on, before the child claims a slot: what it held is noted in
+ * private memory, of which the child gets its copy. A child that has no slot of its own yet holds
+ * what its parent held: its note stays. */
+void smp_slot_before_fork(void) {
+    if (smp_phase() == SMP_ON && atomic_load(&smp_home->ready) == SMP_ON) {
+        at_fork = sum_heap();
+    }
+}
+
+void smp_slot_after_fork(void) {
+    if (atomic_load(&smp_home->ready) == SMP_ON) {
+        at_fork.is_known = false;
+    }
+}
+
+/* A forked child starts with its parent's heap: what was live is carried over as allocated, so
+ * that its frees balance. Exact when the parent had one thread and called fork(); else within what
+ * it did meanwhile. */
+static void inherit_heap(struct spillmark_slot *child) {
+    const struct heap_at_fork heap = at_fork.is_known ? at_fork : sum_heap();
+    uint64_t bytes = heap.bytes, count = heap.count;
+    at_fork.is_known = false;
     child->inherited_bytes = bytes;
     child->inherited_count = count;
     child->heap_live_bytes = (int64_t)bytes;

@@ -24,5 +24,9 @@ bool smp_is_owner(void);
 void smp_slot_exec(void);
 void smp_slot_exec_failed(void);
 
+/* Around fork(), in the parent; after it in the child as well. */
+void smp_slot_before_fork(void);
+void smp_slot_after_fork(void);
+
 /* Marks the slot as having reached its exit handlers. */
 void smp_slot_exit(void);

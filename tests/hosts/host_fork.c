@@ -38,6 +38,36 @@ static void in_child(uint32_t parent, void *inherited) {
     _exit(0);
 }
 
+/* A child that claims its slot late starts with what its parent held at the fork, not later. */
+static void late_child(const struct spillmark_slot *slot) {
+    int gate[2];
+    char byte = 0;
+    HOST_CHECK(pipe(gate) == 0);
+    int64_t bytes = view_live_bytes(slot), count = view_live_count(slot);
+    pid_t child = fork();
+    if (child == 0) {
+        HOST_CHECK(syscall(SYS_read, gate[0], &byte, 1) == 1);
+        free(malloc(1));
+        const struct spillmark_slot *own = host_slot();
+        HOST_CHECK(own != NULL && (int64_t)own->inherited_bytes == bytes);
+        HOST_CHECK((int64_t)own->inherited_count == count);
+        _exit(0);
+    }
+    void *more[100];
+    for (int i = 0; i < 100; i++) {
+        more[i] = malloc(10000);
+    }
+    HOST_CHECK(write(gate[1], &byte, 1) == 1);
+    int status;
+    HOST_CHECK(waitpid(child, &status, 0) == child);
+    HOST_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    for (int i = 0; i < 100; i++) {
+        free(more[i]);
+    }
+    close(gate[0]);
+    close(gate[1]);
+}
+
 static int child_status; /* 78 when there are no slots for children */
 
 static void await(pid_t child) {
@@ -50,6 +80,9 @@ int main(int argc, char **argv) {
     int forks = argc > 1 ? atoi(argv[1]) : 20;
     child_status = argc > 2 ? atoi(argv[2]) : 0;
     const struct spillmark_slot *slot = host_slot();
+    if (child_status == 0) {
+        late_child(slot);
+    }
     void *inherited = malloc(777);
     pthread_t threads[3];
     for (int i = 0; i < 3; i++) {
