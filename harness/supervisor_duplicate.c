@@ -55,7 +55,8 @@ void sm_serve_duplicate(struct sm_server *server, const struct seccomp_notif *ca
     if (watched && copy.any_number) {
         bool must_be_low = copy.least <= last_stdio && sm_target_lacks_stdio((pid_t)call->pid);
         if (!must_be_low) {
-            if (give_high(server, call, &copy) || !sm_serve_is_waiting(server, call->id))
+            if (give_high(server, call, &copy) || !sm_serve_is_waiting(server, call->id) ||
+                sm_target_is_dying((pid_t)call->pid))
                 return; /* done, or the target is gone */
             sm_serve_count(&server->shared->escaped);
         }

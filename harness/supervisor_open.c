@@ -104,8 +104,8 @@ static void hand_over(struct sm_server *server, const struct seccomp_notif *call
     bool given =
         fd >= 0 && sm_serve_give(server, call->id, ours, fd, (request->flags & O_CLOEXEC) != 0);
     close(ours);
-    if (given || !sm_serve_is_waiting(server, call->id)) /* or the target is gone */
-        return;
+    if (given || !sm_serve_is_waiting(server, call->id) || sm_target_is_dying(request->tid))
+        return; /* done, or the target is gone */
     sm_serve_count(&server->shared->escaped);
     sm_serve_continue(server, call->id);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,4 +220,19 @@ void sm_target_unbecome(void) {
     if (own_group_count >= 0)
         syscall(SYS_setgroups, own_group_count, own_groups);
     is_become = false;
+}
+
+/* The mask of a line like "SigPnd:\t0000000000000100". */
+static uint64_t signal_mask(const char *status, const char *name) {
+    const char *line = strstr(status, name);
+    return line ? strtoull(line + strlen(name), NULL, 16) : 0;
+}
+
+bool sm_target_is_dying(pid_t tid) {
+    char path[SM_PROC_PATH_BYTES], status[4096];
+    ssize_t got = read_small_file(sm_target_proc(path, tid, "status"), status, sizeof status);
+    if (got <= 0 || strstr(status, "State:\tZ") || strstr(status, "State:\tX"))
+        return true;
+    uint64_t pending = signal_mask(status, "SigPnd:") | signal_mask(status, "ShdPnd:");
+    return (pending >> (SIGKILL - 1) & 1) != 0;
 }

@@ -47,6 +47,9 @@ int sm_target_free_descriptor(pid_t tid, unsigned least);
  * old as Unix. */
 bool sm_target_lacks_stdio(pid_t tid);
 
+/* Whether it is gone, or killed and on its way: what cannot be done for it then is no failure. */
+bool sm_target_is_dying(pid_t tid);
+
 /* Acts as the target towards file systems (umask, fsuid, fsgid, groups) until sm_target_unbecome.
  * The process must have one thread. Without the privilege to change, it stays as it is, which is
  * right when both are of one user. */
