@@ -18,7 +18,7 @@ class Scenarios(Case):
     def kinds(self, report):
         """Causes that fail a run, each with its series."""
         return {(cause["kind"], cause["series"]) for cause in report["causes"]
-                if cause["kind"] != "bounded_by_discarding"}
+                if not cause["note"]}
 
     def cause(self, report, kind):
         return next(cause for cause in report["causes"] if cause["kind"] == kind)
