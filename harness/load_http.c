@@ -53,6 +53,7 @@ struct http_load {
     struct sm_links *links;
     struct connection *connections;
     size_t connection_count, connecting, connected;
+    size_t unopened; /* to be opened before any is used again, so that the pool is soon whole */
     struct connection_list closed, idle;
     struct connection_list busy;   /* in order of their units, so of their time-outs */
     int64_t retry_ns, retry_at_ns; /* no new connection before; 0 while all is well */
@@ -186,19 +187,22 @@ static void on_connected(void *owner, int code, const char *words) {
 
 static bool http_send(void *driver, const struct sm_load_unit *unit, int64_t now_ns) {
     struct http_load *load = driver;
-    struct connection *connection = TAILQ_FIRST(&load->idle);
-    if (connection) {
-        connection->unit = *unit;
-        begin_exchange(connection);
+    struct connection *idle = TAILQ_FIRST(&load->idle), *closed = TAILQ_FIRST(&load->closed);
+    /* After a failure one connection at a time tries again, at growing distances. */
+    bool may_open =
+        closed && now_ns >= load->retry_at_ns && !(load->retry_ns && load->connecting);
+    if (idle && !(load->unopened && may_open)) {
+        idle->unit = *unit;
+        begin_exchange(idle);
         return true;
     }
-    connection = TAILQ_FIRST(&load->closed);
-    /* After a failure one connection at a time tries again, at growing distances. */
-    if (!connection || now_ns < load->retry_at_ns || (load->retry_ns && load->connecting))
+    if (!may_open)
         return false;
-    connection->unit = *unit;
-    if (begin_connecting(connection))
+    closed->unit = *unit;
+    if (begin_connecting(closed)) {
+        load->unopened -= load->unopened > 0;
         return true;
+    }
     load->retry_at_ns = now_ns + RETRY_FIRST_NS;
     return false;
 }
@@ -478,6 +482,10 @@ static int http_open(const struct sm_block *config, void **ret_driver, struct sm
         return rc;
     }
     load->tally = sm_engine_tally(load->engine);
+    /* At such rates a pool that grows when a reply is late would look like the target's own
+     * descriptors growing; at lower ones opening all takes longer than it is worth. */
+    if (sm_block_quantity(config, "rate") >= (double)load->connection_count)
+        load->unopened = load->connection_count;
     *ret_driver = load;
     return 0;
 }
