@@ -10,7 +10,6 @@
 
 struct sm_execution_options {
     const struct sm_scenario *scenario;        /* NULL: `command` is recorded until it ends */
-    const struct sm_scenario_dirs *dirs;
     const char *const *command;                /* argv of a program without a scenario */
     struct sm_run_dir *dir;                    /* planned, not made */
     double sample_rate_hz;                     /* 10 to 100 */

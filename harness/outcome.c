@@ -8,8 +8,8 @@
 #include "../reports/render.h"
 #include "../reports/suggest.h"
 #include "../reports/symbols.h"
-#include "run_dir.h"
 #include "sampler.h"
+#include "verbs.h"
 
 int sm_outcome_open(const char *path, struct sm_outcome *ret_outcome, struct sm_error *err) {
     struct sm_outcome outcome = {0};
@@ -112,4 +112,21 @@ int sm_outcome_render(const struct sm_outcome *outcome, const char *format, cons
     if (rc)
         unlink(temporary);
     return rc;
+}
+
+int sm_outcome_report(const char *verb, const struct sm_run_dir *dir,
+                      const struct sm_execution_end *end, FILE *to) {
+    struct sm_error err = {0};
+    struct sm_outcome outcome = {0};
+    if (end->text[0])
+        fprintf(stderr, "spillmark %s: %s\n", verb, end->text);
+    if (sm_outcome_open(dir->path, &outcome, &err) ||
+        sm_outcome_print(&outcome, "text", to, &err)) {
+        sm_outcome_free(&outcome);
+        return sm_verb_fail(verb, &err, SM_STATUS_BROKEN);
+    }
+    int status = outcome.analysis->exit_status;
+    sm_outcome_free(&outcome);
+    fprintf(to, "\nRun directory: %s\n", dir->path);
+    return status;
 }

@@ -5,6 +5,8 @@
 
 #include "../reports/analysis.h"
 #include "../reports/model.h"
+#include "execution.h"
+#include "run_dir.h"
 
 /* A run with its analysis, as verbs need them. */
 struct sm_outcome {
@@ -28,3 +30,8 @@ int sm_outcome_print(const struct sm_outcome *outcome, const char *format, FILE 
  * all. */
 int sm_outcome_render(const struct sm_outcome *outcome, const char *format, const char *path,
                       struct sm_error *err);
+
+/* What `verb` shows when an execution has ended: why it ended early, the text report and where the
+ * run lies, the latter two on `to`. Returns the exit status. */
+int sm_outcome_report(const char *verb, const struct sm_run_dir *dir,
+                      const struct sm_execution_end *end, FILE *to);

@@ -86,7 +86,6 @@ static int run_half(const struct sm_own_cost_options *options, int with_probe,
     scenario->phase_count = sizeof phases / sizeof *phases;
     const struct sm_execution_options execution = {
         .scenario = scenario,
-        .dirs = &dirs,
         .dir = &dir,
         .sample_rate_hz = options->base->sample_rate_hz,
         .sample_interval_bytes = options->base->sample_interval_bytes,

@@ -1,6 +1,5 @@
 #include "progress.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,18 +49,6 @@ void sm_progress_show(struct sm_progress *progress, const struct sm_progress_fig
         fprintf(stderr, "%s\n", line);
     }
     fflush(stderr);
-}
-
-void sm_progress_note(struct sm_progress *progress, const char *format, ...) {
-    if (progress->quiet)
-        return;
-    sm_progress_end(progress);
-    va_list args;
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    progress->next_plain_ns = 0;
 }
 
 void sm_progress_end(struct sm_progress *progress) {

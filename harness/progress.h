@@ -26,9 +26,5 @@ void sm_progress_init(struct sm_progress *progress, int quiet);
 void sm_progress_show(struct sm_progress *progress, const struct sm_progress_figures *figures,
                       int64_t now_ns);
 
-/* A line of its own that stays: "slow disk: slow_disk rate=64 KB/s". */
-void sm_progress_note(struct sm_progress *progress, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
 /* Ends an open live line. */
 void sm_progress_end(struct sm_progress *progress);

@@ -40,22 +40,6 @@ static int parse_arguments(int argc, char **argv, struct probe_arguments *argume
     return 0;
 }
 
-static int report(const struct sm_run_dir *dir, const struct sm_execution_end *end) {
-    struct sm_error err = {0};
-    struct sm_outcome outcome = {0};
-    if (end->text[0])
-        fprintf(stderr, "spillmark probe: %s\n", end->text);
-    if (sm_outcome_open(dir->path, &outcome, &err) ||
-        sm_outcome_print(&outcome, "text", stderr, &err)) {
-        sm_outcome_free(&outcome);
-        return sm_verb_fail("probe", &err, SM_STATUS_BROKEN);
-    }
-    int status = outcome.analysis->exit_status;
-    sm_outcome_free(&outcome);
-    fprintf(stderr, "\nRun directory: %s\n", dir->path);
-    return status;
-}
-
 int sm_verb_probe(int argc, char **argv) {
     struct probe_arguments arguments = {.interval_bytes = 512 * 1024};
     struct sm_error err = {0};
@@ -76,5 +60,5 @@ int sm_verb_probe(int argc, char **argv) {
     };
     if (sm_execute(&options, &end, &err))
         return sm_verb_fail("probe", &err, SM_STATUS_BROKEN);
-    return report(&dir, &end);
+    return sm_outcome_report("probe", &dir, &end, stderr);
 }

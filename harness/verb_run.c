@@ -115,22 +115,6 @@ static void scenario_name(const char *scenario, char *name, size_t name_bytes) {
         name[strlen(name) - 4] = '\0';
 }
 
-static int report(const struct sm_run_dir *dir, const struct sm_execution_end *end) {
-    struct sm_error err = {0};
-    struct sm_outcome outcome = {0};
-    if (end->text[0])
-        fprintf(stderr, "spillmark run: %s\n", end->text);
-    if (sm_outcome_open(dir->path, &outcome, &err) ||
-        sm_outcome_render(&outcome, "text", NULL, &err)) {
-        sm_outcome_free(&outcome);
-        return sm_verb_fail("run", &err, SM_STATUS_BROKEN);
-    }
-    int status = outcome.analysis->exit_status;
-    sm_outcome_free(&outcome);
-    printf("\nRun directory: %s\n", dir->path);
-    return status;
-}
-
 /* Into the record of the run that has just ended. */
 static int measure_own_cost(const struct run_arguments *arguments,
                             const struct sm_execution_options *base, const struct sm_run_dir *dir,
@@ -174,7 +158,6 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
         return sm_verb_fail("run", &err, SM_STATUS_USAGE);
     const struct sm_execution_options options = {
         .scenario = scenario,
-        .dirs = &dirs,
         .dir = &dir,
         .sample_rate_hz = default_rate_hz,
         .sample_interval_bytes = default_interval_bytes,
@@ -186,7 +169,7 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
     sm_scenario_free(scenario);
     if (rc == 0 && arguments->own_cost_pairs && !sm_interrupt_pending())
         rc = measure_own_cost(arguments, &options, &dir, &err);
-    return rc ? sm_verb_fail("run", &err, SM_STATUS_BROKEN) : report(&dir, &end);
+    return rc ? sm_verb_fail("run", &err, SM_STATUS_BROKEN) : sm_outcome_report("run", &dir, &end, stdout);
 }
 
 /* Of several runs the gravest status counts: broken, then failed, then inconclusive. */
