@@ -1,0 +1,80 @@
+/* bulk-rpc - takes large uploads over gRPC.
+ *
+ * Prints the port it listens at, once it does. Exit status: 0 after a clean stop (SIGTERM or
+ * SIGINT), 1 when it could not start, 2 for bad options. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stats.h"
+
+enum { STOP_GRACE_MS = 1000 };
+
+static void *serve(void *server) {
+    rpc_server_run(server);
+    return NULL;
+}
+
+static int wait_for_stop(struct rpc_server *server, const sigset_t *stop_signals) {
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, serve, server);
+    if (error) {
+        fprintf(stderr, "bulk-rpc: cannot start a thread: %s\n", strerror(error));
+        rpc_server_stop(server, 0);
+        rpc_server_run(server);
+        return EXIT_FAILURE;
+    }
+    int signal_number;
+    while (sigwait(stop_signals, &signal_number))
+        continue;
+    rpc_server_stop(server, STOP_GRACE_MS);
+    pthread_join(thread, NULL);
+    return EXIT_SUCCESS;
+}
+
+static int run(const struct br_options *options, const sigset_t *stop_signals) {
+    struct br_uploads uploads = {.options = options};
+    struct rpc_server_options server_options = {options->listen, options->receive_max_bytes};
+    struct br_stats *stats = NULL;
+    int port;
+    struct rpc_server *server =
+        rpc_server_create("bulk-rpc", &server_options, &br_uploads_service, &uploads, &port);
+    if (!server)
+        return EXIT_FAILURE;
+    if (options->stats_path)
+        stats = br_stats_start(options->stats_path, &uploads);
+    int status = EXIT_FAILURE;
+    if (stats || !options->stats_path) {
+        printf("listening at %d\n", port);
+        fflush(stdout);
+        status = wait_for_stop(server, stop_signals);
+    } else {
+        rpc_server_stop(server, 0);
+        rpc_server_run(server);
+    }
+    br_stats_stop(stats);
+    rpc_server_free(server);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    struct br_options options;
+    switch (br_options_parse(argc, argv, &options)) {
+    case BR_OPTIONS_HELP:
+        return EXIT_SUCCESS;
+    case BR_OPTIONS_BAD:
+        return 2;
+    case BR_OPTIONS_RUN:
+        break;
+    }
+    /* Blocked before any thread exists, so that only sigwait sees them. */
+    sigset_t stop_signals;
+    sigemptyset(&stop_signals);
+    sigaddset(&stop_signals, SIGTERM);
+    sigaddset(&stop_signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return run(&options, &stop_signals);
+}
