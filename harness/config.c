@@ -98,9 +98,7 @@ static bool same_value(enum sm_key_type type, const struct sm_value *a, const st
     case SM_KEY_BLOCKS:
         return same_blocks(a, b);
     case SM_KEY_BODY:
-        return a->body->length == b->body->length &&
-               a->body->content_type == b->body->content_type && a->body->held == b->body->held &&
-               memcmp(a->body->bytes, b->body->bytes, a->body->held) == 0;
+        return sm_body_same(a->body, b->body);
     case SM_KEY_OPEN:
         break;
     }
@@ -164,7 +162,7 @@ static json_t *value_json(const struct sm_key *key, const struct sm_value *value
     case SM_KEY_BLOCKS:
         return blocks_json(value);
     case SM_KEY_BODY:
-        return json_integer((json_int_t)value->body->length);
+        return json_integer((json_int_t)value->body->variants->length);
     case SM_KEY_OPEN:
         break;
     }

@@ -10,6 +10,7 @@
 
 #include "../reports/error.h"
 #include "../reports/units.h"
+#include "body.h"
 
 enum sm_key_type {
     SM_KEY_TEXT,     /* ${name} already replaced */
@@ -19,7 +20,7 @@ enum sm_key_type {
     SM_KEY_QUANTITY, /* number or text with a unit; .unit says which */
     SM_KEY_BLOCK,    /* one block of the family .family */
     SM_KEY_BLOCKS,   /* a list of them */
-    SM_KEY_BODY,     /* what is sent: text, text(n), noise(n), json {...}; see struct sm_body */
+    SM_KEY_BODY,     /* what is sent: text, text(n), noise(n), json {...}; see body.h */
     SM_KEY_OPEN,     /* a table whose names the loader checks by other rules (params, budget) */
 };
 
@@ -29,23 +30,13 @@ struct sm_key {
     const char *name; /* NULL ends a table */
     enum sm_key_type type;
     enum sm_unit unit;
-    const char *family;         /* one of scenario_families.c: "load", "fault", "ready", ... */
+    const char *family; /* one of scenario_families.c: "load", "fault", "ready", ... */
     bool required;
     const char *fallback;       /* as it would be written; NULL = absent */
     const char *help;           /* one clause, for SCENARIOS.md and error messages */
     double at_least, at_most;   /* of a quantity, in base units; at_most 0 = any above. Of a list of
                                    blocks: at_most so many */
     const char *const *choices; /* of a text, NULL-terminated; NULL = any */
-};
-
-/* What one request carries. Of a large one only the beginning is held: byte i is
- * bytes[i % held]. Empty: held and length are 0. */
-struct sm_body {
-    char *bytes;
-    size_t held;
-    size_t length;
-    const char *content_type; /* static storage */
-    size_t payload_bytes;     /* of one unit within it: what text(n) made, else all of it */
 };
 
 /* A block: `slow_disk { path = ..., rate = ... }`. */

@@ -7,7 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
-enum { JOINED_BODY_BYTES = 65536 }; /* up to here a body follows its head in one buffer */
+enum {
+    JOINED_BODY_BYTES = 65536, /* up to here a body follows its head in one buffer */
+    HEAD_MAX_BYTES = SM_BODY_SCRATCH / 2,
+};
 
 static bool is_token(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++)
@@ -46,18 +49,30 @@ static bool is_given(const struct sm_http1_ask *ask, const char *name) {
     return false;
 }
 
-static void write_head(FILE *out, const struct sm_http1_ask *ask) {
+static void write_part(FILE *out, const struct sm_body_part *part) {
+    for (size_t left = part->length, now; left > 0; left -= now) {
+        now = left < part->held ? left : part->held;
+        fwrite(part->bytes, 1, now, out);
+    }
+}
+
+static void write_head(FILE *out, const struct sm_http1_ask *ask, bool adds_length) {
+    const struct sm_body *body = ask->body;
     fprintf(out, "%s %s HTTP/1.1\r\n", ask->method, ask->path);
     if (!is_given(ask, "Host"))
         fprintf(out, "Host: %s\r\n", ask->host);
     if (!is_given(ask, "User-Agent"))
         fputs("User-Agent: spillmark\r\n", out);
-    if (ask->body && ask->body->content_type && !is_given(ask, "Content-Type"))
-        fprintf(out, "Content-Type: %s\r\n", ask->body->content_type);
-    if (ask->body && !is_given(ask, "Content-Length"))
-        fprintf(out, "Content-Length: %zu\r\n", ask->body->length);
+    if (body && body->content_type && !is_given(ask, "Content-Type"))
+        fprintf(out, "Content-Type: %s\r\n", body->content_type);
+    if (body && body->content_encoding && !is_given(ask, "Content-Encoding"))
+        fprintf(out, "Content-Encoding: %s\r\n", body->content_encoding);
     for (size_t i = 0; i < ask->header_count; i++)
         fprintf(out, "%s\r\n", ask->headers[i]);
+    if (adds_length)
+        return;
+    if (body && !is_given(ask, "Content-Length"))
+        fprintf(out, "Content-Length: %zu\r\n", body->variants->length);
     fputs("\r\n", out);
 }
 
@@ -66,44 +81,71 @@ int sm_http1_request_make(const struct sm_http1_ask *ask, const char *where,
     int rc = check_ask(ask, where, err);
     if (rc < 0)
         return rc;
-    struct sm_http1_request request = {.is_head = strcmp(ask->method, "HEAD") == 0};
-    size_t body_length = ask->body ? ask->body->length : 0;
-    bool joined =
-        body_length > 0 && body_length <= JOINED_BODY_BYTES && ask->body->held == body_length;
-    FILE *out = open_memstream(&request.first, &request.first_length);
+    const struct sm_body *body = ask->body;
+    bool fixed = !body || sm_body_is_fixed(body);
+    bool joined = body && fixed && body->variants->length <= JOINED_BODY_BYTES;
+    struct sm_http1_request request = {.is_head = strcmp(ask->method, "HEAD") == 0,
+                                       .body = joined ? NULL : body,
+                                       .adds_length = !fixed && !is_given(ask, "Content-Length")};
+    FILE *out = open_memstream(&request.head, &request.head_length);
     if (!out)
         return sm_error_errno(err, -ENOMEM, where, NULL, "cannot build the request");
-    write_head(out, ask);
+    write_head(out, ask, request.adds_length);
     if (joined)
-        fwrite(ask->body->bytes, 1, body_length, out);
+        for (size_t i = 0; i < body->variants->part_count; i++)
+            write_part(out, &body->variants->parts[i]);
     if (fclose(out) != 0) {
-        free(request.first);
+        free(request.head);
         return sm_error_errno(err, -ENOMEM, where, NULL, "cannot build the request");
     }
-    request.body = ask->body;
-    request.rest_length = joined ? 0 : body_length;
+    if (!joined && request.head_length > HEAD_MAX_BYTES) {
+        free(request.head);
+        return sm_error_set(err, -EINVAL, where, "send less of them",
+                            "the headers are larger than %d bytes", HEAD_MAX_BYTES);
+    }
     *ret_request = request;
     return 0;
 }
 
 void sm_http1_request_free(struct sm_http1_request *request) {
-    free(request->first);
-    request->first = NULL;
+    free(request->head);
+    request->head = NULL;
 }
 
-size_t sm_http1_request_piece(const struct sm_http1_request *request, size_t offset,
-                              const char **ret_piece) {
-    if (offset < request->first_length) {
-        *ret_piece = request->first + offset;
-        return request->first_length - offset;
+/* A head with this unit's length, and as much of its body as there is room for. */
+static ssize_t compose(const struct sm_http1_request *request,
+                       const struct sm_body_variant *variant, int64_t unit_number,
+                       size_t end_length, const char *end, char *scratch) {
+    size_t head_length = request->head_length + end_length;
+    size_t room = SM_BODY_SCRATCH - head_length;
+    size_t length = variant->length < room ? variant->length : room;
+    memcpy(scratch, request->head, request->head_length);
+    memcpy(scratch + request->head_length, end, end_length);
+    int rc = sm_body_copy(variant, unit_number, 0, scratch + head_length, length);
+    return rc < 0 ? rc : (ssize_t)(head_length + length);
+}
+
+ssize_t sm_http1_request_piece(const struct sm_http1_request *request, int64_t unit_number,
+                               size_t offset, char *scratch, const char **ret_piece) {
+    const struct sm_body_variant *variant =
+        request->body ? sm_body_variant(request->body, unit_number) : NULL;
+    char end[64] = "";
+    size_t head_length = request->head_length;
+    if (request->adds_length) {
+        snprintf(end, sizeof end, "Content-Length: %zu\r\n\r\n", variant->length);
+        head_length += strlen(end);
     }
-    offset -= request->first_length;
-    size_t left = request->rest_length - offset;
-    if (left == 0)
-        return 0;
-    size_t at = offset % request->body->held, piece = request->body->held - at;
-    *ret_piece = request->body->bytes + at;
-    return piece < left ? piece : left;
+    if (offset >= head_length)
+        return variant
+                   ? sm_body_piece(variant, unit_number, offset - head_length, scratch, ret_piece)
+                   : 0;
+    if (!request->adds_length) {
+        *ret_piece = request->head + offset;
+        return (ssize_t)(head_length - offset);
+    }
+    ssize_t composed = compose(request, variant, unit_number, strlen(end), end, scratch);
+    *ret_piece = scratch + offset;
+    return composed < 0 ? composed : composed - (ssize_t)offset;
 }
 
 static int on_begin(http_parser *parser) {

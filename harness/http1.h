@@ -19,14 +19,14 @@ struct sm_http1_ask {
     const struct sm_body *body; /* NULL: none */
 };
 
-/* The bytes to send: `first`, with a small body in it, so that a small request is one send; then
- * `rest_length` bytes of a large one, which is not copied, let alone held whole. */
+/* The bytes to send: a head, then the body. A small body that is the same for every unit is in
+ * `head` already, so that a small request is one send; a large one is never held whole. */
 struct sm_http1_request {
-    char *first;
-    size_t first_length;
-    const struct sm_body *body;
-    size_t rest_length;
-    bool is_head; /* its reply has no body */
+    char *head; /* without its end where lengths differ */
+    size_t head_length;
+    const struct sm_body *body; /* NULL: none, or in the head */
+    bool adds_length;           /* the length of the unit's body ends the head */
+    bool is_head;               /* its reply has no body */
 };
 
 /* Returns 0, and the caller frees with sm_http1_request_free; or -EINVAL or -ENOMEM. */
@@ -34,9 +34,11 @@ int sm_http1_request_make(const struct sm_http1_ask *ask, const char *where,
                           struct sm_http1_request *ret_request, struct sm_error *err);
 void sm_http1_request_free(struct sm_http1_request *request);
 
-/* The next piece at an offset from the start, as long as it lies in one; 0 at the end. */
-size_t sm_http1_request_piece(const struct sm_http1_request *request, size_t offset,
-                              const char **ret_piece);
+/* The next bytes of a unit's request from an offset on, as many as lie together, in the request or
+ * in scratch (of SM_BODY_SCRATCH bytes). Returns their number, 0 at the end, or a negative errno
+ * when a file cannot be read. */
+ssize_t sm_http1_request_piece(const struct sm_http1_request *request, int64_t unit_number,
+                               size_t offset, char *scratch, const char **ret_piece);
 
 enum sm_http1_progress {
     SM_HTTP1_MORE,      /* not all there yet */

@@ -59,7 +59,7 @@ struct http_load {
     int64_t retry_ns, retry_at_ns; /* no new connection before; 0 while all is well */
     int64_t unpark_at_ns;          /* 0: nothing is parked */
     int status_outcomes[STATUSES]; /* -1: not met yet */
-    char received[RECEIVE_BYTES];
+    char received[RECEIVE_BYTES], scratch[SM_BODY_SCRATCH];
 };
 
 static struct connection_list *list_of(struct connection *connection) {
@@ -117,15 +117,17 @@ static void park(struct connection *connection) {
 }
 
 static void push_request(struct connection *connection) {
-    const struct sm_http1_request *request = &connection->load->request;
+    struct http_load *load = connection->load;
     const char *piece;
-    size_t length, turn_end = connection->sent + TURN_BYTES;
-    while ((length = sm_http1_request_piece(request, connection->sent, &piece)) > 0) {
+    ssize_t length;
+    size_t turn_end = connection->sent + TURN_BYTES;
+    while ((length = sm_http1_request_piece(&load->request, connection->unit.number,
+                                            connection->sent, load->scratch, &piece)) > 0) {
         if (connection->sent >= turn_end) {
             sm_link_await_writable(connection->link);
             return;
         }
-        ssize_t sent = sm_link_send(connection->link, piece, length);
+        ssize_t sent = sm_link_send(connection->link, piece, (size_t)length);
         if (sent == -EAGAIN)
             return;
         if (sent < 0) {
@@ -135,10 +137,12 @@ static void push_request(struct connection *connection) {
             return;
         }
         connection->sent += (size_t)sent;
-        if ((size_t)sent < length)
+        if (sent < length)
             return;
     }
-    connection->has_sent = true;
+    if (length < 0)
+        connection->send_error = (int)length;
+    connection->has_sent = length == 0;
 }
 
 static void begin_exchange(struct connection *connection) {
@@ -189,8 +193,7 @@ static bool http_send(void *driver, const struct sm_load_unit *unit, int64_t now
     struct http_load *load = driver;
     struct connection *idle = TAILQ_FIRST(&load->idle), *closed = TAILQ_FIRST(&load->closed);
     /* After a failure one connection at a time tries again, at growing distances. */
-    bool may_open =
-        closed && now_ns >= load->retry_at_ns && !(load->retry_ns && load->connecting);
+    bool may_open = closed && now_ns >= load->retry_at_ns && !(load->retry_ns && load->connecting);
     if (idle && !(load->unopened && may_open)) {
         idle->unit = *unit;
         begin_exchange(idle);

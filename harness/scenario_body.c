@@ -181,6 +181,21 @@ static void fill_json(struct build *build, int table, json_t *into, int depth) {
         fill_object(build, table, into, depth);
 }
 
+static const struct sm_body *body_of(struct sm_loader *loader, const char *content_type,
+                                     const char *bytes, size_t held, size_t length,
+                                     size_t payload_bytes) {
+    struct sm_body_part *part = sm_alloc(loader, sizeof *part);
+    struct sm_body_variant *variant = sm_alloc(loader, sizeof *variant);
+    struct sm_body *body = sm_alloc(loader, sizeof *body);
+    *part = (struct sm_body_part){.bytes = bytes, .held = held, .length = length, .fd = -1};
+    *variant = (struct sm_body_variant){part, 1, length};
+    *body = (struct sm_body){.variants = variant,
+                             .variant_count = 1,
+                             .content_type = content_type,
+                             .payload_bytes = payload_bytes};
+    return body;
+}
+
 static const struct sm_body *json_body(struct build *build, int index) {
     const size_t flags = JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15);
     struct sm_loader *loader = build->loader;
@@ -191,13 +206,11 @@ static const struct sm_body *json_body(struct build *build, int index) {
     if (!loader->json)
         sm_raise_memory(loader);
     fill_json(build, table, loader->json, 1);
-    struct sm_body *body = sm_alloc(loader, sizeof *body);
-    body->content_type = "application/json";
-    body->length = json_dumpb(loader->json, NULL, 0, flags);
-    body->held = body->length;
-    body->bytes = sm_alloc(loader, body->length + 1);
-    json_dumpb(loader->json, body->bytes, body->length, flags);
-    body->payload_bytes = build->has_text ? build->text_bytes : body->length;
+    size_t length = json_dumpb(loader->json, NULL, 0, flags);
+    char *bytes = sm_alloc(loader, length + 1);
+    json_dumpb(loader->json, bytes, length, flags);
+    const struct sm_body *body = body_of(loader, "application/json", bytes, length, length,
+                                         build->has_text ? build->text_bytes : length);
     json_decref(loader->json);
     loader->json = NULL;
     lua_settop(loader->lua, table - 1);
@@ -206,23 +219,18 @@ static const struct sm_body *json_body(struct build *build, int index) {
 }
 
 static const struct sm_body *fixed_body(struct sm_loader *loader, int index) {
-    struct sm_body *body = sm_alloc(loader, sizeof *body);
     const char *text = sm_value_text(loader, index);
-    body->content_type = "text/plain";
-    body->bytes = (char *)text;
-    body->held = body->length = body->payload_bytes = strlen(text);
-    return body;
+    size_t length = strlen(text);
+    return body_of(loader, "text/plain", text, length, length, length);
 }
 
 static const struct sm_body *made_body(struct build *build, int index, const char *content_type,
                                        void (*fill)(char *bytes, size_t length)) {
-    struct sm_body *body = sm_alloc(build->loader, sizeof *body);
-    body->content_type = content_type;
-    body->length = body->payload_bytes = tag_length(build, index, REPEATED_MAX_BYTES);
-    body->held = body->length < HELD_MAX_BYTES ? body->length : HELD_MAX_BYTES;
-    body->bytes = sm_alloc(build->loader, body->held + 1);
-    fill(body->bytes, body->held);
-    return body;
+    size_t length = tag_length(build, index, REPEATED_MAX_BYTES);
+    size_t held = length < HELD_MAX_BYTES ? length : HELD_MAX_BYTES;
+    char *bytes = sm_alloc(build->loader, held + 1);
+    fill(bytes, held);
+    return body_of(build->loader, content_type, bytes, held, length, length);
 }
 
 static const struct sm_body *build_body(struct sm_loader *loader, int index) {

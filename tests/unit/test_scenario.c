@@ -68,9 +68,10 @@ static void shipped_load_has_its_body(void **state) {
     const struct sm_body *body = sm_block_body(load, "body");
     assert_string_equal(body->content_type, "application/json");
     assert_int_equal(body->payload_bytes, 142);
-    assert_int_equal(strlen(body->bytes), body->length);
-    assert_memory_equal(body->bytes, "{\"method\":\"logs.insert\",\"params\":\"", 34);
-    assert_int_equal(body->length, 34 + 142 + 2);
+    const struct sm_body_part *part = body->variants->parts;
+    assert_int_equal(strlen(part->bytes), body->variants->length);
+    assert_memory_equal(part->bytes, "{\"method\":\"logs.insert\",\"params\":\"", 34);
+    assert_int_equal(part->length, 34 + 142 + 2);
     sm_scenario_free(scenario);
 }
 

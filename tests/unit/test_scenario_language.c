@@ -206,8 +206,8 @@ static void assert_body(void **state, const char *body, const char *bytes, const
              " load = http_load { url = 'http://h/', rate = '1/s', body = %s }",
              body);
     struct sm_scenario *scenario = around(state, inside, NULL);
-    assert_string_equal(body_of(scenario)->bytes, bytes);
-    assert_int_equal(body_of(scenario)->length, strlen(bytes));
+    assert_string_equal(body_of(scenario)->variants->parts->bytes, bytes);
+    assert_int_equal(body_of(scenario)->variants->length, strlen(bytes));
     assert_string_equal(body_of(scenario)->content_type, type);
     assert_int_equal(body_of(scenario)->payload_bytes, payload_bytes);
     sm_scenario_free(scenario);
@@ -230,12 +230,13 @@ static void bodies_are_built(void **state) {
 static void generated_text_is_the_same_each_time(void **state) {
     const char *inside = "load = http_load { url = 'http://h/', rate = '1/s', body = text '4KB' }";
     struct sm_scenario *a = around(state, inside, NULL), *b = around(state, inside, NULL);
-    assert_int_equal(body_of(a)->length, 4000);
+    assert_int_equal(body_of(a)->variants->length, 4000);
     assert_int_equal(body_of(a)->payload_bytes, 4000);
-    assert_memory_equal(body_of(a)->bytes, body_of(b)->bytes, 4001);
+    assert_memory_equal(body_of(a)->variants->parts->bytes, body_of(b)->variants->parts->bytes,
+                        4001);
     size_t blanks = 0;
     for (size_t i = 0; i < 4000; i++) {
-        char c = body_of(a)->bytes[i];
+        char c = body_of(a)->variants->parts->bytes[i];
         assert_true((c >= 'a' && c <= 'z') || c == ' ');
         blanks += c == ' ';
     }
