@@ -4,73 +4,38 @@
 #include <math.h>
 #include <string.h>
 
+#include "json_values.h"
 #include "render.h"
+#include "render_json.h"
 #include "stacks.h"
 #include "timeline.h"
 
 enum { FRAMES = 128, SITES_OF_A_KIND = 10 };
 
-/* Unknown figures are null, whole ones integers. */
-static json_t *number(double value) {
-    if (!isfinite(value))
-        return json_null();
-    if (value == floor(value) && fabs(value) < 9e15)
-        return json_integer((json_int_t)value);
-    return json_real(value);
-}
-
-static json_t *count(int64_t value) {
-    return value < 0 ? json_null() : json_integer(value);
-}
-
-/* Texts come from foreign programs: bytes that are no UTF-8 are shown as '?'. */
-static json_t *text(const char *bytes) {
-    json_t *value = json_string(bytes);
-    char copy[1024];
-    size_t used = 0;
-    if (value)
-        return value;
-    for (; *bytes && used + 1 < sizeof copy; bytes++)
-        copy[used++] = (char)((unsigned char)*bytes < 0x80 ? *bytes : '?');
-    copy[used] = '\0';
-    return json_string(copy);
-}
-
-/* A JSON object that the harness stored as text; {} when it is none. */
-static json_t *stored_object(const char *source) {
-    json_t *value = json_loads(source, 0, NULL);
-    if (json_is_object(value))
-        return value;
-    json_decref(value);
-    return json_object();
-}
-
-static json_t *seconds(int64_t t_ns) {
-    return t_ns < 0 ? json_null() : json_real(sm_timeline_seconds(t_ns));
-}
-
 static json_t *interval(const struct sm_interval *value) {
-    return json_pack("{so so so}", "value", number(value->value), "low", number(value->low), "high",
-                     number(value->high));
+    return json_pack("{so so so}", "value", sm_json_number(value->value), "low",
+                     sm_json_number(value->low), "high", sm_json_number(value->high));
 }
 
 static json_t *series_object(const struct sm_series_result *result) {
     const struct sm_verdict *verdict = &result->verdict;
-    json_t *object = json_pack("{so so so}", "start", number(result->start), "peak",
-                               number(result->peak), "end", number(result->end));
+    json_t *object = json_pack("{so so so}", "start", sm_json_number(result->start), "peak",
+                               sm_json_number(result->peak), "end", sm_json_number(result->end));
     if (!result->is_judged)
         return object;
     json_object_set_new(object, "verdict", json_string(sm_verdict_name(verdict->kind)));
     json_object_set_new(object, "bound",
-                        verdict->kind == SM_VERDICT_BOUNDED ? number(verdict->bound) : json_null());
+                        verdict->kind == SM_VERDICT_BOUNDED ? sm_json_number(verdict->bound)
+                                                            : json_null());
     json_object_set_new(object, "rate_per_s", interval(&result->rate_per_s));
     json_object_set_new(object, "rate_per_unit", interval(&result->rate_per_unit));
-    json_object_set_new(object, "resolution_per_s", number(result->resolution_per_s));
+    json_object_set_new(object, "resolution_per_s", sm_json_number(result->resolution_per_s));
     json_object_set_new(object, "suspect", json_boolean(verdict->suspect));
     json_object_set_new(object, "decided_at_s",
-                        verdict->decided_at_s < 0 ? json_null() : number(verdict->decided_at_s));
-    json_object_set_new(object, "why", text(verdict->why));
-    json_object_set_new(object, "needs", text(verdict->needs));
+                        verdict->decided_at_s < 0 ? json_null()
+                                                  : sm_json_number(verdict->decided_at_s));
+    json_object_set_new(object, "why", sm_json_text(verdict->why));
+    json_object_set_new(object, "needs", sm_json_text(verdict->needs));
     return object;
 }
 
@@ -79,7 +44,7 @@ static json_t *series_of(const struct sm_analysis *analysis, int process_id) {
     for (size_t i = 0; i < analysis->series_count; i++) {
         const struct sm_series_result *result = &analysis->series[i];
         if (result->series->process_id == process_id)
-            json_object_set_new(object, result->series->name, series_object(result));
+            sm_json_set(object, result->series->name, series_object(result));
     }
     return object;
 }
@@ -92,10 +57,10 @@ static json_t *stack(const struct sm_run *run, int stack_id) {
         char address[32];
         snprintf(address, sizeof address, "0x%llx", (unsigned long long)frames[i].address);
         json_array_append_new(
-            array, json_pack("{so so so so ss}", "function", text(frames[i].function), "file",
-                             text(frames[i].file), "line",
+            array, json_pack("{so so so so ss}", "function", sm_json_text(frames[i].function),
+                             "file", sm_json_text(frames[i].file), "line",
                              frames[i].line > 0 ? json_integer(frames[i].line) : json_null(),
-                             "module", text(frames[i].module), "address", address));
+                             "module", sm_json_text(frames[i].module), "address", address));
     }
     return array;
 }
@@ -105,27 +70,28 @@ static json_t *site_object(const struct sm_run *run, const struct sm_site_result
         [SM_SITE_HEAP] = "heap", [SM_SITE_FD] = "descriptor", [SM_SITE_MAP] = "map"};
     json_t *object =
         json_pack("{ss so so so so so so so so so}", "kind", kinds[site->kind], "live_bytes",
-                  number(site->live_bytes), "live_count", number(site->live_count), "growth_bytes",
-                  number(site->growth_bytes), "growth_count", number(site->growth_count),
-                  "rate_per_s", interval(&site->rate_per_s), "rate_per_unit",
-                  interval(&site->rate_per_unit), "freed_share", number(site->freed_share), "site",
-                  stack(run, site->stack_id), "freed_by", stack(run, site->freed_by_stack_id));
+                  sm_json_number(site->live_bytes), "live_count", sm_json_number(site->live_count),
+                  "growth_bytes", sm_json_number(site->growth_bytes), "growth_count",
+                  sm_json_number(site->growth_count), "rate_per_s", interval(&site->rate_per_s),
+                  "rate_per_unit", interval(&site->rate_per_unit), "freed_share",
+                  sm_json_number(site->freed_share), "site", stack(run, site->stack_id), "freed_by",
+                  stack(run, site->freed_by_stack_id));
     json_object_set_new(object, "residence_s",
-                        json_pack("{so so so so}", "p50", number(site->residence_p50_s), "p99",
-                                  number(site->residence_p99_s), "before",
-                                  number(site->residence_before_s), "now",
-                                  number(site->residence_now_s)));
-    json_object_set_new(object, "peak_bytes", number(site->peak_bytes));
-    json_object_set_new(object, "peak_count", number(site->peak_count));
-    json_object_set_new(object, "never_freed_bytes", number(site->kept_bytes));
-    json_object_set_new(object, "never_freed_count", number(site->kept_count));
-    json_object_set_new(object, "end_bytes", number(site->end_bytes));
-    json_object_set_new(object, "end_count", number(site->end_count));
+                        json_pack("{so so so so}", "p50", sm_json_number(site->residence_p50_s),
+                                  "p99", sm_json_number(site->residence_p99_s), "before",
+                                  sm_json_number(site->residence_before_s), "now",
+                                  sm_json_number(site->residence_now_s)));
+    json_object_set_new(object, "peak_bytes", sm_json_number(site->peak_bytes));
+    json_object_set_new(object, "peak_count", sm_json_number(site->peak_count));
+    json_object_set_new(object, "never_freed_bytes", sm_json_number(site->kept_bytes));
+    json_object_set_new(object, "never_freed_count", sm_json_number(site->kept_count));
+    json_object_set_new(object, "end_bytes", sm_json_number(site->end_bytes));
+    json_object_set_new(object, "end_count", sm_json_number(site->end_count));
     json_object_set_new(object, "growing", json_boolean(site->is_growing));
     json_object_set_new(object, "verdict",
                         site->is_judged ? json_string(sm_verdict_name(site->verdict.kind))
                                         : json_null());
-    json_object_set_new(object, "why", text(site->is_judged ? site->verdict.why : ""));
+    json_object_set_new(object, "why", sm_json_text(site->is_judged ? site->verdict.why : ""));
     return object;
 }
 
@@ -145,103 +111,105 @@ static json_t *cause_object(const struct sm_run *run, const struct sm_cause *cau
     for (size_t i = 0; i < cause->evidence_count; i++)
         json_object_set_new(evidence, cause->evidence[i].name,
                             cause->evidence[i].is_flag ? json_boolean(cause->evidence[i].value > 0)
-                                                       : number(cause->evidence[i].value));
+                                                       : sm_json_number(cause->evidence[i].value));
     for (size_t i = 0; i < cause->site_count; i++)
         json_array_append_new(sites, site_object(run, cause->sites[i]));
     return json_pack("{ss so sb so so so so so so so}", "kind", sm_cause_name(cause->kind),
-                     "series", text(cause->series), "note", cause->is_note, "text",
-                     text(cause->text), "advice", text(cause->advice), "evidence", evidence, "site",
-                     stack(run, first ? first->stack_id : 0), "freed_by",
+                     "series", sm_json_text(cause->series), "note", cause->is_note, "text",
+                     sm_json_text(cause->text), "advice", sm_json_text(cause->advice), "evidence",
+                     evidence, "site", stack(run, first ? first->stack_id : 0), "freed_by",
                      stack(run, first ? first->freed_by_stack_id : 0), "residence_s",
-                     json_pack("{so so so so}", "p50", number(first ? first->residence_p50_s : NAN),
-                               "p99", number(first ? first->residence_p99_s : NAN), "before",
-                               number(first ? first->residence_before_s : NAN), "now",
-                               number(first ? first->residence_now_s : NAN)),
+                     json_pack("{so so so so}", "p50",
+                               sm_json_number(first ? first->residence_p50_s : NAN), "p99",
+                               sm_json_number(first ? first->residence_p99_s : NAN), "before",
+                               sm_json_number(first ? first->residence_before_s : NAN), "now",
+                               sm_json_number(first ? first->residence_now_s : NAN)),
                      "sites", sites);
 }
 
 static json_t *ledger_object(const struct sm_ledger *ledger) {
-    json_t *object =
-        json_pack("{so so so so so so so}", "offered", count(ledger->offered), "accepted",
-                  count(ledger->accepted), "refused", count(ledger->refused), "unanswered",
-                  count(ledger->unanswered), "delivered", count(ledger->delivered), "dropped",
-                  count(ledger->dropped), "in_flight", count(ledger->in_flight));
+    json_t *object = json_pack(
+        "{so so so so so so so}", "offered", sm_json_count(ledger->offered), "accepted",
+        sm_json_count(ledger->accepted), "refused", sm_json_count(ledger->refused), "unanswered",
+        sm_json_count(ledger->unanswered), "delivered", sm_json_count(ledger->delivered), "dropped",
+        sm_json_count(ledger->dropped), "in_flight", sm_json_count(ledger->in_flight));
     json_object_set_new(object, "unaccounted",
                         ledger->is_unaccounted_known ? json_integer(ledger->unaccounted)
                                                      : json_null());
     json_object_set_new(object, "unit_bytes",
-                        ledger->unit_bytes > 0 ? number(ledger->unit_bytes) : json_null());
-    json_object_set_new(object, "note", text(ledger->note));
+                        ledger->unit_bytes > 0 ? sm_json_number(ledger->unit_bytes) : json_null());
+    json_object_set_new(object, "note", sm_json_text(ledger->note));
     return object;
 }
 
 static json_t *memory_object(const struct sm_memory *memory) {
-    return json_pack("{so so so so so so so so so}", "at_s", seconds(memory->t_ns), "rss",
-                     number(memory->rss), "heap_live", number(memory->heap_live), "slack",
-                     number(memory->slack), "slack_is", text(memory->slack_source), "slack_age_s",
-                     number(memory->slack_age_s), "other_mappings",
-                     number(memory->other_mappings), "remainder", number(memory->remainder),
-                     "remainder_is", text(memory->remainder_name));
+    return json_pack(
+        "{so so so so so so so so so}", "at_s", sm_json_seconds(memory->t_ns), "rss",
+        sm_json_number(memory->rss), "heap_live", sm_json_number(memory->heap_live), "slack",
+        sm_json_number(memory->slack), "slack_is", sm_json_text(memory->slack_source),
+        "slack_age_s", sm_json_number(memory->slack_age_s), "other_mappings",
+        sm_json_number(memory->other_mappings), "remainder", sm_json_number(memory->remainder),
+        "remainder_is", sm_json_text(memory->remainder_name));
 }
 
 static json_t *give_back_object(const struct sm_give_back *give_back) {
     if (give_back->asked == 0)
         return json_null();
     return json_pack("{si si so so so so}", "asked", give_back->asked, "done", give_back->done,
-                     "asked_at_s", seconds(give_back->asked_ns), "done_at_s",
-                     give_back->done_ns < 0 ? json_null() : seconds(give_back->done_ns),
-                     "anonymous_before", number(give_back->rss_before), "anonymous_after",
-                     number(give_back->rss_after));
+                     "asked_at_s", sm_json_seconds(give_back->asked_ns), "done_at_s",
+                     give_back->done_ns < 0 ? json_null() : sm_json_seconds(give_back->done_ns),
+                     "anonymous_before", sm_json_number(give_back->rss_before), "anonymous_after",
+                     sm_json_number(give_back->rss_after));
 }
 
 static json_t *budget_line(const struct sm_budget_line *line) {
     json_t *holds =
         line->holds == SM_HOLDS_UNKNOWN ? json_null() : json_boolean(line->holds == SM_HOLDS_YES);
-    return json_pack("{so so so so so so so}", "name", text(line->item->name), "limit",
-                     text(line->item->limit), "limit_value",
-                     line->item->is_bounded ? json_null() : number(line->item->value), "actual",
-                     number(line->actual), "margin", number(line->margin), "holds", holds, "why",
-                     text(line->why));
+    return json_pack("{so so so so so so so}", "name", sm_json_text(line->item->name), "limit",
+                     sm_json_text(line->item->limit), "limit_value",
+                     line->item->is_bounded ? json_null() : sm_json_number(line->item->value),
+                     "actual", sm_json_number(line->actual), "margin", sm_json_number(line->margin),
+                     "holds", holds, "why", sm_json_text(line->why));
 }
 
 static json_t *fault_object(const struct sm_fault *fault) {
-    return json_pack("{so so so so so}", "kind", text(fault->kind), "from_s",
-                     seconds(fault->from_ns), "to_s", seconds(fault->to_ns), "asked",
-                     stored_object(fault->asked), "receipt",
+    return json_pack("{so so so so so}", "kind", sm_json_text(fault->kind), "from_s",
+                     sm_json_seconds(fault->from_ns), "to_s", sm_json_seconds(fault->to_ns),
+                     "asked", sm_json_stored(fault->asked), "receipt",
                      json_pack("{so so so so}", "calls", json_integer(fault->calls), "bytes",
-                               json_integer(fault->bytes), "delay_s", number(fault->delay_s),
-                               "note", text(fault->note)));
+                               json_integer(fault->bytes), "delay_s",
+                               sm_json_number(fault->delay_s), "note", sm_json_text(fault->note)));
 }
 
 static json_t *process_object(const struct sm_analysis *analysis,
                               const struct sm_process *process) {
     return json_pack("{si si so so so so so so so}", "pid", process->pid, "parent_pid",
-                     process->parent_pid, "command", text(process->command), "from_s",
-                     seconds(process->from_ns), "to_s", seconds(process->to_ns), "exit",
-                     text(process->exit), "probe", text(process->probe), "probe_drops",
-                     json_integer(process->probe_drops), "series",
+                     process->parent_pid, "command", sm_json_text(process->command), "from_s",
+                     sm_json_seconds(process->from_ns), "to_s", sm_json_seconds(process->to_ns),
+                     "exit", sm_json_text(process->exit), "probe", sm_json_text(process->probe),
+                     "probe_drops", json_integer(process->probe_drops), "series",
                      series_of(analysis, process->id));
 }
 
 static json_t *phase_object(const struct sm_phase *phase) {
-    return json_pack("{so si so so so si sb}", "name", text(phase->name), "cycle", phase->cycle,
-                     "from_s", seconds(phase->from_ns), "to_s", seconds(phase->to_ns), "load",
-                     number(phase->load_factor), "faults", phase->fault_count, "settle",
-                     phase->is_settle);
+    return json_pack("{so si so so so si sb}", "name", sm_json_text(phase->name), "cycle",
+                     phase->cycle, "from_s", sm_json_seconds(phase->from_ns), "to_s",
+                     sm_json_seconds(phase->to_ns), "load", sm_json_number(phase->load_factor),
+                     "faults", phase->fault_count, "settle", phase->is_settle);
 }
 
 static json_t *load_object(const struct sm_run *run) {
     json_t *outcomes = json_object();
     double slip = NAN, worst = NAN;
     for (size_t i = 0; i < run->load_outcomes_count; i++)
-        json_object_set_new(outcomes, run->load_outcomes[i].outcome,
-                            json_integer(run->load_outcomes[i].count));
+        sm_json_set(outcomes, run->load_outcomes[i].outcome,
+                    json_integer(run->load_outcomes[i].count));
     for (size_t i = 0; i < run->load_intervals_count; i++) {
         slip = fmax(isnan(slip) ? 0 : slip, run->load_intervals[i].slip_p99_s);
         worst = fmax(isnan(worst) ? 0 : worst, run->load_intervals[i].latency_p99_s);
     }
-    return json_pack("{so so so}", "outcomes", outcomes, "worst_latency_p99_s", number(worst),
-                     "worst_slip_p99_s", number(slip));
+    return json_pack("{so so so}", "outcomes", outcomes, "worst_latency_p99_s",
+                     sm_json_number(worst), "worst_slip_p99_s", sm_json_number(slip));
 }
 
 /* An array of what `make` gives for each element of a table of the run or the analysis. */
@@ -250,7 +218,7 @@ static json_t *load_object(const struct sm_run *run) {
     for (size_t i_##array = 0; i_##array < (item_count); i_##array++)                              \
         json_array_append_new(array, make(&(items)[i_##array]));
 
-static json_t *report_object(const struct sm_run *run, const struct sm_analysis *analysis) {
+json_t *sm_json_report(const struct sm_run *run, const struct sm_analysis *analysis) {
     ARRAY_OF(budget, analysis->budget, analysis->budget_count, budget_line)
     ARRAY_OF(faults, run->faults, run->faults_count, fault_object)
     ARRAY_OF(phases, run->phases, run->phases_count, phase_object)
@@ -263,32 +231,32 @@ static json_t *report_object(const struct sm_run *run, const struct sm_analysis 
     sm_timeline_range(run, &from_ns, &to_ns);
     json_t *object = json_pack(
         "{si so so so so so sb ss si so so so so so so so so so so so so so so so}", "spillmark", 1,
-        "scenario", text(sm_run_meta(run, SM_META_SCENARIO)), "title",
-        text(sm_run_meta(run, SM_META_TITLE)), "params",
-        stored_object(sm_run_meta(run, SM_META_PARAMS)), "ended_by",
-        text(sm_run_meta(run, SM_META_ENDED_BY)), "duration_s",
-        number(sm_timeline_seconds(to_ns - from_ns)), "complete", run->complete, "verdict",
+        "scenario", sm_json_text(sm_run_meta(run, SM_META_SCENARIO)), "title",
+        sm_json_text(sm_run_meta(run, SM_META_TITLE)), "params",
+        sm_json_stored(sm_run_meta(run, SM_META_PARAMS)), "ended_by",
+        sm_json_text(sm_run_meta(run, SM_META_ENDED_BY)), "duration_s",
+        sm_json_number(sm_timeline_seconds(to_ns - from_ns)), "complete", run->complete, "verdict",
         sm_run_verdict_name(analysis->verdict), "exit_status", analysis->exit_status, "why",
-        text(analysis->why), "series", series_of(analysis, 0), "causes", causes, "sites",
+        sm_json_text(analysis->why), "series", series_of(analysis, 0), "causes", causes, "sites",
         sites_array(run, analysis), "ledger", ledger_object(&analysis->ledger), "memory",
         memory_object(&analysis->memory), "memory_at_peak",
         memory_object(&analysis->memory_at_peak), "budget", budget, "faults", faults, "phases",
         phases, "load", load_object(run), "processes", processes, "probe",
-        stored_object(sm_run_meta(run, SM_META_PROBE)), "environment",
-        stored_object(sm_run_meta(run, SM_META_ENVIRONMENT)), "made_by",
-        text(sm_run_meta(run, SM_META_VERSION)));
-    json_object_set_new(object, "ended_why", text(sm_run_meta(run, SM_META_ENDED_WHY)));
-    json_object_set_new(object, "allocator", text(sm_run_meta(run, SM_META_ALLOCATOR)));
+        sm_json_stored(sm_run_meta(run, SM_META_PROBE)), "environment",
+        sm_json_stored(sm_run_meta(run, SM_META_ENVIRONMENT)), "made_by",
+        sm_json_text(sm_run_meta(run, SM_META_VERSION)));
+    json_object_set_new(object, "ended_why", sm_json_text(sm_run_meta(run, SM_META_ENDED_WHY)));
+    json_object_set_new(object, "allocator", sm_json_text(sm_run_meta(run, SM_META_ALLOCATOR)));
     if (sm_run_meta(run, SM_META_OWN_COST)[0])
-        json_object_set_new(object, "own_cost", stored_object(sm_run_meta(run, SM_META_OWN_COST)));
-    json_object_set_new(object, "limit", stored_object(sm_run_meta(run, SM_META_LIMIT)));
+        json_object_set_new(object, "own_cost", sm_json_stored(sm_run_meta(run, SM_META_OWN_COST)));
+    json_object_set_new(object, "limit", sm_json_stored(sm_run_meta(run, SM_META_LIMIT)));
     json_object_set_new(object, "give_back", give_back_object(&analysis->give_back));
     return object;
 }
 
 int sm_render_json(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
                    struct sm_error *err) {
-    json_t *report = report_object(run, analysis);
+    json_t *report = sm_json_report(run, analysis);
     if (!report)
         return sm_error_errno(err, -ENOMEM, run->path, NULL, "the report cannot be made");
     int r = json_dumpf(report, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
