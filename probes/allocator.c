@@ -39,7 +39,9 @@ static bool glibc_ask(struct figures *ret_figures) {
     return true;
 }
 
-static void glibc_give_back(void) { glibc_malloc_trim(0); }
+static void glibc_give_back(void) {
+    glibc_malloc_trim(0);
+}
 
 /* ---- gperftools' tcmalloc ---- */
 
@@ -66,15 +68,17 @@ static bool tcmalloc_ask(struct figures *ret_figures) {
     return true;
 }
 
-static void tcmalloc_give_back(void) { tcmalloc_release(); }
+static void tcmalloc_give_back(void) {
+    tcmalloc_release();
+}
 
 /* ---- jemalloc ---- */
 
 static int (*jemalloc_mallctl)(const char *, void *, size_t *, void *, size_t);
 
 static bool jemalloc_find(void) {
-    jemalloc_mallctl = (int (*)(const char *, void *, size_t *, void *, size_t))dlsym(
-        RTLD_DEFAULT, "mallctl");
+    jemalloc_mallctl =
+        (int (*)(const char *, void *, size_t *, void *, size_t))dlsym(RTLD_DEFAULT, "mallctl");
     return jemalloc_mallctl != NULL;
 }
 
@@ -171,7 +175,8 @@ static _Atomic uint32_t serving_pid;
 void smp_allocator_serve(void) {
     struct smp_guard guard;
     uint32_t pid = smp_home->pid, seen = serving_pid;
-    if (ops == NULL || smp_phase() != SMP_ON || seen == pid || !smp_guard_enter(&guard)) {
+    bool is_asked = ops != NULL || smp_control_due(smp_process.slot);
+    if (!is_asked || smp_phase() != SMP_ON || seen == pid || !smp_guard_enter(&guard)) {
         return;
     }
     if (atomic_compare_exchange_strong(&serving_pid, &seen, pid)) {
@@ -181,8 +186,11 @@ void smp_allocator_serve(void) {
                                sizeof all, 0, 0);
         struct spillmark_slot *slot = smp_process.slot;
         uint32_t asked = __atomic_load_n(&slot->asked, __ATOMIC_ACQUIRE);
-        if (failed == 0 && asked != slot->answered && !may_be_in_handler(blocked)) {
-            answer(slot, asked);
+        if (failed == 0 && !may_be_in_handler(blocked)) {
+            if (ops != NULL && asked != slot->answered) {
+                answer(slot, asked);
+            }
+            spillmark_positive_control(&guard);
         }
         if (failed == 0) {
             smp_raw6(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, (long)&blocked, 0, sizeof all, 0, 0);

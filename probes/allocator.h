@@ -1,4 +1,5 @@
-/* allocator.h - what the allocator beneath says of itself, when the harness asks.
+/* allocator.h - what the allocator beneath says of itself, when the harness asks, and where the
+ * probe may allocate.
  *
  * The harness writes a request's number into the slot; the next event of any thread answers it.
  * The allocator's own functions take its locks, so they are called only where the caller holds
@@ -9,18 +10,20 @@
 
 #include <stdbool.h>
 
+#include "control.h"
 #include "process.h"
 
 /* Looks up the functions of the allocator found. Under the boot only. */
 void smp_allocator_boot(void);
 
-/* Answers. Keeps errno. */
+/* Answers, and keeps what is due of the positive control. Keeps errno. */
 void smp_allocator_serve(void);
 
 static inline bool smp_allocator_asked(void) {
     const struct spillmark_slot *slot = smp_process.slot;
-    return __builtin_expect(slot != NULL && __atomic_load_n(&slot->asked, __ATOMIC_ACQUIRE) !=
-                                                slot->answered, 0);
+    return __builtin_expect(slot != NULL && (__atomic_load_n(&slot->asked, __ATOMIC_ACQUIRE) !=
+                                                 slot->answered ||
+                                             smp_control_due(slot)), 0);
 }
 
 /* Outside of the probe's guard, before a free or after a read. */

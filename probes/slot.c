@@ -18,6 +18,7 @@
 /* What a process held when it last called fork(). */
 static struct heap_at_fork {
     uint64_t bytes, count;
+    uint64_t control_bytes, control_count; /* of that, kept as the positive control */
     bool is_known;
 } at_fork;
 
@@ -83,7 +84,9 @@ void smp_slot_ready(void) {
 
 /* What was live, by the shared counters. */
 static struct heap_at_fork sum_heap(void) {
-    struct heap_at_fork heap = {0, 0, true};
+    struct heap_at_fork heap = {.control_bytes = smp_process.slot->control_bytes,
+                                .control_count = smp_process.slot->control_count,
+                                .is_known = true};
     for (uint32_t i = 0; i < SPILLMARK_THREADS; i++) {
         const struct spillmark_thread *from = &smp_process.threads[i];
         heap.bytes += from->alloc_bytes - from->free_bytes;
@@ -116,6 +119,8 @@ static void inherit_heap(struct spillmark_slot *child) {
     at_fork.is_known = false;
     child->inherited_bytes = bytes;
     child->inherited_count = count;
+    child->control_bytes = heap.control_bytes;
+    child->control_count = heap.control_count;
     child->heap_live_bytes = (int64_t)bytes;
     child->heap_high_bytes = (int64_t)bytes;
     child->heap_low_bytes = (int64_t)bytes;

@@ -19,7 +19,7 @@
 
 #define SPILLMARK_MAGIC     UINT64_C(0x314b524d4c505357) /* "WSPLMRK1" */
 #define SPILLMARK_ABI_MAJOR 1u /* a reader refuses another major */
-#define SPILLMARK_ABI_MINOR 0u /* fields may be added at the end of a section */
+#define SPILLMARK_ABI_MINOR 1u /* fields may be added at the end of a section */
 
 /* Environment. SPILLMARK_REGION: the pool's path. Without it the probe makes its own pool of one
  * file in SPILLMARK_OUT (default: the current directory), spillmark-probe.PID.pool. */
@@ -164,7 +164,11 @@ struct spillmark_slot {
     uint64_t answered_ns, answer_took_ns; /* CLOCK_MONOTONIC */
     uint64_t held_bytes;  /* what the allocator has from the kernel */
     uint64_t slack_bytes; /* of that, not in use by the program; may be partly not resident */
-    uint64_t reserved[8];
+    /* The positive control (probes/control.h): what the harness wants kept, which only rises, and
+     * what is. Counted in the heap like any other bytes. */
+    uint64_t control_wanted_bytes; /* (harness) */
+    uint64_t control_bytes, control_count;
+    uint64_t reserved[5];
 };
 
 /* Counters of one thread at a time, alone on its cache lines; never folded: a thread that exits

@@ -102,6 +102,11 @@ uint32_t smp_stack_of(const struct smp_guard *guard, struct smp_self *self,
     return stack;
 }
 
+uint32_t smp_stack_named(const struct smp_guard *guard, uintptr_t frame) {
+    (void)guard;
+    return intern_cut(&frame, 1, SPILLMARK_KIND_HEAP);
+}
+
 void smp_stack_inherit(struct spillmark_slot *child, uint32_t entry) {
     const struct spillmark_stack *from = &smp_process.stacks[entry];
     struct spillmark_section *frames = &child->sections[SPILLMARK_SECTION_FRAMES];

@@ -9,5 +9,8 @@
 uint32_t smp_stack_of(const struct smp_guard *guard, struct smp_self *self,
                       const struct smp_origin *origin, enum spillmark_kind kind);
 
+/* Interns a heap site of one frame, which may be the probe's own. 0 when there is no room. */
+uint32_t smp_stack_named(const struct smp_guard *guard, uintptr_t frame);
+
 /* Copies one stack of this slot into the slot of a forked child, under the same number. */
 void smp_stack_inherit(struct spillmark_slot *child, uint32_t stack);
