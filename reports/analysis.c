@@ -243,6 +243,7 @@ static int rank_sites(const struct sm_run *run, struct sm_analysis *analysis) {
     struct sm_sites_window window = {.sample_bytes = sample_bytes(run)};
     const struct sm_series *offered = sm_run_series(run, 0, "offered");
     sm_timeline_range(run, &window.from_ns, &window.to_ns);
+    window.measured_to_ns = window.to_ns;
     choose_window(run, analysis, &window.from_ns, &window.to_ns);
     double units =
         sm_timeline_at(run, offered, window.to_ns) - sm_timeline_at(run, offered, window.from_ns);

@@ -36,6 +36,9 @@ struct sm_site_result {
     int is_judged;                     /* verdict is filled: for the sites that grew most */
     struct sm_verdict verdict;         /* on what is live, over the whole run */
     double peak_bytes, peak_count;     /* live when the site held most */
+    double alloc_bytes, alloc_count;   /* ever allocated or opened */
+    double held_bytes, held_count;     /* not freed by the end of the measured part of the run, by
+                                          processes that had ended as well */
     double kept_bytes, kept_count;     /* never freed, by processes that have ended as well */
     double end_bytes, end_count;       /* live at the end of the run */
     double freed_share;                      /* of what it ever allocated, freed by now: 0 .. 1 */

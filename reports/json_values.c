@@ -2,9 +2,9 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "timeline.h"
+#include "utf8.h"
 
 json_t *sm_json_number(double value) {
     if (!isfinite(value))
@@ -23,17 +23,9 @@ json_t *sm_json_seconds(int64_t t_ns) {
 }
 
 json_t *sm_json_text(const char *bytes) {
-    json_t *value = json_string(bytes);
-    if (value)
-        return value;
-    char *copy = strdup(bytes);
-    if (!copy)
-        return NULL;
-    for (char *c = copy; *c; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    value = json_string(copy);
-    free(copy);
+    char *clean = sm_utf8_clean(bytes);
+    json_t *value = clean ? json_string(clean) : NULL;
+    free(clean);
     return value;
 }
 

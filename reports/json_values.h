@@ -16,7 +16,7 @@ json_t *sm_json_count(int64_t value);
 /* Seconds since the run began; null when negative. */
 json_t *sm_json_seconds(int64_t t_ns);
 
-/* A text of a foreign program: where it is no UTF-8, '?' stands for the bytes above 0x7f. */
+/* A text of a foreign program, cleaned as in utf8.h. */
 json_t *sm_json_text(const char *bytes);
 
 /* A JSON object that the record holds as text; {} when it is none. */

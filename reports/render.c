@@ -15,6 +15,11 @@ static int render_verdicts(const struct sm_run *run, const struct sm_analysis *a
 const struct sm_renderer sm_render_table[] = {
     {"text", "what a run prints at its end", sm_render_text},
     {"json", "one object for programs, version 1", sm_render_json},
+    {"pprof", "profile.proto, for go tool pprof", sm_render_pprof},
+    {"folded", "stacks with the bytes they hold at the end, for flame graphs", sm_render_folded},
+    {"folded-growth", "the same with the bytes gained while memory rose", sm_render_folded_growth},
+    {"speedscope", "all stacks, for speedscope", sm_render_speedscope},
+    {"gperftools", "a heap profile with symbols, for google-pprof", sm_render_gperftools},
     {"verdicts", "the verdicts on heap, RSS and descriptors alone, on one line", render_verdicts},
     {NULL, NULL, NULL},
 };

@@ -25,6 +25,18 @@ int sm_render_text(const struct sm_run *run, const struct sm_analysis *analysis,
 int sm_render_json(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
                    struct sm_error *err);
 
+/* Profiles for the tools of the field, one file each: see README.md. */
+int sm_render_pprof(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                    struct sm_error *err);
+int sm_render_folded(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                     struct sm_error *err);
+int sm_render_folded_growth(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                            struct sm_error *err);
+int sm_render_speedscope(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                         struct sm_error *err);
+int sm_render_gperftools(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                         struct sm_error *err);
+
 /* The verdict and the budget, line by line: what `gate` prints. */
 void sm_render_budget(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to);
 

@@ -47,7 +47,7 @@ static int64_t process_end(const struct sm_run *run, int process_id) {
 
 struct totals {
     double kept_bytes, kept_count; /* not freed, by processes that have ended as well */
-    double live_bytes, live_count, alloc_bytes, free_bytes, age_p50_s;
+    double live_bytes, live_count, alloc_bytes, alloc_count, free_bytes, age_p50_s;
 };
 
 /* Totals of the group at a time, over its processes. */
@@ -61,6 +61,7 @@ static struct totals totals_at(const struct group *group, int64_t t_ns) {
         if (sample->t_ns > t_ns || !is_last)
             continue;
         totals.alloc_bytes += sample->alloc_bytes;
+        totals.alloc_count += sample->alloc_count;
         totals.free_bytes += sample->free_bytes;
         totals.kept_bytes += fmax(sample->alloc_bytes - sample->free_bytes, 0);
         totals.kept_count += fmax(sample->alloc_count - sample->free_count, 0);
@@ -190,6 +191,7 @@ static struct sm_site_result judge_group(const struct group *group,
     struct totals before = totals_at(group, window->from_ns);
     struct totals after = totals_at(group, window->to_ns);
     struct totals end = totals_at(group, INT64_MAX - 1);
+    struct totals held = totals_at(group, window->measured_to_ns);
     struct totals peak = totals_at_peak(group);
     site.peak_bytes = peak.live_bytes;
     site.peak_count = peak.live_count;
@@ -197,6 +199,10 @@ static struct sm_site_result judge_group(const struct group *group,
     site.live_count = after.live_count;
     site.growth_bytes = after.live_bytes - before.live_bytes;
     site.growth_count = after.live_count - before.live_count;
+    site.alloc_bytes = end.alloc_bytes;
+    site.alloc_count = end.alloc_count;
+    site.held_bytes = held.kept_bytes;
+    site.held_count = held.kept_count;
     site.kept_bytes = end.kept_bytes;
     site.kept_count = end.kept_count;
     site.end_bytes = end.live_bytes;

@@ -5,6 +5,7 @@
 
 struct sm_sites_window {
     int64_t from_ns, to_ns;
+    int64_t measured_to_ns;  /* the end of the measured part of the run */
     double units_per_s;      /* load offered in it; NAN = unknown */
     double sample_bytes;     /* mean of the probe's sampling of bytes; <= 1 = exact */
 };

@@ -51,7 +51,8 @@ size_t sm_stack_frames(const struct sm_run *run, int stack_id, struct sm_stack_f
          i < run->frames_count && run->frames[i].stack_id == stack_id; i++) {
         const struct sm_frame *frame = &run->frames[i];
         size_t symbol = first_symbol(run, frame->module_id, frame->address);
-        struct sm_stack_frame out = {"", "", module_path(run, frame->module_id), 0, frame->address};
+        struct sm_stack_frame out = {"", "", module_path(run, frame->module_id), 0, frame->address,
+                                     frame->module_id, 0};
         int named = is_symbol_of(run, symbol, frame);
         do {
             if (named) {
@@ -59,11 +60,12 @@ size_t sm_stack_frames(const struct sm_run *run, int stack_id, struct sm_stack_f
                 out.file = run->symbols[symbol].file;
                 out.line = run->symbols[symbol].line;
             }
+            symbol++;
+            out.is_inlined = named && is_symbol_of(run, symbol, frame);
             if (count < capacity)
                 frames[count] = out;
             count++;
-            symbol++;
-        } while (named && is_symbol_of(run, symbol, frame));
+        } while (out.is_inlined);
     }
     return count;
 }

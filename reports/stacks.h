@@ -9,6 +9,8 @@ struct sm_stack_frame {
     const char *function, *file, *module;
     int line; /* 0 = unknown */
     uint64_t address;
+    int module_id;  /* 0 = unknown */
+    int is_inlined; /* into the next frame, at the same address */
 };
 
 /* Writes up to `capacity` frames and returns how many the stack has (0 = no such stack). Frames of

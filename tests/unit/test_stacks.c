@@ -35,6 +35,8 @@ static void inlined_calls_are_frames(void **state) {
     assert_int_equal(sm_stack_frames(&run, 1, out, 8), 4);
     assert_string_equal(out[0].function, "strdup");
     assert_string_equal(out[1].function, "push");
+    assert_true(out[1].is_inlined);
+    assert_false(out[0].is_inlined || out[2].is_inlined);
     assert_string_equal(out[2].function, "insert");
     assert_int_equal(out[2].line, 12);
     assert_string_equal(out[3].function, "main");
@@ -58,8 +60,8 @@ static void the_culprit_is_past_the_library(void **state) {
 
 static void a_function_that_only_begins_like_an_allocator_is_the_programs(void **state) {
     (void)state;
-    const struct sm_stack_frame out[] = {{"malloc", "", "/usr/bin/prog", 0, 1},
-                                         {"malloc_message", "", "/usr/bin/prog", 0, 2}};
+    const struct sm_stack_frame out[] = {{"malloc", "", "/usr/bin/prog", 0, 1, 1, 0},
+                                         {"malloc_message", "", "/usr/bin/prog", 0, 2, 1, 0}};
     assert_int_equal(sm_stack_culprit(out, 2), 1);
 }
 
