@@ -2,8 +2,8 @@
  * again when it is freed. */
 #include "allocator.h"
 #include "clock.h"
+#include "exponential.h"
 #include "heap.h"
-#include "math.h"
 #include "size.h"
 #include "stacks.h"
 

@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "exponential.h"
 #include "live.h"
-#include "math.h"
 #include "memo.h"
 #include "process.h"
 #include "raw.h"

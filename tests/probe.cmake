@@ -108,7 +108,7 @@ if(TARGET host-operators-mimalloc)
 endif()
 
 set(probe_dir ${CMAKE_SOURCE_DIR}/probes)
-spillmark_unit_test(probe-math unit/test_probe_math.c ${probe_dir}/math.c LIBS m)
+spillmark_unit_test(probe-exponential unit/test_probe_exponential.c ${probe_dir}/exponential.c LIBS m)
 spillmark_unit_test(probe-layout unit/test_probe_layout.c ${probe_dir}/layout.c)
 spillmark_unit_test(probe-unwind unit/test_probe_unwind.c ${probe_dir}/unwind.c ${probe_dir}/frame.c
   ${probe_dir}/cfi.c ${probe_dir}/rules.c ${probe_dir}/memo.c ${probe_dir}/object.c

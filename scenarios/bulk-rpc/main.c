@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stats.h"
+#include "buffer.h"
+#include "stats_server.h"
+#include "uploads.h"
 
 enum { STOP_GRACE_MS = 1000 };
 
@@ -34,17 +36,33 @@ static int wait_for_stop(struct rpc_server *server, const sigset_t *stop_signals
     return EXIT_SUCCESS;
 }
 
+static size_t write_stats(void *context, char *text, size_t size) {
+    struct br_uploads *uploads = context;
+    unsigned long completed = atomic_load(&uploads->completed);
+    unsigned long refused = atomic_load(&uploads->refused);
+    unsigned long cancelled = atomic_load(&uploads->cancelled);
+    unsigned long begun = atomic_load(&uploads->begun);
+    return (size_t)snprintf(
+        text, size,
+        "{\"uploads_total\": %lu, \"completed_total\": %lu, \"refused_total\": %lu,"
+        " \"cancelled_total\": %lu, \"in_progress\": %lu, \"received_bytes\": %lu,"
+        " \"held_bytes\": %lu, \"retained_contexts\": %lu}\n",
+        begun, completed, refused, cancelled, begun - completed - refused - cancelled,
+        atomic_load(&uploads->bytes), (unsigned long)br_held_bytes(),
+        atomic_load(&uploads->retained));
+}
+
 static int run(const struct br_options *options, const sigset_t *stop_signals) {
     struct br_uploads uploads = {.options = options};
     struct rpc_server_options server_options = {options->listen, options->receive_max_bytes};
-    struct br_stats *stats = NULL;
+    struct stats_server *stats = NULL;
     int port;
     struct rpc_server *server =
         rpc_server_create("bulk-rpc", &server_options, &br_uploads_service, &uploads, &port);
     if (!server)
         return EXIT_FAILURE;
     if (options->stats_path)
-        stats = br_stats_start(options->stats_path, &uploads);
+        stats = stats_server_start("bulk-rpc", options->stats_path, write_stats, &uploads);
     int status = EXIT_FAILURE;
     if (stats || !options->stats_path) {
         printf("listening at %d\n", port);
@@ -54,7 +72,7 @@ static int run(const struct br_options *options, const sigset_t *stop_signals) {
         rpc_server_stop(server, 0);
         rpc_server_run(server);
     }
-    br_stats_stop(stats);
+    stats_server_stop(stats);
     rpc_server_free(server);
     return status;
 }

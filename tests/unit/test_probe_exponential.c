@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "probes/math.h"
+#include "probes/exponential.h"
 
 static uint64_t state = 42;
 

@@ -1,4 +1,4 @@
-#include "stats.h"
+#include "stats_server.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -9,11 +9,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "buffer.h"
-
-struct br_stats {
+struct stats_server {
     struct MHD_Daemon *daemon;
-    struct br_uploads *uploads;
+    stats_write_fn *write;
+    void *context;
     char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
 };
 
@@ -28,21 +27,6 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
     return result;
 }
 
-static size_t write_stats(struct br_uploads *uploads, char *text, size_t size) {
-    unsigned long completed = atomic_load(&uploads->completed);
-    unsigned long refused = atomic_load(&uploads->refused);
-    unsigned long cancelled = atomic_load(&uploads->cancelled);
-    unsigned long begun = atomic_load(&uploads->begun);
-    return (size_t)snprintf(
-        text, size,
-        "{\"uploads_total\": %lu, \"completed_total\": %lu, \"refused_total\": %lu,"
-        " \"cancelled_total\": %lu, \"in_progress\": %lu, \"received_bytes\": %lu,"
-        " \"held_bytes\": %lu, \"retained_contexts\": %lu}\n",
-        begun, completed, refused, cancelled, begun - completed - refused - cancelled,
-        atomic_load(&uploads->bytes), (unsigned long)br_held_bytes(),
-        atomic_load(&uploads->retained));
-}
-
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload,
                               size_t *upload_bytes, void **request) {
@@ -50,15 +34,15 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     (void)upload;
     (void)upload_bytes;
     (void)request;
-    const struct br_stats *stats = context;
-    char text[512] = "no such thing\n";
+    const struct stats_server *server = context;
+    char text[STATS_MAX] = "no such thing\n";
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
         return respond(connection, MHD_HTTP_METHOD_NOT_ALLOWED, text, strlen(text));
     if (strcmp(url, "/health") == 0)
         return respond(connection, MHD_HTTP_OK, "ok\n", 3);
     if (strcmp(url, "/stats") == 0)
         return respond(connection, MHD_HTTP_OK, text,
-                       write_stats(stats->uploads, text, sizeof text));
+                       server->write(server->context, text, sizeof text));
     return respond(connection, MHD_HTTP_NOT_FOUND, text, strlen(text));
 }
 
@@ -81,32 +65,34 @@ static int listen_at(const char *path) {
     return fd;
 }
 
-struct br_stats *br_stats_start(const char *path, struct br_uploads *uploads) {
-    struct br_stats *stats = calloc(1, sizeof *stats);
-    int fd = stats ? listen_at(path) : -1;
+struct stats_server *stats_server_start(const char *name, const char *path, stats_write_fn *write,
+                                        void *context) {
+    struct stats_server *server = calloc(1, sizeof *server);
+    int fd = server ? listen_at(path) : -1;
     if (fd < 0) {
-        fprintf(stderr, "bulk-rpc: %s: %s\n", path, stats ? strerror(errno) : "no memory");
-        free(stats);
+        fprintf(stderr, "%s: %s: %s\n", name, path, server ? strerror(errno) : "no memory");
+        free(server);
         return NULL;
     }
-    snprintf(stats->path, sizeof stats->path, "%s", path);
-    stats->uploads = uploads;
-    stats->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL,
-                                     handle, stats, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_END);
-    if (!stats->daemon) {
-        fprintf(stderr, "bulk-rpc: the HTTP server did not start\n");
+    snprintf(server->path, sizeof server->path, "%s", path);
+    server->write = write;
+    server->context = context;
+    server->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL,
+                                      handle, server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_END);
+    if (!server->daemon) {
+        fprintf(stderr, "%s: the HTTP server did not start\n", name);
         close(fd);
-        br_stats_stop(stats);
+        stats_server_stop(server);
         return NULL;
     }
-    return stats;
+    return server;
 }
 
-void br_stats_stop(struct br_stats *stats) {
-    if (!stats)
+void stats_server_stop(struct stats_server *server) {
+    if (!server)
         return;
-    if (stats->daemon)
-        MHD_stop_daemon(stats->daemon);
-    unlink(stats->path);
-    free(stats);
+    if (server->daemon)
+        MHD_stop_daemon(server->daemon);
+    unlink(server->path);
+    free(server);
 }

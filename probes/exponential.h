@@ -1,4 +1,4 @@
-/* math.h - the two functions that Poisson sampling needs, without libm. Pure. */
+/* exponential.h - the two functions that Poisson sampling needs, without libm. Pure. */
 #pragma once
 
 #include <stdint.h>
