@@ -14,6 +14,7 @@ static int render_verdicts(const struct sm_run *run, const struct sm_analysis *a
 
 const struct sm_renderer sm_render_table[] = {
     {"text", "what a run prints at its end", sm_render_text},
+    {"html", "a page for a browser, in one file", sm_render_html},
     {"json", "one object for programs, version 1", sm_render_json},
     {"pprof", "profile.proto, for go tool pprof", sm_render_pprof},
     {"folded", "stacks with the bytes they hold at the end, for flame graphs", sm_render_folded},

@@ -37,6 +37,10 @@ int sm_render_speedscope(const struct sm_run *run, const struct sm_analysis *ana
 int sm_render_gperftools(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
                          struct sm_error *err);
 
+/* One page for a browser, all in one file: see html/README.md. */
+int sm_render_html(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                   struct sm_error *err);
+
 /* The verdict and the budget, line by line: what `gate` prints. */
 void sm_render_budget(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to);
 

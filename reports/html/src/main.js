@@ -1,0 +1,20 @@
+// The page: what is in the data decides what it shows.
+import { unpack } from "./data.js";
+import { h } from "./dom.js";
+import { showReport } from "./report.js";
+import { startTheme } from "./theme.js";
+
+async function start() {
+    const page = document.getElementById("page");
+    startTheme();
+    try {
+        const data = await unpack(document.getElementById("data").textContent);
+        showReport(page, data.runs[0]);
+        document.documentElement.dataset.ready = "yes";
+    } catch (error) {
+        page.append(h("p", { class: "broken", role: "alert" }, `This report cannot be drawn: ${error.message}. It needs a browser of 2023 or later.`));
+        throw error;
+    }
+}
+
+start();

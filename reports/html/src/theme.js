@@ -1,0 +1,45 @@
+// Light and dark: the system's choice until the reader makes one.
+import { h } from "./dom.js";
+
+const listeners = new Set();
+const system = matchMedia("(prefers-color-scheme: dark)");
+const printing = matchMedia("print");
+let chosen = null;
+let cache = new Map();
+
+export const isDark = () => !printing.matches && (chosen ? chosen === "dark" : system.matches);
+
+// A colour of the style sheet, for canvases; as #rrggbb.
+export function css(name) {
+    if (!cache.has(name)) cache.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+    return cache.get(name);
+}
+
+export const onTheme = (listener) => listeners.add(listener);
+
+function apply() {
+    document.documentElement.dataset.theme = isDark() ? "dark" : "light";
+    cache = new Map();
+    for (const listener of listeners) listener();
+}
+
+export function themeButton() {
+    const button = h("button", { type: "button", class: "quiet", id: "theme" });
+    const label = () => {
+        button.textContent = isDark() ? "Light" : "Dark";
+        button.setAttribute("aria-label", isDark() ? "Switch to light colours" : "Switch to dark colours");
+    };
+    button.addEventListener("click", () => {
+        chosen = isDark() ? "light" : "dark";
+        apply();
+    });
+    listeners.add(label);
+    label();
+    return button;
+}
+
+export function startTheme() {
+    system.addEventListener("change", apply);
+    printing.addEventListener("change", apply);
+    apply();
+}
