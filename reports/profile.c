@@ -202,16 +202,25 @@ static int gather(struct sm_profile *profile, const struct sm_run *run,
     if (!profile->store || !profile->sites)
         return -ENOMEM;
     for (size_t i = 0; i < analysis->site_count; i++) {
-        int count = add_stack(profile, run, analysis->sites[i].stack_id);
-        if (count < 0)
-            return count;
-        profile->sites[i] = (struct sm_profile_site){&analysis->sites[i], NULL, (size_t)count};
+        const struct sm_site_result *site = &analysis->sites[i];
+        int count = add_stack(profile, run, site->stack_id);
+        int freed_by = count < 0 || !site->freed_by_stack_id
+                           ? 0
+                           : add_stack(profile, run, site->freed_by_stack_id);
+        if (count < 0 || freed_by < 0)
+            return -ENOMEM;
+        profile->sites[i] = (struct sm_profile_site){
+            .site = site, .frame_count = (size_t)count, .freed_by_count = (size_t)freed_by};
         profile->site_count++;
     }
     /* The array of frames stands still from here on. */
     const size_t *frames = profile->store->stacks;
-    for (size_t i = 0; i < profile->site_count; frames += profile->sites[i++].frame_count)
-        profile->sites[i].frames = frames;
+    for (size_t i = 0; i < profile->site_count; i++) {
+        struct sm_profile_site *site = &profile->sites[i];
+        site->frames = frames;
+        site->freed_by = frames += site->frame_count;
+        frames += site->freed_by_count;
+    }
     return 0;
 }
 

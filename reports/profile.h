@@ -52,6 +52,8 @@ struct sm_profile_site {
     const struct sm_site_result *site;
     const size_t *frames; /* indexes into frames */
     size_t frame_count;
+    const size_t *freed_by; /* who frees most of it, likewise */
+    size_t freed_by_count;  /* 0 = nobody seen */
 };
 
 /* Functions are told apart by name, file and module; frames by module, address and inlining. */
