@@ -26,7 +26,7 @@ static bool is_one_line(const char *text) {
     return true;
 }
 
-static int check_ask(const struct sm_http1_ask *ask, const char *where, struct sm_error *err) {
+int sm_http1_check(const struct sm_http1_ask *ask, const char *where, struct sm_error *err) {
     if (!is_token(ask->method, strlen(ask->method)))
         return sm_error_set(err, -EINVAL, where, NULL, "method \"%s\" is not one", ask->method);
     if (ask->path[0] != '/' || !is_one_line(ask->path) || strchr(ask->path, ' '))
@@ -78,7 +78,7 @@ static void write_head(FILE *out, const struct sm_http1_ask *ask, bool adds_leng
 
 int sm_http1_request_make(const struct sm_http1_ask *ask, const char *where,
                           struct sm_http1_request *ret_request, struct sm_error *err) {
-    int rc = check_ask(ask, where, err);
+    int rc = sm_http1_check(ask, where, err);
     if (rc < 0)
         return rc;
     const struct sm_body *body = ask->body;

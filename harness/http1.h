@@ -19,6 +19,9 @@ struct sm_http1_ask {
     const struct sm_body *body; /* NULL: none */
 };
 
+/* Returns 0 or -EINVAL, as sm_http1_request_make does for what it cannot send. */
+int sm_http1_check(const struct sm_http1_ask *ask, const char *where, struct sm_error *err);
+
 /* The bytes to send: a head, then the body. A small body that is the same for every unit is in
  * `head` already, so that a small request is one send; a large one is never held whole. */
 struct sm_http1_request {

@@ -18,8 +18,10 @@ struct sm_link;
 struct sm_link_options {
     const char *url;       /* scheme, host and port; the scheme decides on TLS */
     const char *unix_path; /* NULL: over TCP */
+    const char *proxy;     /* the url of a proxy to tunnel through; NULL: none */
     const char *ca_file;   /* certificates to trust in place of the system's; NULL: those */
     bool is_insecure;      /* take any certificate */
+    bool is_http2;         /* over TLS, HTTP/2 is asked for */
 };
 
 enum { SM_LINK_WORDS = 64 };

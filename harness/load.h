@@ -2,8 +2,8 @@
  *
  * A driver runs in a thread of its own between start and stop. Open loop: the schedule never
  * waits for a reply, and latency counts from the intended start. Thread rule: open, start, stop
- * and close from the run's thread; set_factor, snapshot and outcomes from it at any time between open
- * and close. */
+ * and close from the run's thread; set_factor, snapshot and outcomes from it at any time between
+ * open and close. */
 #pragma once
 
 #include <stdint.h>
@@ -25,8 +25,10 @@ struct sm_load_snapshot {
     struct sm_histogram *latency_ns, *slip_ns;
 };
 
+enum { SM_LOAD_OUTCOME_BYTES = 128 };
+
 struct sm_load_outcome_count {
-    char outcome[64]; /* "HTTP 204", "time-out", "connection reset" */
+    char outcome[SM_LOAD_OUTCOME_BYTES]; /* "HTTP 204", "time-out", "connection reset" */
     int64_t count;
 };
 

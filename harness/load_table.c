@@ -2,7 +2,9 @@
 #include "load.h"
 
 #define LOADS(X)                                                                                   \
+    X(grpc)                                                                                        \
     X(http)                                                                                        \
+    X(http2)                                                                                       \
     X(null)
 
 #define X(name) extern const struct sm_load_ops sm_##name##_load;

@@ -1,4 +1,5 @@
-/* bench-load SECONDS KEY=VALUE...: one run of http_load, as one line of figures.
+/* bench-load SECONDS [DRIVER] KEY=VALUE...: one run of a driver (http_load), as one line of
+ * figures.
  *
  *   requests/s, CPU per request (us), latency p50 and p99 (us), slip p50 and
  *   p99 (us), peak RSS (MB), units not accepted. */
@@ -39,17 +40,26 @@ static void read_settings(char **arguments, struct load_setting *settings) {
     }
 }
 
+/* What did not end as accepted, for whoever wonders. */
+static void print_outcomes(struct load_run *run) {
+    struct sm_load_outcome_count outcomes[SETTINGS];
+    size_t count = run->ops->outcomes(run->driver, outcomes, SETTINGS);
+    for (size_t i = 0; i < count; i++)
+        fprintf(stderr, "%8lld %s\n", (long long)outcomes[i].count, outcomes[i].outcome);
+}
+
 int main(int argument_count, char **arguments) {
     struct load_setting settings[SETTINGS + 1] = {{NULL, NULL}};
     struct load_run run;
     struct rusage usage;
     if (argument_count < 3) {
-        fprintf(stderr, "usage: bench-load SECONDS KEY=VALUE...\n");
+        fprintf(stderr, "usage: bench-load SECONDS [DRIVER] KEY=VALUE...\n");
         return 2;
     }
     double seconds = strtod(arguments[1], NULL);
+    const char *driver = strchr(arguments[2], '=') ? "http_load" : arguments[2];
     read_settings(arguments + 2, settings);
-    load_run_open(&run, "http_load", settings);
+    load_run_open(&run, driver, settings);
     double cpu_before_s = cpu_s();
     int64_t began_ns = sm_now_ns();
     load_run_start(&run);
@@ -66,6 +76,8 @@ int main(int argument_count, char **arguments) {
            quantile_us(run.slip_ns, 0.5), quantile_us(run.slip_ns, 0.99),
            (double)usage.ru_maxrss / 1e3, lost);
     load_run_stop(&run, 0);
+    if (lost > 0 || done == 0)
+        print_outcomes(&run);
     load_run_close(&run);
     return 0;
 }

@@ -107,6 +107,14 @@ int64_t load_run_outcome(struct load_run *run, const char *outcome) {
     return 0;
 }
 
+void load_run_print(struct load_run *run, const char *expected) {
+    struct sm_load_outcome_count outcomes[64];
+    size_t count = run->ops->outcomes(run->driver, outcomes, 64);
+    print_message("expected \"%s\"\n", expected);
+    for (size_t i = 0; i < count; i++)
+        print_message("%8lld \"%s\"\n", (long long)outcomes[i].count, outcomes[i].outcome);
+}
+
 void load_run_stop(struct load_run *run, double grace_s) {
     run->ops->stop(run->driver, grace_s);
     load_run_look(run);

@@ -1,0 +1,87 @@
+/* http2.h - HTTP/2 as a protocol of load_connections.h: nghttp2 makes and reads the frames,
+ * libcurl's connections carry them. What is asked for and what an answer means is the driver's:
+ * http2_load, grpc_load. Thread rule: the engine's thread, but for open and close. */
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http2_outbox.h"
+#include "load_connections.h"
+
+enum { SM_HTTP2_WORDS = 96, SM_HTTP2_STREAMS = 100 };
+
+/* One request. A driver's own struct may begin with it. */
+struct sm_http2_exchange {
+    struct sm_exchange base;
+    int32_t stream_id;
+    int tries;
+    int64_t message;                /* of those it sends, the one under way */
+    size_t offset;                  /* in it */
+    bool has_sent;                  /* all of its body has gone into frames */
+    bool has_begun;                 /* some of the reply has come */
+    bool has_answered;              /* all of it has */
+    bool is_closed;                 /* the stream is */
+    int status;                     /* of the reply; 0: none yet */
+    char malformed[SM_HTTP2_WORDS]; /* what is wrong with the reply; "": nothing */
+};
+
+struct sm_http2;
+
+/* What a driver makes of replies. Called within the reading of frames. */
+struct sm_http2_manner {
+    size_t exchange_bytes;
+    /* A header or trailer field of the reply, but :status. May be NULL. */
+    void (*field)(struct sm_http2_exchange *exchange, const char *name, size_t name_length,
+                  const char *value, size_t value_length);
+    /* Bytes of the reply's body. May be NULL. */
+    void (*data)(struct sm_http2_exchange *exchange, const char *bytes, size_t length);
+    /* The reply is there, whole. is_last: the unit must be ended now, by sm_http2_end; else the
+     * rest of the request is still on its way, and this is called again when it has gone or nobody
+     * wants it any more. */
+    void (*answered)(struct sm_http2_exchange *exchange, bool is_last);
+};
+
+/* A driver's struct begins with it. */
+struct sm_http2 {
+    struct sm_connections pool;
+    struct sm_protocol protocol;
+    const struct sm_http2_manner *manner;
+    struct sm_payload payload;
+    int64_t messages; /* of each request */
+    size_t streams;   /* at once on a connection at the most */
+    nghttp2_nv *fields;
+    size_t field_count;
+    bool adds_length; /* the last field is the length of the body */
+    char *field_texts;
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
+    char scratch[SM_BODY_SCRATCH], received[1 << 17];
+};
+
+struct sm_http2_ask {
+    const struct sm_address *address;
+    const char *method, *path;
+    const char *const *fields;  /* pairs of name and value, in small letters, NULL at their end */
+    const char *const *headers; /* "Name: value" as a user writes them; they replace ours */
+    size_t header_count;
+};
+
+#define SM_HTTP2_KEYS                                                                              \
+    SM_CONNECTIONS_KEYS, {                                                                         \
+        .name = "streams", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_COUNT, .fallback = "100",      \
+        .at_least = 1, .at_most = 1e6,                                                             \
+        .help = "requests at once on a connection at the most; the target may allow fewer"         \
+    }
+
+/* Opens the zeroed load with payload and messages set. Returns 0 or a negative errno and *err;
+ * either way sm_http2_close is to be called. */
+int sm_http2_open(struct sm_http2 *load, const struct sm_http2_manner *manner,
+                  const struct sm_block *config, const struct sm_http2_ask *ask,
+                  struct sm_error *err);
+void sm_http2_close(struct sm_http2 *load);
+
+/* Ends a unit; what is still on its way, either way, is cancelled. */
+void sm_http2_end(struct sm_http2_exchange *exchange, enum sm_ending ending, int outcome);

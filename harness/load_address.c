@@ -1,0 +1,73 @@
+#include "load_address.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char default_url[] = "http://localhost/";
+
+static CURLUcode split(const char *url, struct sm_address *address) {
+    char *host = NULL, *port = NULL, *path = NULL, *query = NULL;
+    CURLU *parsed = curl_url();
+    CURLUcode rc = parsed ? curl_url_set(parsed, CURLUPART_URL, url, 0) : CURLUE_OUT_OF_MEMORY;
+    if (rc == CURLUE_OK)
+        rc = curl_url_get(parsed, CURLUPART_HOST, &host, 0);
+    if (rc == CURLUE_OK)
+        rc = curl_url_get(parsed, CURLUPART_PATH, &path, 0);
+    if (rc == CURLUE_OK) {
+        curl_url_get(parsed, CURLUPART_PORT, &port, 0);
+        curl_url_get(parsed, CURLUPART_QUERY, &query, 0);
+        if (asprintf(&address->host, "%s%s%s", host, port ? ":" : "", port ? port : "") < 0)
+            address->host = NULL;
+        if (asprintf(&address->path, "%s%s%s", path, query ? "?" : "", query ? query : "") < 0)
+            address->path = NULL;
+        if (!address->host || !address->path)
+            rc = CURLUE_OUT_OF_MEMORY;
+    }
+    curl_free(host);
+    curl_free(port);
+    curl_free(path);
+    curl_free(query);
+    curl_url_cleanup(parsed);
+    return rc;
+}
+
+int sm_address_read(const struct sm_block *config, struct sm_address *ret_address,
+                    struct sm_error *err) {
+    struct sm_address address = {.link = {.url = sm_block_text(config, "url"),
+                                          .unix_path = sm_block_text(config, "unix"),
+                                          .proxy = sm_block_text(config, "proxy"),
+                                          .ca_file = sm_block_text(config, "ca"),
+                                          .is_insecure = sm_block_bool(config, "insecure")}};
+    if ((address.link.url == NULL) == (address.link.unix_path == NULL))
+        return sm_error_set(err, -EINVAL, config->where, "keep one of url and unix",
+                            "it needs an address, url or unix");
+    if (address.link.proxy && address.link.unix_path)
+        return sm_error_set(err, -EINVAL, config->where, "leave proxy out",
+                            "a unix socket is not reached through a proxy");
+    if (!address.link.url)
+        address.link.url = default_url;
+    CURLUcode rc = split(address.link.url, &address);
+    if (rc != CURLUE_OK) {
+        sm_address_free(&address);
+        return sm_error_set(err, -EINVAL, config->where, "write \"http://127.0.0.1:8080/write\"",
+                            "url \"%s\": %s", address.link.url, curl_url_strerror(rc));
+    }
+    bool is_tls = strncmp(address.link.url, "https://", 8) == 0;
+    if (!is_tls && strncmp(address.link.url, "http://", 7) != 0) {
+        sm_address_free(&address);
+        return sm_error_set(err, -EINVAL, config->where, "write http:// or https:// before it",
+                            "url \"%s\" is not one of HTTP", address.link.url);
+    }
+    address.scheme = is_tls ? "https" : "http";
+    *ret_address = address;
+    return 0;
+}
+
+void sm_address_free(struct sm_address *address) {
+    free(address->host);
+    free(address->path);
+    address->host = address->path = NULL;
+}

@@ -1,0 +1,32 @@
+/* load_address.h - where a load goes: the keys that say so, read and checked. */
+#pragma once
+
+#include "config.h"
+#include "link.h"
+
+#define SM_ADDRESS_KEYS                                                                            \
+    {.name = "url", .type = SM_KEY_TEXT, .help = "where to: \"http://127.0.0.1:8080/write\""},     \
+        {.name = "unix", .type = SM_KEY_TEXT, .help = "the path of a unix socket instead"},        \
+        {.name = "proxy",                                                                          \
+         .type = SM_KEY_TEXT,                                                                      \
+         .help = "a proxy to tunnel through: \"http://127.0.0.1:3128\", \"socks5h://...\""},       \
+        {.name = "ca",                                                                             \
+         .type = SM_KEY_TEXT,                                                                      \
+         .help = "a file of certificates to trust in place of the system's"},                      \
+    {                                                                                              \
+        .name = "insecure", .type = SM_KEY_BOOL, .fallback = "false",                              \
+        .help = "take any certificate"                                                             \
+    }
+
+/* Owned by the caller; texts are the block's or its own. */
+struct sm_address {
+    struct sm_link_options link;
+    const char *scheme; /* "http" or "https" */
+    char *path;         /* of the url, with its query: "/write?db=x" */
+    char *host;         /* with the port where one is given: what Host and :authority say */
+};
+
+/* Returns 0, and the caller frees with sm_address_free; or -EINVAL or -ENOMEM and *err. */
+int sm_address_read(const struct sm_block *config, struct sm_address *ret_address,
+                    struct sm_error *err);
+void sm_address_free(struct sm_address *address);

@@ -1,0 +1,5 @@
+# HTTP/2 and gRPC as load, against servers of other makes.
+spillmark_unit_test(load-grpc unit/test_load_grpc.c unit/load_block.c unit/child_server.c
+                    unit/temp_dir.c LIBS spillmark-harness)
+target_compile_definitions(test-load-grpc PRIVATE SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}")
+set_tests_properties(unit.load-grpc PROPERTIES LABELS e2e TIMEOUT 120)
