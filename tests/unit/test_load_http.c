@@ -320,8 +320,8 @@ static void huge_bodies_are_streamed(void **state) {
     rude_server_stop(server);
 }
 
-/* The target says no before it has read the body. */
-static void an_early_refusal_is_heard(void **state) {
+/* The target says no, or yes, before it has read the body. */
+static void an_early_answer_is_heard(void **state) {
     (void)state;
     struct rude_server *server = rude_server_start(NULL);
     struct load_run run;
@@ -331,7 +331,17 @@ static void an_early_refusal_is_heard(void **state) {
                                                   {"body", "text(20000000)"},
                                                   {NULL, NULL}});
     load_run_until_done(&run, 6);
-    assert_int_equal(load_run_outcome(&run, "HTTP 413"), 6);
+    assert_int_equal(load_run_outcome(&run, "HTTP 413 before the body was sent"), 6);
+    assert_int_equal(run.counts.refused, 6);
+    load_run_close(&run);
+    open_http(&run, (const struct load_setting[]){{"url", rude_server_url(server)},
+                                                  {"path", "/early/200"},
+                                                  {"count", "6"},
+                                                  {"body", "text(20000000)"},
+                                                  {NULL, NULL}});
+    load_run_until_done(&run, 6);
+    assert_int_equal(load_run_outcome(&run, "HTTP 200 before the body was sent"), 6);
+    assert_int_equal(run.counts.accepted, 6);
     load_run_close(&run);
     rude_server_stop(server);
 }
@@ -394,7 +404,7 @@ int main(void) {
         cmocka_unit_test(a_connection_that_never_comes_times_out),
         cmocka_unit_test(large_bodies_arrive_whole),
         cmocka_unit_test(huge_bodies_are_streamed),
-        cmocka_unit_test(an_early_refusal_is_heard),
+        cmocka_unit_test(an_early_answer_is_heard),
         cmocka_unit_test(nothing_is_sent_twice),
         cmocka_unit_test(bad_settings_are_refused),
     };

@@ -110,7 +110,10 @@ static void refusals_are_told_by_their_status(void **state) {
                        20);
         assert_int_equal(run.counts.refused, refusals[i].refused);
         assert_int_equal(run.counts.unanswered, refusals[i].unanswered);
-        assert_int_equal(load_run_outcome(&run, refusals[i].outcome), 20);
+        char early[64]; /* nginx answers before it has read all, which may be before all was sent */
+        snprintf(early, sizeof early, "%s before the body was sent", refusals[i].outcome);
+        assert_int_equal(
+            load_run_outcome(&run, refusals[i].outcome) + load_run_outcome(&run, early), 20);
         load_run_close(&run);
     }
     nginx_server_stop(server);
