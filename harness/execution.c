@@ -119,10 +119,11 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
         (rc = open_sampler(execution, err)) ||
         (rc = sm_execution_open_faults(execution, err)) ||
         (rc = sm_execution_open_loads(execution, err)) ||
+        (rc = sm_execution_start_loads(execution, true, err)) ||
         (rc = sm_execution_start_target(execution, err)) ||
         (rc = start_watcher(execution, err)) ||
         (rc = sm_execution_start_settler(execution, err)) ||
-        (rc = sm_execution_start_loads(execution, err)))
+        (rc = sm_execution_start_loads(execution, false, err)))
         return rc;
     return 0;
 }

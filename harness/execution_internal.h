@@ -22,7 +22,6 @@ struct sm_execution_load {
     char name[64];
     struct sm_histogram *latency_ns, *slip_ns; /* of the interval now open */
     struct sm_load_counts counts, counts_written;
-    double unit_bytes;
     int running;
 };
 
@@ -88,7 +87,8 @@ void sm_execution_write_limit(struct sm_execution *execution);
 
 /* execution_load.c */
 int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err);
-int sm_execution_start_loads(struct sm_execution *execution, struct sm_error *err);
+/* Those that the target connects to, before it starts; the others when it is ready. */
+int sm_execution_start_loads(struct sm_execution *execution, bool serving, struct sm_error *err);
 void sm_execution_set_load(struct sm_execution *execution, double factor);
 void sm_execution_read_loads(struct sm_execution *execution);
 void sm_execution_write_loads(struct sm_execution *execution);

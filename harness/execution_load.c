@@ -16,17 +16,6 @@ static const struct sm_load_ops *find_ops(const char *name) {
     return NULL;
 }
 
-/* The payload of one unit, where the driver has a body. */
-static double unit_bytes(const struct sm_block *block) {
-    for (const struct sm_key *key = block->keys; key->name; key++) {
-        if (key->type == SM_KEY_BODY && strcmp(key->name, "body") == 0) {
-            const struct sm_body *body = sm_block_body(block, "body");
-            return body ? (double)body->payload_bytes : 0;
-        }
-    }
-    return 0;
-}
-
 int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err) {
     const struct sm_scenario *scenario = execution->scenario;
     for (size_t i = 0; scenario && i < scenario->load_count; i++) {
@@ -40,7 +29,6 @@ int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err
             return sm_error_set(err, -ENOENT, block->where, NULL, "no load driver \"%s\"",
                                 block->type);
         load->block = block;
-        load->unit_bytes = unit_bytes(block);
         if (scenario->load_count > 1)
             snprintf(load->name, sizeof load->name, "%s[%zu]", load->ops->name, i + 1);
         else
@@ -59,9 +47,11 @@ int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err
     return 0;
 }
 
-int sm_execution_start_loads(struct sm_execution *execution, struct sm_error *err) {
+int sm_execution_start_loads(struct sm_execution *execution, bool serving, struct sm_error *err) {
     for (size_t i = 0; i < execution->load_count; i++) {
         struct sm_execution_load *load = &execution->loads[i];
+        if (load->ops->serves != serving)
+            continue;
         load->ops->set_factor(load->driver, 0);
         int rc = load->ops->start(load->driver, err);
         if (rc)
@@ -198,12 +188,9 @@ static int64_t delivered_total(struct sm_execution *execution) {
 void sm_execution_write_ledger(struct sm_execution *execution) {
     struct sm_ledger_totals ledger = {-1, -1, -1, -1, -1, -1, -1, 0};
     struct sm_load_counts sum = {0};
-    double bytes = 0;
     if (execution->load_count > 0) {
-        for (size_t i = 0; i < execution->load_count; i++) {
+        for (size_t i = 0; i < execution->load_count; i++)
             add_counts(&sum, &execution->loads[i].counts);
-            bytes += execution->loads[i].unit_bytes * (double)execution->loads[i].counts.offered;
-        }
         ledger = (struct sm_ledger_totals){
             .offered = sum.offered,
             .accepted = sum.accepted,
@@ -213,7 +200,8 @@ void sm_execution_write_ledger(struct sm_execution *execution) {
             .dropped = dropped_total(execution),
             /* A target that has ended holds nothing any more. */
             .in_flight = execution->target_running ? -1 : 0,
-            .unit_bytes = sum.offered > 0 ? bytes / (double)sum.offered : 0,
+            .unit_bytes =
+                sum.offered > 0 ? (double)sum.bytes_offered / (double)sum.offered : 0,
         };
     }
     sm_record_set_ledger(execution->record, &ledger);

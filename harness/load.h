@@ -6,6 +6,7 @@
  * open and close. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config.h"
@@ -34,6 +35,7 @@ struct sm_load_outcome_count {
 
 struct sm_load_ops {
     const char *name; /* the constructor's name in a scenario: "http_load" */
+    bool serves;      /* the target connects to it: it is started, paused, before the target */
     const char *help;
     const struct sm_key *keys;
     int (*open)(const struct sm_block *config, void **ret_driver, struct sm_error *err);

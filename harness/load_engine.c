@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -142,8 +143,21 @@ int64_t sm_engine_concurrency(const struct sm_engine *engine) {
 
 void sm_engine_end(struct sm_engine *engine, const struct sm_load_unit *unit, enum sm_ending ending,
                    int outcome) {
-    sm_tally_end(engine->tally, ending, outcome, sm_now_ns() - unit->due_ns);
+    sm_engine_end_after(engine, ending, outcome, sm_now_ns() - unit->due_ns);
+}
+
+void sm_engine_end_after(struct sm_engine *engine, enum sm_ending ending, int outcome,
+                         int64_t latency_ns) {
+    sm_tally_end(engine->tally, ending, outcome, latency_ns);
     engine->ended++;
+}
+
+void sm_engine_waits(struct sm_engine *engine, const char *words) {
+    char text[64];
+    snprintf(text, sizeof text, "time-out: %s", words);
+    engine->expired_outcome = sm_tally_outcome(engine->tally, text);
+    snprintf(text, sizeof text, "stopped: %s", words);
+    engine->stopped_outcome = sm_tally_outcome(engine->tally, text);
 }
 
 static void offer_due(struct sm_engine *engine, int64_t now_ns) {

@@ -20,7 +20,8 @@
 #define SM_HIGHEST_RATE_PER_S 1e7
 
 /* Rows that every driver's table of keys begins with. */
-#define SM_LOAD_KEYS                                                                               \
+#define SM_LOAD_KEYS SM_LOAD_KEYS_WITH_TIMEOUT("30s")
+#define SM_LOAD_KEYS_WITH_TIMEOUT(timeout_fallback)                                                \
     {.name = "rate",                                                                               \
      .type = SM_KEY_QUANTITY,                                                                      \
      .unit = SM_UNIT_COUNT_PER_S,                                                                  \
@@ -63,7 +64,7 @@
         {.name = "timeout",                                                                        \
          .type = SM_KEY_QUANTITY,                                                                  \
          .unit = SM_UNIT_SECONDS,                                                                  \
-         .fallback = "30s",                                                                        \
+         .fallback = (timeout_fallback),                                                           \
          .at_least = 1e-3,                                                                         \
          .at_most = 1e6,                                                                           \
          .help = "from when a unit was due to the end of its reply"},                              \
@@ -100,6 +101,14 @@ int sm_engine_open(const struct sm_block *config, const struct sm_engine_ops *op
 /* Ends a unit that the driver has taken. Engine's thread. */
 void sm_engine_end(struct sm_engine *engine, const struct sm_load_unit *unit, enum sm_ending ending,
                    int outcome);
+
+/* The same, where the latency is not that of the end. */
+void sm_engine_end_after(struct sm_engine *engine, enum sm_ending ending, int outcome,
+                         int64_t latency_ns);
+
+/* Why units wait to be sent from now on, for the outcomes of those that never are: "time-out:
+ * WORDS", "stopped: WORDS". Engine's thread, or before the start. */
+void sm_engine_waits(struct sm_engine *engine, const char *words);
 
 /* Ends all units that were due by at_ns but not sent, as unanswered with this outcome: what became
  * of one of them would have become of all. Engine's thread. */

@@ -5,7 +5,8 @@
     X(grpc)                                                                                        \
     X(http)                                                                                        \
     X(http2)                                                                                       \
-    X(null)
+    X(null)                                                                                        \
+    X(relay)
 
 #define X(name) extern const struct sm_load_ops sm_##name##_load;
 LOADS(X)

@@ -76,6 +76,12 @@ int sm_tally_outcome(struct sm_tally *tally, const char *text) {
     return number;
 }
 
+void sm_tally_note(struct sm_tally *tally, int outcome) {
+    pthread_mutex_lock(&tally->lock);
+    tally->outcomes[outcome].count++;
+    pthread_mutex_unlock(&tally->lock);
+}
+
 void sm_tally_end(struct sm_tally *tally, enum sm_ending ending, int outcome, int64_t latency_ns) {
     pthread_mutex_lock(&tally->lock);
     struct sm_load_counts *counts = &tally->counts;

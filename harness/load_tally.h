@@ -29,6 +29,9 @@ void sm_tally_offer(struct sm_tally *tally, int64_t units);
 /* The number of an outcome by its text, which is copied. Beyond 128 different texts: "other". */
 int sm_tally_outcome(struct sm_tally *tally, const char *text);
 
+/* Counts an outcome that ends no unit: "connected". */
+void sm_tally_note(struct sm_tally *tally, int outcome);
+
 /* Ends one unit in flight. latency_ns counts for answered units only. */
 void sm_tally_end(struct sm_tally *tally, enum sm_ending ending, int outcome, int64_t latency_ns);
 

@@ -243,9 +243,11 @@ static const struct sm_body *build_body(struct sm_loader *loader, int index) {
         return made_body(&build, index, "text/plain", fill_text);
     if (tag && strcmp(tag->type, "noise") == 0)
         return made_body(&build, index, "application/octet-stream", fill_noise);
+    if (tag && strcmp(tag->type, "replay") == 0)
+        return sm_replay_body(loader, index);
     if (!tag && (lua_type(loader->lua, index) == LUA_TSTRING))
         return fixed_body(loader, index);
-    sm_raise(loader, NULL, "must be a text, text(n), noise(n) or json {...}, not %s",
+    sm_raise(loader, NULL, "must be a text, text(n), noise(n), json {...} or replay {...}, not %s",
              sm_describe(loader, index, found, sizeof found));
 }
 

@@ -6,6 +6,7 @@
 #include "fault.h"
 #include "load.h"
 #include "scenario_experiments.h"
+#include "scenario_replay.h"
 #include "sources.h"
 
 static const char *const signal_names[] = {"TERM", "INT", "HUP", "QUIT", "USR1", "USR2", NULL};
@@ -141,12 +142,15 @@ static const struct sm_member program_members[] = {
     {.name = NULL}};
 static const struct sm_member phase_members[] = {{"phase", phase_keys, "a span of the run", NULL},
                                                  {.name = NULL}};
+static const struct sm_member body_members[] = {
+    {"replay", sm_replay_keys, "bodies from files, which the units take in turn", NULL},
+    {.name = NULL}};
 static const struct sm_member dropped_members[] = {
     {"gauge", dropped_gauge_keys, "one of the target's gauges", NULL}, {.name = NULL}};
 
 const char *const sm_family_names[] = {"scenario",  "program", "ready",      "gauge",
-                                       "load",      "phase",   "experiment", "fault",
-                                       "delivered", "dropped", NULL};
+                                       "load",      "body",  "phase",      "experiment",
+                                       "fault",     "delivered", "dropped",  NULL};
 
 const char *sm_family_noun(const char *family) {
     static const char *const nouns[][2] = {{"scenario", "a scenario"},
@@ -154,6 +158,7 @@ const char *sm_family_noun(const char *family) {
                                            {"ready", "a test of readiness"},
                                            {"gauge", "a source of gauges"},
                                            {"load", "a load"},
+                                           {"body", "a body"},
                                            {"phase", "a phase"},
                                            {"experiment", "an experiment"},
                                            {"fault", "a fault"},
@@ -192,6 +197,8 @@ size_t sm_family_members(const char *family, struct sm_member *members) {
         return copy_members(scenario_members, members);
     if (strcmp(family, "program") == 0)
         return copy_members(program_members, members);
+    if (strcmp(family, "body") == 0)
+        return copy_members(body_members, members);
     if (strcmp(family, "phase") == 0)
         return copy_members(phase_members, members);
     if (strcmp(family, "experiment") == 0)

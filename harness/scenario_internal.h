@@ -12,8 +12,10 @@
  * scenario_value.c     one value: functions of the parameters, texts with ${name}, quantities
  * scenario_list.c      lists of texts and of blocks
  * scenario_params.c    parameters and -p
+ * scenario_ports.c     free ports, by name
  * scenario_fixes.c     the flags of a build
  * scenario_body.c      what a request carries
+ * scenario_replay.c    bodies from files
  * scenario_phases.c    phases and cycles
  * scenario_experiments.c  doses and stalls: their keys and their phases
  * scenario_limits.c    budget and declared bounds
@@ -34,7 +36,7 @@
 #include "scenario_families.h"
 #include "scenario_where.h"
 
-enum { SM_PLACE_FILE = 64, SM_PLACE_PATH = 160, SM_FAULTS = 32, SM_SOURCES = 16 };
+enum { SM_PLACE_FILE = 64, SM_PLACE_PATH = 160, SM_FAULTS = 32, SM_SOURCES = 16, SM_PORTS = 16 };
 
 /* Where in the scenario the loader is, for messages. */
 struct sm_place {
@@ -75,6 +77,11 @@ struct sm_loader {
     json_t *json;   /* being built; here so that a raise cannot lose it */
     const struct sm_block *faults[SM_FAULTS]; /* all so far, each once */
     size_t fault_count;
+    struct {
+        char name[32];
+        const char *port;
+    } ports[SM_PORTS]; /* of ${port:NAME}, so far */
+    size_t port_count;
     /* Limits of the script. */
     size_t memory_bytes;
     int64_t cpu_end_ns;
@@ -164,11 +171,17 @@ lua_Integer sm_check_list(struct sm_loader *loader, int index, const char *of_wh
 void sm_params_load(struct sm_loader *loader, int index);
 const struct sm_param *sm_param_find(const struct sm_loader *loader, const char *name);
 
+/* scenario_ports.c: the port of ${port:NAME}, the same for the same name. */
+const char *sm_port(struct sm_loader *loader, const char *name);
+
 /* scenario_fixes.c: replaces the fixes {...} at index by its list of flags. */
 void sm_fixes_expand(struct sm_loader *loader, int index);
 
 /* scenario_body.c */
 const struct sm_body *sm_value_body(struct sm_loader *loader, int index);
+
+/* scenario_replay.c: the body of the replay {...} at index. */
+const struct sm_body *sm_replay_body(struct sm_loader *loader, int index);
 
 /* scenario_phases.c */
 void sm_phases_load(struct sm_loader *loader, int index);

@@ -66,6 +66,8 @@ static noreturn void refuse_variable(struct sm_loader *loader, const char *name)
 static const char *variable(struct sm_loader *loader, const char *text, size_t length) {
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), text);
+    if (strncmp(name, "port:", 5) == 0)
+        return sm_port(loader, name + 5);
     const struct sm_param *param = sm_param_find(loader, name);
     if (param)
         return param->value;

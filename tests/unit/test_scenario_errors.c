@@ -86,7 +86,7 @@ static void wrong_types_and_units(void **state) {
     check_inside(state, "declared = { fds = '8MB' }", WORDS("declared.fds", "\"8MB\""));
     check_inside(state, "title = { 'x' }", WORDS("title", "must be a text"));
     check_inside(state, "load = http_load { url = 'http://h/', rate = '5/s', body = 5 }",
-                 WORDS("load.body", "must be a text, text(n), noise(n) or json {...}"));
+                 WORDS("load.body", "must be a text, text(n), noise(n), json {...} or replay {...}"));
 }
 
 static void blocks_that_depend_on_themselves(void **state) {

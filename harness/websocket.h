@@ -1,0 +1,57 @@
+/* websocket.h - one WebSocket connection after its handshake (RFC 6455): messages on one side,
+ * bytes on the other. wslay does the framing; whoever owns the connection moves the bytes.
+ *
+ * What is to be sent lies in a buffer of fixed size, whole frames only. What comes in is counted,
+ * not kept, so that no peer can make it grow. Pings are answered as they come. Thread rule: one
+ * thread at a time. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum sm_websocket_role { SM_WEBSOCKET_SERVER, SM_WEBSOCKET_CLIENT };
+
+enum { SM_WEBSOCKET_REASON = 124 };
+
+/* What has come, told from within sm_websocket_feed. Each may be NULL. */
+struct sm_websocket_events {
+    void (*message)(void *owner, bool is_text, uint64_t length); /* at its end */
+    void (*pong)(void *owner, const void *bytes, size_t length);
+    /* The peer closes; 1005 = without a status. The answer has been put into the buffer. */
+    void (*closing)(void *owner, int status, const char *reason);
+};
+
+struct sm_websocket;
+
+/* room_bytes: of the buffer, at least what the longest message takes. Returns 0 and a connection
+ * for sm_websocket_free, or -ENOMEM. */
+int sm_websocket_new(enum sm_websocket_role role, size_t room_bytes,
+                     const struct sm_websocket_events *events, void *owner,
+                     struct sm_websocket **ret_socket);
+void sm_websocket_free(struct sm_websocket *socket); /* NULL is allowed */
+
+/* Whether a message of this length can be put now. */
+bool sm_websocket_has_room(const struct sm_websocket *socket, size_t length);
+/* Puts a whole message into the buffer. Returns 0, or -EAGAIN (and nothing is put) when there is no
+ * room now. */
+int sm_websocket_message(struct sm_websocket *socket, bool is_text, const void *bytes,
+                         size_t length);
+/* At most 125 bytes; -EAGAIN as above. */
+int sm_websocket_ping(struct sm_websocket *socket, const void *bytes, size_t length);
+int sm_websocket_close(struct sm_websocket *socket, int status, const char *reason);
+/* Bytes as they are, frame or not. */
+int sm_websocket_raw(struct sm_websocket *socket, const void *bytes, size_t length);
+/* Takes the last `length` bytes that were put and not sent back out of the buffer. */
+void sm_websocket_cut(struct sm_websocket *socket, size_t length);
+
+/* What is to be sent now; returns its length. */
+size_t sm_websocket_pending(const struct sm_websocket *socket, const void **ret_bytes);
+void sm_websocket_sent(struct sm_websocket *socket, size_t length);
+/* All bytes ever put into the buffer, and all sent. */
+uint64_t sm_websocket_put_total(const struct sm_websocket *socket);
+uint64_t sm_websocket_sent_total(const struct sm_websocket *socket);
+
+/* Takes what has come. Returns 0, or -EPROTO when it breaks the protocol (the status to close with
+ * has been put into the buffer), or -ENOMEM. */
+int sm_websocket_feed(struct sm_websocket *socket, const void *bytes, size_t length);

@@ -1,0 +1,65 @@
+"""The relay, against a consumer that nobody here wrote (Debian's python3-websockets)."""
+import json
+import os
+
+from spillmark import Case, main, spillmark
+
+CONSUMER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay_consumer.py")
+# Debian's, which has Debian's packages.
+PYTHON = "/usr/bin/python3"
+
+
+class Relay(Case):
+    def run_relay(self, *, load="", options=(), address=True, phases=None, target=""):
+        seen = self.path("seen")
+        mark = "N" * 20
+        with open(self.path("events"), "w") as file:
+            for length in (4000, 100, 20000):
+                print(json.dumps({"seq": mark, "text": "x" * length}).replace(f'"{mark}"', mark),
+                      file=file)
+        where = ('port = "${port:relay}"' if address else 'unix = "${run}/relay"')
+        options = [*options, *([] if address else ["unix=${run}/relay"])]
+        url = "ws://127.0.0.1:${port:relay}/sub" if address else "ws://localhost/sub"
+        scenario = self.write("relay.lua", f"""return scenario {{ title = "a relay",
+  target = program {{ "{PYTHON}", "{CONSUMER}", "{url}", "{seen}",
+                     {"".join(f'"{o}", ' for o in options)} stop_timeout = "5s", {target} }},
+  load = websocket_relay {{ {where}, first = 1000, {load},
+                           body = replay {{ "{self.path("events")}", decimal = "{mark}" }} }},
+  phases = {{ {phases or 'phase { "push", "2s" }, phase { "rest", "1s", load = off }'} }} }}""")
+        result = spillmark("run", scenario, "-o", self.path("run"))
+        self.assertIn(result.status, (0, 1, 4), result.err)
+        with open(seen) as file:
+            self.seen = [line.split(maxsplit=2) for line in file]
+        self.numbers = [int(words[0]) for words in self.seen if words[0].isdigit()]
+        report = self.report(self.path("run"))
+        self.outcomes = report["load"]["outcomes"]
+        return report["ledger"]
+
+    def test_every_event_arrives_once_and_in_order(self):
+        for address in (True, False):
+            with self.subTest(tcp=address):
+                ledger = self.run_relay(load='count = 3000, rate = "4000/s"', address=address)
+                self.assertEqual(ledger["offered"], 3000)
+                self.assertEqual(ledger["accepted"], 3000)
+                self.assertEqual(self.numbers, list(range(1000, 4000)))
+                self.assertEqual(self.outcomes["connected"], 1)
+                self.assertEqual(self.outcomes["read by the consumer"], 3000)
+                os.rename(self.path("run"), self.path(f"run-{address}"))
+
+    def test_what_a_slow_consumer_leaves_is_told_as_such(self):
+        ledger = self.run_relay(load='rate = "20000/s"', options=["pause=60"],
+                                phases='phase { "push", "2s" }')
+        slow = sum(count for outcome, count in self.outcomes.items()
+                   if outcome in ("stopped: the consumer was slow", "stopped: pushed, not read yet"))
+        self.assertGreater(self.outcomes["stopped: the consumer was slow"], 10000)
+        self.assertEqual(ledger["unanswered"], slow)
+        self.assertEqual(ledger["offered"], ledger["accepted"] + ledger["unanswered"])
+
+    def test_events_wait_for_a_consumer(self):
+        ledger = self.run_relay(load='rate = "100/s"', target="", options=["unix=/nowhere"],
+                                phases='phase { "push", "1s" }')
+        self.assertEqual(self.outcomes, {"stopped: nobody was connected": ledger["offered"]})
+
+
+if __name__ == "__main__":
+    main()
