@@ -1,19 +1,26 @@
 // One run, from its verdict to its machine.
+import { causesOf } from "./causes.js";
 import { h } from "./dom.js";
+import { growthOf } from "./growth.js";
 import { heroOf } from "./hero.js";
+import { ledgerOf } from "./ledger.js";
+import { memoryOf } from "./memory.js";
+import { budgetOf, faultsOf, machineOf, processesOf, seriesTable } from "./tables.js";
 import { themeButton } from "./theme.js";
 import { timelineOf } from "./timeline.js";
 
-function bar(sections, report) {
-    return h("nav", { class: "bar", "aria-label": "Sections" },
-        h("a", { href: "#verdict", class: "brand" }, "spillmark"),
-        h("div", { class: "links" }, sections.map((s) => h("a", { href: `#${s.id}` }, s.querySelector("h2").textContent))), themeButton());
+export function frame(page, hero, sections, madeBy) {
+    const links = sections.map((s) => h("a", { href: `#${s.id}` }, s.querySelector("h2").textContent));
+    page.replaceChildren(h("a", { class: "skip", href: "#timeline" }, "Skip to the charts"),
+        h("nav", { class: "bar", "aria-label": "Sections" }, h("a", { href: "#verdict", class: "brand" }, "spillmark"), h("div", { class: "links" }, links), themeButton()),
+        h("main", {}, hero, sections),
+        h("footer", {}, `Made by spillmark ${madeBy || ""}`.trim(), ". Charts by uPlot."));
 }
 
 export function showReport(page, run) {
-    const timeline = timelineOf(run);
-    const sections = [timeline.element];
-    page.replaceChildren(bar(sections, run.report), h("main", {}, heroOf(run), sections),
-        h("footer", {}, `Made by spillmark ${run.report.made_by || ""}`.trim(), ". Charts by uPlot."));
+    const timeline = timelineOf(run), growth = growthOf(run);
+    const sections = [timeline.element, causesOf(run), growth?.element, ledgerOf(run), memoryOf(run), budgetOf(run), faultsOf(run), seriesTable(run), processesOf(run), machineOf(run)].filter(Boolean);
+    frame(page, heroOf(run), sections, run.report.made_by);
     timeline.start();
+    growth?.start();
 }

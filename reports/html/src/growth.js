@@ -1,0 +1,123 @@
+// Growth by site: a flame graph and a table over the same sites, searched together.
+import { clean, h, section, shorten } from "./dom.js";
+import { known, moment, quantity, seconds } from "./format.js";
+import { Flame } from "./flame.js";
+import { pathOf } from "./flame_layout.js";
+import { FD, MEASURES, place, searched, sitesOf, valueOf } from "./sites.js";
+import { siteTable } from "./site_table.js";
+
+const unitOf = (measure, isFd) => measure.unit[isFd ? 1 : 0];
+const nameOf = (measure, isFd) => (isFd && measure.fdName) || measure.name;
+
+function itemOf(sites, measure, site) {
+    const residence = site.get("residence_now_s");
+    return { path: site.stack.map(sites.functionOf).reverse(), value: valueOf(measure, site), site,
+        tone: residence > 0 ? Math.log10(residence) : -3 };
+}
+
+function describe(state, node) {
+    const { sites, measure } = state, unit = unitOf(measure, state.isFd), root = state.flame.root;
+    const share = root.width > 0 ? ` \u00b7 ${quantity("percent", (100 * node.width) / root.width)}` : "";
+    const texts = [state.label(node.key), `${nameOf(measure, state.isFd).toLowerCase()} ${quantity(unit, measure.colour === "change" ? node.value : node.width)}${share}`];
+    if (node.key !== null) texts.splice(1, 0, [shorten(sites.fileOf(node.key), 120), shorten(sites.moduleOf(node.key), 120)].filter(Boolean).join(" \u00b7 "));
+    if (measure.colour === "residence") texts.push(`usual stay ${seconds(10 ** (node.tone / node.width))}`);
+    return texts.filter(Boolean);
+}
+
+function crumbs(state, node) {
+    const parts = [];
+    for (let at = node; at; at = at.parent) {
+        const here = at;
+        parts.unshift(h("button", { type: "button", class: "link", onclick: () => state.flame.zoom(here) }, shorten(state.label(here.key), 40)));
+    }
+    const figures = describe(state, node);
+    state.path.replaceChildren(...(node.parent ? [h("span", { class: "dim" }, "In: "), ...parts.flatMap((p, i) => (i ? [" \u203a ", p] : [p])), h("span", { class: "dim" }, ` \u2014 ${figures[figures.length - 1]}`)] : []));
+}
+
+function choices(name, options, chosen, choose) {
+    const buttons = options.map(([id, text, title]) => h("button", { type: "button", title, "data-choice": id, "aria-pressed": String(id === chosen), onclick: () => {
+        for (const b of buttons) b.setAttribute("aria-pressed", String(b.dataset.choice === id));
+        choose(id);
+    } }, text));
+    return h("div", { class: "choices", role: "group", "aria-label": name }, buttons);
+}
+
+function measuresOf(list) {
+    return MEASURES.filter((m) => list.some((s) => valueOf(m, s) !== 0));
+}
+
+function pathMatches(site, sites, path) {
+    if (path.length === 0) return true;
+    const n = site.stack.length;
+    return path.length <= n && path.every((f, i) => sites.functionOf(site.stack[n - 1 - i]) === f);
+}
+
+function controls(state, refresh) {
+    const found = h("output", { class: "found" });
+    const input = h("input", { type: "search", placeholder: "Search functions, files, modules", "aria-label": "Search sites", id: "site-search", autocomplete: "off", spellcheck: "false" });
+    input.addEventListener("input", () => {
+        state.words = clean(input.value).trim().toLowerCase();
+        state.flame.search(state.words);
+        const share = state.flame.matched();
+        found.textContent = share === null ? "" : `${quantity("percent", 100 * share)} on matching calls`;
+        refresh();
+    });
+    const pick = h("div", { class: "pick" });
+    const fill = () => pick.replaceChildren(choices("Measure", measuresOf(state.shown).map((m) => [m.id, nameOf(m, state.isFd), m.note]), state.measure.id, (id) => {
+        state.measure = MEASURES.find((m) => m.id === id);
+        refresh();
+    }));
+    fill();
+    const kinds = state.hasFds && state.hasMemory ? choices("Kind", [["heap", "Memory"], ["fd", "Descriptors"]], state.isFd ? "fd" : "heap", (id) => {
+        state.choose(id === "fd");
+        fill();
+        refresh();
+    }) : null;
+    return h("div", { class: "controls" }, kinds, pick, h("label", { class: "search" }, input), found);
+}
+
+function stateOf(run, sites) {
+    const state = { sites, words: "", path: h("p", { class: "crumbs" }), note: h("p", { class: "hint" }) };
+    state.hasFds = sites.list.some((s) => s.kind === FD);
+    state.hasMemory = sites.list.some((s) => s.kind !== FD);
+    state.choose = (isFd) => {
+        state.isFd = isFd;
+        state.shown = sites.list.filter((s) => (s.kind === FD) === isFd);
+        const possible = measuresOf(state.shown);
+        if (!possible.includes(state.measure)) state.measure = possible[0] || MEASURES[0];
+    };
+    state.label = (key) => (key === null ? (state.isFd ? "all descriptors" : "all memory") : sites.nameOf(key));
+    const cache = new Map();
+    const textOf = (f) => cache.get(f) ?? (cache.set(f, searched(sites, f)), cache.get(f));
+    state.searched = textOf;
+    state.isFound = (site) => !state.words || site.stack.some((frame) => textOf(sites.functionOf(frame)).includes(state.words)) || place(sites.culpritOf(site)).toLowerCase().includes(state.words);
+    return state;
+}
+
+export function growthOf(run) {
+    const sites = sitesOf(run);
+    if (sites.list.length === 0) return null;
+    const state = stateOf(run, sites);
+    state.choose(!state.hasMemory);
+    state.flame = new Flame({
+        label: state.label, groupOf: (key) => sites.moduleOf(key), searched: state.searched,
+        describe: (node) => describe(state, node),
+        onpick: (node) => {
+            crumbs(state, node);
+            table.show(rows());
+        },
+    });
+    const table = siteTable(run, sites);
+    const rows = () => state.shown.filter((s) => state.isFound(s) && pathMatches(s, sites, pathOf(state.flame.focus)));
+    const refresh = () => {
+        state.flame.show(state.shown.map((s) => itemOf(sites, state.measure, s)), state.measure.colour);
+        state.note.textContent = state.measure.note;
+        crumbs(state, state.flame.focus);
+        table.show(rows(), state.isFd);
+    };
+    const window = run.window && known(run.window.to_s) ? `Growth is what was gained in \u201c${shorten(run.window.name, 60)}\u201d, from ${moment(run.window.from_s)} to ${moment(run.window.to_s)}. ` : "";
+    const element = section("sites", "Growth by site",
+        h("p", { class: "hint" }, `${window}${sites.list.length} call stacks that allocate${state.hasFds ? " or open" : ""}${sites.leftOut ? `; ${sites.leftOut} smaller ones are left out` : ""}. Figures of a site are estimates from sampled stacks, with their intervals; the totals above are exact.`),
+        controls(state, refresh), state.note, state.flame.element, state.path, table.element);
+    return { element, start: refresh };
+}
