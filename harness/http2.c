@@ -63,7 +63,7 @@ void sm_http2_end(struct sm_http2_exchange *exchange, enum sm_ending ending, int
 /* Words with what tells how far it came. */
 static void lose_by(struct sm_http2_exchange *exchange, const char *what) {
     char words[SM_HTTP2_WORDS];
-    snprintf(words, sizeof words, "%.46s%s", what,
+    snprintf(words, sizeof words, "%.78s%s", what,
              exchange->has_begun  ? ", partial reply"
              : exchange->has_sent ? ""
                                   : " while sending");
@@ -233,6 +233,20 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
     (void)session;
     char *words = exchange ? exchange->malformed : connection->words;
     snprintf(words, SM_HTTP2_WORDS, "malformed reply: %s", nghttp2_strerror(code));
+    return 0;
+}
+
+/* What nghttp2 ends a session for, it says to the peer. */
+static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user) {
+    struct http2_connection *connection = user;
+    char said[SM_HTTP2_WORDS / 2];
+    (void)session;
+    if (frame->hd.type != NGHTTP2_GOAWAY || frame->goaway.error_code == NGHTTP2_NO_ERROR)
+        return 0;
+    print_safely(said, sizeof said, (const char *)frame->goaway.opaque_data,
+                 frame->goaway.opaque_data_len);
+    snprintf(connection->words, sizeof connection->words, "malformed reply: %s%s%s",
+             nghttp2_http2_strerror(frame->goaway.error_code), said[0] ? ": " : "", said);
     return 0;
 }
 
@@ -415,8 +429,6 @@ static void ready(struct sm_connection *base, bool readable, bool writable) {
             drop_broken(connection, (int)used);
             return;
         }
-        if ((size_t)received < sizeof load->received)
-            break;
     }
     if (drop_if_over(connection))
         return;
@@ -497,6 +509,7 @@ static int make_session_parts(struct sm_http2 *load) {
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
     return 0;

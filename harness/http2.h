@@ -58,7 +58,7 @@ struct sm_http2 {
     char *field_texts;
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
-    char scratch[SM_BODY_SCRATCH], received[1 << 17];
+    char scratch[SM_BODY_SCRATCH], received[1 << 16];
 };
 
 struct sm_http2_ask {

@@ -17,6 +17,7 @@
 enum {
     /* Each send and receive walks libcurl's list of the connections of its multi handle. */
     LINKS_PER_PART = 32,
+    RECEIVE_BYTES = 65536,
     WATCHES = 4, /* sockets of one link at a time: two address families and the resolver's */
 };
 
@@ -116,7 +117,8 @@ static int make_easy(struct sm_link *link, const struct sm_link_options *options
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, link);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 24L * 3600);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L); /* its own, which we never go through */
+    /* Untouched, but no receive takes more than would fit into it. */
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver at the end */
     /* Without one: not by the environment of whoever runs it. */

@@ -3,3 +3,7 @@ spillmark_unit_test(load-grpc unit/test_load_grpc.c unit/load_block.c unit/child
                     unit/temp_dir.c LIBS spillmark-harness)
 target_compile_definitions(test-load-grpc PRIVATE SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}")
 set_tests_properties(unit.load-grpc PROPERTIES LABELS e2e TIMEOUT 120)
+spillmark_unit_test(load-http2 unit/test_load_http2.c unit/load_block.c unit/child_server.c
+                    unit/rude_server.c LIBS spillmark-harness)
+target_compile_definitions(test-load-http2 PRIVATE SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}")
+set_tests_properties(unit.load-http2 PROPERTIES TIMEOUT 120)
