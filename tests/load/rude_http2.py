@@ -72,6 +72,8 @@ class Guest(threading.Thread):
             self.send(frame(SETTINGS, 1, 0))
         elif kind == PING and not flags & 1:
             self.send(frame(PING, 1, 0, payload))
+        elif kind == PING:  # the answer to ours: the half before it has been read
+            return self.reset()
         elif kind == HEADERS:
             fields = dict(self.decoder.decode(payload))
             self.paths[stream] = fields[":path"]
@@ -138,7 +140,9 @@ class Guest(threading.Thread):
             self.send(b"\xff\xff\xff" + struct.pack(">BBI", DATA, 0, stream))
         elif word in ("half", "partial", "partial-reset"):
             self.send(half)
-        if word in ("reset", "partial-reset"):
+        if word == "partial-reset":
+            self.send(frame(PING, 0, 0, bytes(8)))
+        if word == "reset":
             return self.reset()
         return self.leave() if word in ("close", "partial", "expel") else True
 
