@@ -119,8 +119,9 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
         (rc = open_sampler(execution, err)) ||
         (rc = sm_execution_open_faults(execution, err)) ||
         (rc = sm_execution_open_loads(execution, err)) ||
+        (rc = sm_execution_start_services(execution, err)) ||
         (rc = sm_execution_start_loads(execution, true, err)) ||
-        (rc = sm_execution_start_target(execution, err)) ||
+        (rc = sm_execution_open_target(execution, err)) ||
         (rc = start_watcher(execution, err)) ||
         (rc = sm_execution_start_settler(execution, err)) ||
         (rc = sm_execution_start_loads(execution, false, err)))
@@ -133,12 +134,14 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
 static void wind_up(struct sm_execution *execution) {
     char duration[32];
     sm_execution_stop_loads(execution, sm_interrupt_pending() ? 0 : load_grace_s);
-    if (execution->watcher && execution->target_running)
+    if (execution->watcher && execution->target.is_running)
         sm_watcher_ask_now(execution->watcher);
-    sm_execution_stop_target(execution);
-    sm_progress_end(&execution->progress);
+    execution->is_winding_up = true;
+    sm_execution_stop(execution, &execution->target);
     sm_sampler_checkpoint(execution->sampler, sm_now_ns());
     sm_execution_write_ledger(execution);
+    sm_execution_stop_services(execution);
+    sm_progress_end(&execution->progress);
     sm_execution_write_limit(execution);
     snprintf(duration, sizeof duration, "%lld", (long long)sm_execution_now(execution));
     sm_record_set_meta(execution->record, SM_META_DURATION, duration);

@@ -1,9 +1,10 @@
 /* execution.h - one execution: directories, keeper, record, sampler, target, load and faults
  * brought up in order, the phases, and everything taken down again in reverse.
  *
- * One file per step: execution.c (the order of things), execution_target.c (services and target:
- * start, ready, stop), execution_phases.c (the timeline and its ticks), execution_load.c (drivers,
- * latencies, the ledger's totals), execution_faults.c (windows and receipts). */
+ * One file per step: execution.c (the order of things), execution_services.c and
+ * execution_target.c (how they are started), execution_actors.c (ready, ended, stopped),
+ * execution_phases.c (the timeline and its ticks), execution_load.c (drivers, latencies, the
+ * ledger's totals), execution_faults.c (windows and receipts). */
 #pragma once
 
 #include "scenario.h"

@@ -25,6 +25,17 @@ struct sm_execution_load {
     int running;
 };
 
+/* The target, or a service. */
+struct sm_execution_actor {
+    const char *name;                 /* "target", or the service's */
+    const struct sm_block *block;     /* NULL: a command without a scenario */
+    const struct sm_service *service; /* NULL: the target */
+    const char *log;
+    pid_t pid;
+    bool is_running, is_stopped_by_us;
+    int status; /* as by waitpid, once it is not running */
+};
+
 struct sm_execution_fault {
     const struct sm_fault_ops *ops;
     const struct sm_block *block;
@@ -52,12 +63,10 @@ struct sm_execution {
     size_t load_count;
     struct sm_execution_fault faults[SM_EXECUTION_FAULTS];
     size_t fault_count;
-    pid_t services[SM_EXECUTION_SERVICES];
+    struct sm_execution_actor services[SM_EXECUTION_SERVICES];
     size_t service_count;
-    pid_t target;
-    int target_running;
-    int target_status;    /* as by waitpid, once it is not running */
-    int target_stopped_by_us;
+    struct sm_execution_actor target;
+    bool is_winding_up; /* what ticks now, waits for something to stop */
     int64_t start_ns;     /* CLOCK_MONOTONIC of the run's zero */
     int64_t next_tick_ns, next_second_ns;
     int64_t load_written_ns;
@@ -70,15 +79,39 @@ int64_t sm_execution_now(const struct sm_execution *execution);
 void sm_execution_event(struct sm_execution *execution, const char *kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* execution_target.c */
-int sm_execution_start_target(struct sm_execution *execution, struct sm_error *err);
-void sm_execution_stop_target(struct sm_execution *execution);
+/* execution_actors.c: target and services alike. */
+int sm_execution_spawn(struct sm_execution *execution, struct sm_execution_actor *actor,
+                       const struct sm_spawn *spawn, struct sm_error *err);
+/* Notes all that has ended; waits up to timeout_s for the first. */
 void sm_execution_reap(struct sm_execution *execution, double timeout_s);
+int sm_execution_wait_ready(struct sm_execution *execution, struct sm_execution_actor *actor,
+                            struct sm_error *err);
+/* Asks it to stop as its block says, then kills it, sampling meanwhile. Nothing when it has
+ * ended. */
+void sm_execution_stop(struct sm_execution *execution, struct sm_execution_actor *actor);
+void sm_execution_kill(struct sm_execution *execution, struct sm_execution_actor *actor);
+/* The error that says it has ended, with the last line it wrote; returns its code. */
+int sm_execution_died_early(struct sm_execution *execution, const struct sm_execution_actor *actor,
+                            struct sm_error *err);
 /* "exit status 3" or "killed by signal 9 (Killed)". */
 char *sm_exit_text(int wait_status, char *buffer, size_t buffer_bytes);
-/* The same for the target, which its limit may have ended. */
-char *sm_execution_target_end(const struct sm_execution *execution, char *buffer,
-                              size_t buffer_bytes);
+/* The same for one of ours, which its limit may have ended. */
+char *sm_execution_actor_end(const struct sm_execution *execution,
+                             const struct sm_execution_actor *actor, char *buffer,
+                             size_t buffer_bytes);
+const char *sm_execution_event_kind(const struct sm_execution_actor *actor);
+
+/* execution_services.c */
+int sm_execution_start_services(struct sm_execution *execution, struct sm_error *err);
+/* Once more, of one that has ended; waits until it is ready. */
+int sm_execution_start_service(struct sm_execution *execution, struct sm_execution_actor *actor,
+                               struct sm_error *err);
+void sm_execution_stop_services(struct sm_execution *execution);
+
+/* execution_target.c */
+int sm_execution_open_target(struct sm_execution *execution, struct sm_error *err);
+/* Starts it, also once more; waits until it is ready. */
+int sm_execution_start_target(struct sm_execution *execution, struct sm_error *err);
 
 /* execution_limit.c: the target's limit on memory, when the scenario has one. */
 int sm_execution_make_limit(struct sm_execution *execution, struct sm_error *err);
@@ -117,5 +150,6 @@ void sm_execution_stop_settler(struct sm_execution *execution);
 int sm_execution_tick(struct sm_execution *execution);
 int sm_execution_run_phases(struct sm_execution *execution);
 int sm_execution_run_command(struct sm_execution *execution);
-/* Ticks on, with no new load, until at_ns (since the zero) or until the target is gone. */
-void sm_execution_tick_until(struct sm_execution *execution, int64_t at_ns);
+/* Ticks on until at_ns (since the zero) or until the actor is gone. */
+void sm_execution_tick_until(struct sm_execution *execution, const struct sm_execution_actor *actor,
+                             int64_t at_ns);

@@ -10,14 +10,6 @@ int sm_execution_make_limit(struct sm_execution *execution, struct sm_error *err
     char line[400];
     if (!scenario)
         return 0;
-    for (size_t i = 0; i < scenario->service_count; i++)
-        if (sm_block_quantity(scenario->services[i], "memory") > 0) {
-            if (err)
-                err->status = SM_STATUS_USAGE;
-            return sm_error_set(err, -EINVAL, scenario->services[i]->where,
-                                "limit the target, or give the service an address_space",
-                                "memory is a limit on the target, not on a service");
-        }
     double bytes = sm_block_quantity(scenario->target, "memory");
     if (bytes <= 0)
         return 0;

@@ -199,7 +199,7 @@ void sm_execution_write_ledger(struct sm_execution *execution) {
             .delivered = delivered_total(execution),
             .dropped = dropped_total(execution),
             /* A target that has ended holds nothing any more. */
-            .in_flight = execution->target_running ? -1 : 0,
+            .in_flight = execution->target.is_running ? -1 : 0,
             .unit_bytes =
                 sum.offered > 0 ? (double)sum.bytes_offered / (double)sum.offered : 0,
         };

@@ -32,6 +32,16 @@ static void take_watched(struct sm_execution *execution) {
     } while (count == 64);
 }
 
+/* One that ends with status 0 had only so much to do. */
+static const struct sm_execution_actor *failed_service(const struct sm_execution *execution) {
+    for (size_t i = 0; i < execution->service_count; i++) {
+        const struct sm_execution_actor *service = &execution->services[i];
+        if (!service->is_running && !service->is_stopped_by_us && service->status != 0)
+            return service;
+    }
+    return NULL;
+}
+
 static int check_ends(struct sm_execution *execution) {
     char text[200], line[256];
     if (sm_interrupt_pending())
@@ -40,17 +50,24 @@ static int check_ends(struct sm_execution *execution) {
         sm_error_format(sm_record_error(execution->record), line, sizeof line);
         return end_early(execution, "record", line);
     }
-    if (!execution->target_running && !execution->target_stopped_by_us && execution->scenario) {
+    const struct sm_execution_actor *target = &execution->target;
+    if (!target->is_running && !target->is_stopped_by_us && execution->scenario) {
         snprintf(line, sizeof line, "the target ended on its own: %s",
-                 sm_execution_target_end(execution, text, sizeof text));
+                 sm_execution_actor_end(execution, target, text, sizeof text));
         return end_early(execution, "target", line);
+    }
+    const struct sm_execution_actor *service = failed_service(execution);
+    if (service) {
+        snprintf(line, sizeof line, "the service %s failed: %s; see %.100s", service->name,
+                 sm_exit_text(service->status, text, sizeof text), service->log);
+        return end_early(execution, "service", line);
     }
     return 0;
 }
 
 int sm_execution_tick(struct sm_execution *execution) {
     int64_t period_ns = (int64_t)(1e9 / execution->options->sample_rate_hz);
-    if (!sm_interrupt_pending() || execution->target_stopped_by_us)
+    if (!sm_interrupt_pending() || execution->is_winding_up)
         sm_sleep_until_ns(execution->next_tick_ns);
     int64_t now_ns = sm_now_ns();
     execution->next_tick_ns += period_ns;
@@ -92,9 +109,10 @@ static void show(struct sm_execution *execution, const char *phase, int64_t from
     sm_progress_show(&execution->progress, &figures, sm_now_ns());
 }
 
-void sm_execution_tick_until(struct sm_execution *execution, int64_t at_ns) {
+void sm_execution_tick_until(struct sm_execution *execution, const struct sm_execution_actor *actor,
+                             int64_t at_ns) {
     int64_t from_ns = sm_execution_now(execution);
-    while (execution->target_running && sm_execution_now(execution) < at_ns) {
+    while (actor->is_running && sm_execution_now(execution) < at_ns) {
         sm_execution_tick(execution);
         show(execution, "stopping", from_ns, 0);
     }
@@ -161,7 +179,7 @@ int sm_execution_run_command(struct sm_execution *execution) {
     struct sm_phase row = {.id = 1, .name = (char *)"run", .to_ns = -1, .load_factor = 1};
     int ended = 0;
     sm_record_add_phase(execution->record, &row);
-    while (!ended && execution->target_running)
+    while (!ended && execution->target.is_running)
         ended = sm_execution_tick(execution);
     row.to_ns = sm_execution_now(execution);
     sm_sampler_checkpoint(execution->sampler, sm_now_ns());

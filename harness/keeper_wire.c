@@ -51,6 +51,8 @@ static char *append(char *next, const char *text) {
 int sm_wire_pack_spawn(const struct sm_spawn *spawn, void **ret_body, size_t *ret_bytes) {
     struct sm_keeper_spawn_head head = {
         .inherit_stdio = spawn->inherit_stdio,
+        .user_id = spawn->user_id,
+        .group_id = spawn->group_id,
         .supervisor = (uint64_t)(uintptr_t)spawn->supervisor,
         .address_space_bytes = spawn->address_space_bytes,
         .data_bytes = spawn->data_bytes,
@@ -129,6 +131,8 @@ int sm_wire_unpack_spawn(const void *body, size_t bytes, struct sm_spawn *ret_sp
         .address_space_bytes = head.address_space_bytes,
         .data_bytes = head.data_bytes,
         .cgroup = cgroup[0] ? cgroup : NULL,
+        .user_id = head.user_id,
+        .group_id = head.group_id,
     };
     *ret_pointers = pointers;
     return 0;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,16 @@ static int limit_memory(const struct sm_spawn *spawn) {
     return 0;
 }
 
+static int become_user(const struct sm_spawn *spawn) {
+    if (spawn->user_id == 0)
+        return 0;
+    if (setgroups(0, NULL) || setgid(spawn->group_id) || setuid(spawn->user_id))
+        return -errno;
+    /* The kernel forgets it with the change. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return 0;
+}
+
 static void join_own_group(int terminal_fd, pid_t keeper) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != keeper)
@@ -98,6 +109,10 @@ static _Noreturn void become_program(const struct sm_spawn *spawn, int terminal_
         fail(status_fd, &result, SM_LAUNCH_SUPERVISOR, rc);
     if ((rc = limit_memory(spawn)))
         fail(status_fd, &result, SM_LAUNCH_LIMIT, rc);
+    if ((rc = become_user(spawn)))
+        fail(status_fd, &result, SM_LAUNCH_USER, rc);
+    if (getppid() != keeper)
+        _exit(127);
     execv(result.program, (char *const *)(uintptr_t)spawn->argv);
     fail(status_fd, &result, SM_LAUNCH_EXEC, -errno);
 }

@@ -13,6 +13,7 @@ enum sm_launch_stage {
     SM_LAUNCH_CWD,
     SM_LAUNCH_OUTPUT,
     SM_LAUNCH_LIMIT,
+    SM_LAUNCH_USER,
     SM_LAUNCH_SUPERVISOR,
     SM_LAUNCH_LOOKUP, /* argv[0] is not in PATH */
     SM_LAUNCH_EXEC,

@@ -47,6 +47,8 @@ int sm_launch_explain(const struct sm_launch_result *result, const struct sm_spa
                               "the output of %s cannot be kept here", name);
     case SM_LAUNCH_LIMIT:
         return sm_error_errno(err, result->code, name, NULL, "the memory limit cannot be set");
+    case SM_LAUNCH_USER:
+        return sm_error_errno(err, result->code, name, NULL, "the user cannot be changed");
     case SM_LAUNCH_SUPERVISOR:
         return sm_error_errno(err, result->code, name, "see spillmark doctor",
                               "the program cannot be put under supervision");

@@ -73,8 +73,11 @@ static int run_half(const struct sm_own_cost_options *options, int with_probe,
     int rc = sm_run_dir_plan(path, "own-cost", &dir, err);
     if (rc)
         return rc;
-    const struct sm_scenario_dirs dirs = {
-        .bin = sm_path_pipelines(), .run = dir.scratch, .data = dir.data, .log = dir.log};
+    const struct sm_scenario_dirs dirs = {.bin = sm_path_pipelines(),
+                                          .run = dir.scratch,
+                                          .data = dir.data,
+                                          .log = dir.log,
+                                          .services = dir.services};
     rc = sm_scenario_load(options->scenario, &dirs, options->settings, options->setting_count, 1,
                           &scenario, err);
     if (rc)

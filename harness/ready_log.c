@@ -16,7 +16,7 @@ static const struct sm_key keys[] = {
     {.name = "path",
      .type = SM_KEY_TEXT,
      .fallback = "${log}",
-     .help = "another file to look into than the output of target and services"},
+     .help = "another file to look into than its output"},
     {.name = NULL}};
 
 static int validate(const struct sm_block *config, struct sm_error *err) {
@@ -63,7 +63,7 @@ static int check(const struct sm_block *config, struct sm_error *err) {
 
 const struct sm_ready_ops sm_log_ready = {
     .name = "log",
-    .help = "a text stands in what the target and the services print",
+    .help = "a text stands in what the target or the service prints",
     .keys = keys,
     .validate = validate,
     .check = check,

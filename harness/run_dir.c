@@ -72,12 +72,16 @@ int sm_run_dir_plan(const char *out, const char *name, struct sm_run_dir *ret_di
     snprintf(dir.data, sizeof dir.data, "%s/data", dir.path);
     snprintf(dir.record, sizeof dir.record, "%s/run.db", dir.path);
     snprintf(dir.log, sizeof dir.log, "%s/target.log", dir.path);
+    snprintf(dir.services, sizeof dir.services, "%s/services", dir.path);
     if (access(dir.record, F_OK) == 0)
         return sm_error_set(err, -EEXIST, dir.path, "choose another directory with -o",
                             "already holds the record of a run");
     if (access(dir.data, F_OK) == 0)
         return sm_error_set(err, -EEXIST, dir.data, "choose another directory with -o",
                             "exists, and a run would remove it");
+    if (access(dir.services, F_OK) == 0)
+        return sm_error_set(err, -EEXIST, dir.services, "choose another directory with -o",
+                            "exists, and a run would mix its logs with what is there");
     /* Only a name so far; sm_run_dir_make takes it, or another when somebody was faster. */
     const char *tmp = getenv("TMPDIR");
     if (!tmp || strlen(tmp) > 32 || tmp[0] != '/')
@@ -146,6 +150,7 @@ void sm_run_dir_clean(struct sm_run_dir *dir, int everything) {
         unlink(path);
     }
     unlink(dir->log);
+    sm_remove_tree(dir->services);
     if (dir->made_path && rmdir(dir->path) == 0) {
         /* The parent only when it is ours and now empty. */
         char *slash = strrchr(dir->path, '/');

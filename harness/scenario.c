@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "scenario_internal.h"
 
@@ -56,7 +57,6 @@ static void load(struct sm_loader *loader) {
     const struct sm_block *block = sm_check_block(loader, index, "scenario");
     scenario->title = (char *)sm_block_text(block, "title");
     scenario->target = sm_block_block(block, "target");
-    scenario->services = sm_block_blocks(block, "services", &scenario->service_count);
     scenario->loads = sm_block_blocks(block, "load", &scenario->load_count);
     scenario->delivered = sm_block_block(block, "delivered");
     scenario->dropped = sm_block_block(block, "dropped");
@@ -129,6 +129,8 @@ int sm_scenario_load(const char *path, const struct sm_scenario_dirs *dirs,
 void sm_scenario_free(struct sm_scenario *scenario) {
     if (!scenario)
         return;
+    for (size_t i = 0; i < scenario->port_lock_count; i++)
+        close(scenario->port_locks[i]);
     struct sm_arena arena = scenario->arena; /* the scenario lies in it */
     sm_arena_free(&arena);
 }

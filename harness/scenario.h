@@ -4,6 +4,7 @@
 #include "../reports/model.h"
 #include "arena.h"
 #include "config.h"
+#include "service.h"
 
 struct sm_param {
     const char *name;
@@ -29,8 +30,10 @@ struct sm_scenario {
     struct sm_param *params;
     size_t param_count;
     const struct sm_block *target;      /* type "program": command, env, cwd, ready, gauges, ... */
-    const struct sm_block *const *services;
+    struct sm_service *services; /* in the order in which they are started */
     size_t service_count;
+    int *port_locks;             /* keep other runs from choosing their ports */
+    size_t port_lock_count;
     const struct sm_block *const *loads;
     size_t load_count;
     struct sm_scenario_phase *phases;
@@ -44,12 +47,14 @@ struct sm_scenario {
     struct sm_arena arena;              /* owns all of the above and the scenario itself */
 };
 
-/* Where things are, for ${bin}, ${run}, ${data} and ${log} in texts. They need not exist. */
+/* Where things are: for ${bin}, ${run}, ${data} and ${log} in texts, and for services. They
+ * need not exist. */
 struct sm_scenario_dirs {
     const char *bin;  /* the shipped pipelines */
     const char *run;  /* sockets: short path, private to this run */
     const char *data; /* the target's own files */
-    const char *log;  /* what the target and the services print; NULL when they keep theirs */
+    const char *log;  /* what the target prints; NULL when it keeps its output */
+    const char *services; /* their directories and logs, by their names; NULL = in data */
 };
 
 struct sm_setting { /* -p NAME=VALUE */

@@ -230,9 +230,17 @@ const struct sm_block *sm_check_block(struct sm_loader *loader, int index, const
     block->values = sm_alloc(loader, count_keys(member.keys) * sizeof *block->values);
     sm_place_text(loader, block->where, sizeof block->where);
     name_values(loader, table, member.keys);
+    struct sm_service *service =
+        strcmp(family, "service") == 0 ? sm_service_begin(loader, table, member.name) : NULL;
+    const struct sm_service *service_before = loader->service;
+    if (service)
+        loader->service = service;
     for (size_t i = 0; member.keys[i].name; i++)
         check_key(loader, table, &member.keys[i], &block->values[i]);
     validate(loader, &member, block);
+    loader->service = service_before;
+    if (service)
+        service->block = block;
     lua_settop(lua, table - 1);
     loader->at = before;
     return block;

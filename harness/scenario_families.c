@@ -7,9 +7,8 @@
 #include "load.h"
 #include "scenario_experiments.h"
 #include "scenario_replay.h"
+#include "service.h"
 #include "sources.h"
-
-static const char *const signal_names[] = {"TERM", "INT", "HUP", "QUIT", "USR1", "USR2", NULL};
 
 static const char *const allocator_names[] = {"glibc", "tcmalloc", "jemalloc", NULL};
 
@@ -18,16 +17,16 @@ static const struct sm_key scenario_keys[] = {
     {.name = "params",
      .type = SM_KEY_OPEN,
      .help = "what -p NAME=VALUE may change: NAME = its default, choice {...} or param {...}"},
+    {.name = "services", /* before all that may name their ports */
+     .type = SM_KEY_BLOCKS,
+     .family = "service",
+     .at_most = 16,
+     .help = "what the target needs, started before it in this order"},
     {.name = "target",
      .type = SM_KEY_BLOCK,
      .family = "program",
      .required = true,
      .help = "the program under test"},
-    {.name = "services",
-     .type = SM_KEY_BLOCKS,
-     .family = "program",
-     .at_most = 16,
-     .help = "programs that the target needs, started before it in this order"},
     {.name = "load",
      .type = SM_KEY_BLOCKS,
      .family = "load",
@@ -76,7 +75,7 @@ static const struct sm_key program_keys[] = {
     {.name = "stop_signal",
      .type = SM_KEY_TEXT,
      .fallback = "TERM",
-     .choices = signal_names,
+     .choices = sm_signal_names,
      .help = "what asks it to stop"},
     {.name = "stop_timeout",
      .type = SM_KEY_QUANTITY,
@@ -148,13 +147,14 @@ static const struct sm_member body_members[] = {
 static const struct sm_member dropped_members[] = {
     {"gauge", dropped_gauge_keys, "one of the target's gauges", NULL}, {.name = NULL}};
 
-const char *const sm_family_names[] = {"scenario",  "program", "ready",      "gauge",
-                                       "load",      "body",  "phase",      "experiment",
-                                       "fault",     "delivered", "dropped",  NULL};
+const char *const sm_family_names[] = {"scenario",  "program", "service", "ready",      "gauge",
+                                       "load",      "body",    "phase",   "experiment", "fault",
+                                       "delivered", "dropped", NULL};
 
 const char *sm_family_noun(const char *family) {
     static const char *const nouns[][2] = {{"scenario", "a scenario"},
                                            {"program", "a program"},
+                                           {"service", "a service"},
                                            {"ready", "a test of readiness"},
                                            {"gauge", "a source of gauges"},
                                            {"load", "a load"},
@@ -189,6 +189,7 @@ size_t sm_family_members(const char *family, struct sm_member *members) {
     }
     TAKE("load", sm_load_table, NULL)
     TAKE("fault", sm_fault_table, NULL)
+    TAKE("service", sm_service_table, sm_service_table[i]->validate)
     TAKE("ready", sm_ready_table, sm_ready_table[i]->validate)
     TAKE("gauge", sm_gauge_table, sm_gauge_table[i]->validate)
     TAKE("delivered", sm_delivered_table, NULL)

@@ -14,6 +14,7 @@
  * scenario_params.c    parameters and -p
  * scenario_ports.c     free ports, by name
  * scenario_fixes.c     the flags of a build
+ * scenario_services.c  services: their names, their places, ${NAME.port}
  * scenario_body.c      what a request carries
  * scenario_replay.c    bodies from files
  * scenario_phases.c    phases and cycles
@@ -36,7 +37,14 @@
 #include "scenario_families.h"
 #include "scenario_where.h"
 
-enum { SM_PLACE_FILE = 64, SM_PLACE_PATH = 160, SM_FAULTS = 32, SM_SOURCES = 16, SM_PORTS = 16 };
+enum {
+    SM_PLACE_FILE = 64,
+    SM_PLACE_PATH = 160,
+    SM_FAULTS = 32,
+    SM_SOURCES = 16,
+    SM_PORTS = 16,
+    SM_SERVICES = 64 /* that can be read; the key of the scenario says how many there may be */
+};
 
 /* Where in the scenario the loader is, for messages. */
 struct sm_place {
@@ -74,6 +82,7 @@ struct sm_loader {
     int values_ref; /* of the table of parameters' values in the registry */
     int cycle;      /* that is being made; 0 outside of cycles */
     int last_cycle; /* the highest number so far */
+    const struct sm_service *service; /* whose keys are being checked; NULL = none */
     json_t *json;   /* being built; here so that a raise cannot lose it */
     const struct sm_block *faults[SM_FAULTS]; /* all so far, each once */
     size_t fault_count;
@@ -171,11 +180,21 @@ lua_Integer sm_check_list(struct sm_loader *loader, int index, const char *of_wh
 void sm_params_load(struct sm_loader *loader, int index);
 const struct sm_param *sm_param_find(const struct sm_loader *loader, const char *name);
 
-/* scenario_ports.c: the port of ${port:NAME}, the same for the same name. */
+/* scenario_ports.c: a port that no other run takes as long as the scenario lives; raises when there
+ * is none. */
+uint16_t sm_take_port(struct sm_loader *loader);
+/* The port of ${port:NAME}, the same for the same name. */
 const char *sm_port(struct sm_loader *loader, const char *name);
 
 /* scenario_fixes.c: replaces the fixes {...} at index by its list of flags. */
 void sm_fixes_expand(struct sm_loader *loader, int index);
+
+/* scenario_services.c. Adds the service whose table of keys is at `table` to the scenario; its block
+ * is for the caller to fill in. Its place in the scenario stays. */
+struct sm_service *sm_service_begin(struct sm_loader *loader, int table, const char *kind);
+/* What stands for ${NAME.port}, or within a service for ${port}; NULL when the name is neither.
+ * Raises when there is no such service. */
+const char *sm_service_variable(struct sm_loader *loader, const char *name);
 
 /* scenario_body.c */
 const struct sm_body *sm_value_body(struct sm_loader *loader, int index);

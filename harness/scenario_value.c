@@ -71,6 +71,9 @@ static const char *variable(struct sm_loader *loader, const char *text, size_t l
     const struct sm_param *param = sm_param_find(loader, name);
     if (param)
         return param->value;
+    const char *of_service = sm_service_variable(loader, name);
+    if (of_service)
+        return of_service;
     for (size_t i = 0; i < PLACES; i++) {
         if (strcmp(places[i].name, name) != 0)
             continue;

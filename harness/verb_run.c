@@ -151,8 +151,11 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
     scenario_name(arguments->scenario, name, sizeof name);
     if (sm_run_dir_plan(out, name, &dir, &err))
         return sm_verb_fail("run", &err, SM_STATUS_USAGE);
-    const struct sm_scenario_dirs dirs = {
-        .bin = sm_path_pipelines(), .run = dir.scratch, .data = dir.data, .log = dir.log};
+    const struct sm_scenario_dirs dirs = {.bin = sm_path_pipelines(),
+                                          .run = dir.scratch,
+                                          .data = dir.data,
+                                          .log = dir.log,
+                                          .services = dir.services};
     if (sm_scenario_load(arguments->scenario, &dirs, arguments->settings,
                          arguments->setting_count, arguments->time_scale, &scenario, &err))
         return sm_verb_fail("run", &err, SM_STATUS_USAGE);

@@ -201,7 +201,7 @@ struct sm_meta {
 #define SM_META_ALLOCATOR   "allocator"    /* beneath the target: "glibc", "glibc, jemalloc" */
 #define SM_META_OWN_COST    "own_cost"     /* JSON object, only where it was measured */
 #define SM_META_LIMIT       "limit"        /* JSON object: bytes, limit_way, what it did */
-#define SM_META_ENDED_BY    "ended_by"     /* "schedule", "sure", "interrupt", "target", "error" */
+#define SM_META_ENDED_BY    "ended_by"     /* "schedule", "sure", "interrupt", "target", "service", ... */
 #define SM_META_ENDED_WHY   "ended_why"    /* by "sure": what was; else absent */
 #define SM_META_DURATION    "duration_ns"
 

@@ -149,7 +149,8 @@ static int decide_failure(struct sm_analysis *analysis) {
 static int decide_broken(const struct sm_run *run, struct sm_analysis *analysis) {
     const char *by = sm_run_meta(run, SM_META_ENDED_BY);
     int target = strcmp(by, "target") == 0;
-    if (!target && strcmp(by, "error") != 0 && strcmp(by, "record") != 0)
+    if (!target && strcmp(by, "service") != 0 && strcmp(by, "error") != 0 &&
+        strcmp(by, "record") != 0)
         return 0;
     analysis->verdict = SM_RUN_INCONCLUSIVE;
     analysis->exit_status = SM_STATUS_BROKEN;

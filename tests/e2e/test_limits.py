@@ -171,7 +171,7 @@ class Limits(BadEnds):
   target = program {{ "{PROGRAM}", "family" }},
   phases = {{ phase {{ "run", "1s" }} }} }}""")
         result = spillmark("run", scenario, "-o", self.path("run"))
-        self.assert_one_line(result, 2, "memory", "service.lua:2")
+        self.assert_one_line(result, 2, "memory", "no such key", "service.lua:2")
         self.assert_nothing_left()
 
 
