@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../reports/render.h"
@@ -100,6 +101,10 @@ int sm_outcome_render(const struct sm_outcome *outcome, const char *format, cons
     if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= sizeof temporary)
         return sm_error_set(err, -ENAMETOOLONG, path, NULL, "the name is too long");
     int fd = mkstemp(temporary);
+    mode_t mask = umask(0);
+    umask(mask);
+    if (fd >= 0)
+        fchmod(fd, 0666 & ~mask); /* as any other program would have made it */
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file)
         return sm_error_errno(err, -errno, path, "give a writable place with -o",

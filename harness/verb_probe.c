@@ -20,7 +20,7 @@ struct probe_arguments {
 };
 
 static int parse_arguments(int argc, char **argv, struct probe_arguments *arguments) {
-    static const struct option options[] = {{"out", required_argument, NULL, 'o'},
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
                                             {"sample-bytes", required_argument, NULL, 's'},
                                             {NULL, 0, NULL, 0}};
     int option;

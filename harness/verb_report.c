@@ -42,7 +42,7 @@ static int report_run(const char *path, const char *format, const char *out) {
 
 int sm_verb_report(int argc, char **argv) {
     static const struct option options[] = {{"format", required_argument, NULL, 'f'},
-                                            {"out", required_argument, NULL, 'o'},
+                                            {"output", required_argument, NULL, 'o'},
                                             {NULL, 0, NULL, 0}};
     const char *format = NULL, *out = NULL;
     int option;

@@ -56,7 +56,7 @@ static int parse_number(const char *option, const char *text, double low, double
 static int parse_arguments(int argc, char **argv, struct run_arguments *arguments) {
     static const struct option options[] = {{"time-scale", required_argument, NULL, 't'},
                                             {"repeat", required_argument, NULL, 'r'},
-                                            {"out", required_argument, NULL, 'o'},
+                                            {"output", required_argument, NULL, 'o'},
                                             {"allocator", required_argument, NULL, 'a'},
                                             {"own-cost", optional_argument, NULL, 'c'},
                                             {"until-sure", no_argument, NULL, 's'},

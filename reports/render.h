@@ -25,6 +25,24 @@ int sm_render_text(const struct sm_run *run, const struct sm_analysis *analysis,
 int sm_render_json(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
                    struct sm_error *err);
 
+/* Formats of CI systems, monitors and spreadsheets, one file each: see README.md. */
+int sm_render_junit(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                    struct sm_error *err);
+int sm_render_markdown(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                       struct sm_error *err);
+int sm_render_github(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                     struct sm_error *err);
+int sm_render_sarif(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                    struct sm_error *err);
+int sm_render_openmetrics(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                          struct sm_error *err);
+int sm_render_openmetrics_history(const struct sm_run *run, const struct sm_analysis *analysis,
+                                  FILE *to, struct sm_error *err);
+int sm_render_csv(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                  struct sm_error *err);
+int sm_render_csv_ledger(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
+                         struct sm_error *err);
+
 /* Profiles for the tools of the field, one file each: see README.md. */
 int sm_render_pprof(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
                     struct sm_error *err);

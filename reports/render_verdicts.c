@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <math.h>
 
+#include "json_values.h"
 #include "trace_kinds.h"
 
 /* The names of causes in this format; those without one are not told. */
@@ -54,7 +55,7 @@ static json_t *kinds_array(const struct sm_trace_causes *causes) {
 static json_t *whole_object(const struct sm_trace *trace, const struct sm_trace_verdicts *verdicts,
                             const struct sm_trace_causes *causes) {
     json_t *all = json_object();
-    int failed = json_object_set_new(all, "id", json_string(trace->id));
+    int failed = json_object_set_new(all, "id", sm_json_text(trace->id));
     if (verdicts->has_heap)
         failed |= json_object_set_new(all, "heap", verdict_object(&verdicts->heap));
     if (verdicts->has_fd)

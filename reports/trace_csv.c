@@ -1,6 +1,6 @@
 /* Traces from CSV files: labelled ones ("# id=.. fs=.." and named columns) and plain series of
  * any other monitor ("time,value[,offered]", irregular times). */
-#include "trace.h"
+#include "trace_csv.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,10 +11,7 @@
 
 #include "growth_stats.h"
 
-enum { MAX_CELLS = 64, MAX_ROWS = 20000000, MIN_ROWS = 2 };
-
-static const char *const phase_names[] = {"idle", "load", "fault", "recover", "settle"};
-static const char *const plan_names[] = {"passive", "cycles", "fault", "faultcycles"};
+enum { MAX_ROWS = 20000000, MIN_ROWS = 2 };
 
 struct csv_reader {
     const char *path;
@@ -22,7 +19,7 @@ struct csv_reader {
     char *line;
     size_t line_bytes;
     int line_number;
-    char *cells[MAX_CELLS];
+    char *cells[SM_TRACE_CSV_CELLS];
     int cell_count;
     struct sm_error *err;
 };
@@ -64,8 +61,8 @@ static int split_cells(struct csv_reader *in) {
     in->cell_count = 0;
     char *rest = trim(in->line);
     for (char *cell; (cell = strsep(&rest, ",;\t")) != NULL;) {
-        if (in->cell_count == MAX_CELLS)
-            return fail(in, NULL, "more than 64 columns", NULL);
+        if (in->cell_count == SM_TRACE_CSV_CELLS)
+            return fail(in, NULL, "more than 256 columns", NULL);
         cell = trim(cell);
         size_t length = strlen(cell);
         if (length >= 2 && cell[0] == '"' && cell[length - 1] == '"') {
@@ -126,7 +123,7 @@ static int add_row(struct csv_reader *in, struct table *table, int phase_column)
     double *row = table->values + table->rows * (size_t)table->columns;
     for (int i = 0; i < table->columns; i++) {
         if (i == phase_column) {
-            int phase = index_of(in->cells[i], phase_names, 5);
+            int phase = index_of(in->cells[i], sm_trace_phase_names, SM_TRACE_PHASES);
             if (phase < 0)
                 return fail(in, "phases are idle, load, fault, recover and settle", "unknown phase",
                             in->cells[i]);
@@ -196,7 +193,7 @@ static int parse_header(struct csv_reader *in, struct header *header) {
         else if (strcmp(word, "fault_kind") == 0)
             snprintf(header->fault_kind, sizeof header->fault_kind, "%s", value);
         else if (strcmp(word, "plan") == 0) {
-            header->plan = index_of(value, plan_names, 4);
+            header->plan = index_of(value, sm_trace_plan_names, SM_TRACE_PLANS);
             if (header->plan < 0)
                 return fail(in, "plans are passive, cycles, fault and faultcycles", "unknown plan",
                             value);
@@ -262,7 +259,7 @@ static void free_names(char **names, int count) {
 static int read_labelled(struct csv_reader *in, const struct header *header,
                          struct sm_trace **ret_trace) {
     struct table table = {.columns = in->cell_count};
-    char *names[MAX_CELLS] = {NULL};
+    char *names[SM_TRACE_CSV_CELLS] = {NULL};
     int phase_column = -1, rc = 0;
     for (int i = 0; i < table.columns; i++) {
         names[i] = strdup(in->cells[i]);

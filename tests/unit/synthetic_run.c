@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,7 +170,7 @@ static void sample(struct simulation *s, int64_t t_ns) {
     put(s, DROPPED, t_ns, round(s->dropped));
 }
 
-static void write_names(struct sm_record *record) {
+static void write_names(struct sm_record *record, const char *other) {
     static const struct {
         int stack, depth;
         const char *function, *file;
@@ -182,18 +183,20 @@ static void write_names(struct sm_record *record) {
         {SYNTHETIC_CACHE, 0, "cache_fill", "/src/cache.c", 9},
         {SYNTHETIC_OPEN, 0, "sysmon_open", "/src/sysmon.c", 33},
     };
-    assert_int_equal(sm_record_add_module(record, &(struct sm_module){1, "/usr/bin/batcher", "ab"}),
-                     0);
+    const struct sm_module module = {1, (char *)(other ? other : "/usr/bin/batcher"), "ab"};
+    assert_int_equal(sm_record_add_module(record, &module), 0);
     for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
         uint64_t address = 0x1000 + 16 * i;
         assert_int_equal(
             sm_record_add_frame(record,
                                 &(struct sm_frame){frames[i].stack, frames[i].depth, 1, address}),
             0);
-        assert_int_equal(sm_record_add_symbol(
-                             record, &(struct sm_symbol){1, address, 0, (char *)frames[i].function,
-                                                         (char *)frames[i].file, frames[i].line}),
-                         0);
+        assert_int_equal(
+            sm_record_add_symbol(
+                record,
+                &(struct sm_symbol){1, address, 0, (char *)(other ? other : frames[i].function),
+                                    (char *)(other ? other : frames[i].file), frames[i].line}),
+            0);
         if (frames[i].depth == 0)
             assert_int_equal(sm_record_add_stack(record, &(struct sm_stack){frames[i].stack, 0}),
                              0);
@@ -203,15 +206,24 @@ static void write_names(struct sm_record *record) {
 static void write_head(struct simulation *s) {
     struct sm_record *record = s->record;
     const struct synthetic_run *run = &s->run;
-    struct sm_process process = {1, 4242, 1,  "batcher --db logs.db",
-                                 0, -1,   "", run->is_without_probe ? "none: static program" : "on",
-                                 0};
+    struct sm_process process = {
+        1, 4242, 1,  (char *)(run->names ? run->names : "batcher --db logs.db"),
+        0, -1,   "", run->is_without_probe ? "none: static program" : "on",
+        0};
     assert_int_equal(sm_record_add_process(record, &process), 0);
     for (int i = 0; i < SERIES; i++) {
         struct sm_series series = {i + 1, 0, (char *)series_table[i].name, series_table[i].unit};
         if (!(run->is_without_probe && (i == HEAP || i == SLACK)) &&
             !(run->is_without_delivered && i == DELIVERED))
             assert_int_equal(sm_record_add_series(record, &series), 0);
+    }
+    if (run->names) {
+        char gauge[200];
+        snprintf(gauge, sizeof gauge, "gauge:%s", run->names);
+        struct sm_series series = {SERIES + 1, 0, gauge, SM_UNIT_COUNT};
+        struct sm_sample sample = {SERIES + 1, INT64_C(1000000000), 7, 7, 7};
+        assert_int_equal(sm_record_add_series(record, &series), 0);
+        assert_int_equal(sm_record_add_sample(record, &sample), 0);
     }
     for (size_t i = 0; run->budget[i]; i += 2) {
         struct sm_budget_item item;
@@ -224,8 +236,8 @@ static void write_head(struct simulation *s) {
         assert_int_equal(sm_record_add_declared_bound(
                              record, &(struct sm_declared_bound){"heap", run->declared_heap_bytes}),
                          0);
-    sm_record_set_meta(record, SM_META_SCENARIO, "synthetic/slow-disk");
-    sm_record_set_meta(record, SM_META_TITLE, "A batcher that never was");
+    sm_record_set_meta(record, SM_META_SCENARIO, run->names ? run->names : "synthetic/slow-disk");
+    sm_record_set_meta(record, SM_META_TITLE, run->names ? run->names : "A batcher that never was");
     sm_record_set_meta(record, SM_META_PARAMS, "{\"build\": \"before\", \"rate\": 4000}");
     sm_record_set_meta(record, SM_META_PROBE, "{\"sample_interval_bytes\": 524288}");
     sm_record_set_meta(record, SM_META_ENVIRONMENT, "{\"cpus\": 2}");
@@ -313,7 +325,7 @@ void synthetic_run_write(const struct synthetic_run *run, struct synthetic_truth
     assert_int_equal(sm_record_create(run->record_path, &s.record, &err), 0);
     if (!run->is_empty) {
         write_head(&s);
-        write_names(s.record);
+        write_names(s.record, run->names);
         sample(&s, 0);
         put_sites(&s, 0);
         for (int phase = 0; phase < PHASES; phase++)

@@ -29,6 +29,7 @@ struct synthetic_run {
     int is_without_delivered; /* nobody counts deliveries */
     const char *budget[16];   /* "heap", "bounded", "heap_peak", "64MB", ..., NULL */
     const char *ended_by;     /* default "schedule" */
+    const char *names;        /* of the program, its functions, files and one more gauge; NULL */
 };
 
 /* What really happened. */
