@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "load_engine.h"
 #include "relay_ledger.h"
+#include "relay_script.h"
 #include "websocket_server.h"
 #include "websocket_upgrade.h"
 
@@ -34,11 +35,15 @@ struct relay {
     int64_t first; /* the number of the first event */
     struct sm_websocket_server *server;
     struct sm_relay_ledger *ledger;
+    struct sm_relay_script script;
     struct sm_peer *consumer; /* NULL: none */
     const char *cursor;       /* the name in its query; NULL: it cannot resume */
     bool is_text, was_connected;
-    int64_t position;  /* of the unit that is pushed next; at most those taken */
-    int64_t pinged_at; /* the position told by the last ping */
+    int64_t back_at_ns;                /* 0: not away */
+    int64_t pushed;                    /* events, those that were pushed again too */
+    int64_t waiting_then, pushed_then; /* when the consumer connected */
+    int64_t position;                  /* of the unit that is pushed next; at most those taken */
+    int64_t pinged_at;                 /* the position told by the last ping */
     int64_t pinged_ns, ping_every_ns;
 };
 
@@ -64,6 +69,10 @@ static void lose_consumer(struct relay *relay) {
         sm_relay_ledger_forget(relay->ledger, "connection lost before it was read");
 }
 
+static int64_t waiting_events(const struct relay *relay) {
+    return sm_tally_in_flight(relay->tally) - sm_relay_ledger_in_flight(relay->ledger);
+}
+
 static void on_opened(void *owner, struct sm_peer *peer, const char *target) {
     struct relay *relay = owner;
     int64_t cursor;
@@ -76,6 +85,9 @@ static void on_opened(void *owner, struct sm_peer *peer, const char *target) {
     note(relay, relay->was_connected ? "connected again" : "connected");
     relay->was_connected = true;
     relay->consumer = peer;
+    sm_relay_script_connected(&relay->script);
+    relay->waiting_then = waiting_events(relay);
+    relay->pushed_then = relay->pushed;
     wait_for(relay, "the consumer was slow");
     relay->position = sm_relay_ledger_taken(relay->ledger);
     if (relay->cursor && sm_upgrade_query_number(target, relay->cursor, &cursor) == 0) {
@@ -115,6 +127,75 @@ static void on_refused(void *owner, const char *words) {
     note(relay, text);
 }
 
+static void let_go(struct relay *relay, const struct sm_relay_step *step) {
+    struct sm_peer *consumer = relay->consumer;
+    lose_consumer(relay);
+    if (step->action == SM_RELAY_RESET)
+        sm_peer_reset(consumer);
+    else
+        sm_peer_leave(consumer);
+    if (step->away_ns) {
+        relay->back_at_ns = sm_now_ns() + step->away_ns;
+        sm_websocket_server_refuse(relay->server, true);
+    }
+}
+
+/* A message of the script's own; where there is no room for it, the consumer never reads it. */
+static void send_message(struct relay *relay, const struct sm_relay_step *step) {
+    struct sm_websocket *socket = sm_peer_socket(relay->consumer);
+    const struct sm_body_variant *message = sm_body_variant(step->body, relay->pushed);
+    char *bytes = malloc(message->length + 1);
+    if (bytes && sm_body_copy(message, relay->pushed, 0, bytes, message->length) == 0)
+        sm_websocket_last_message(socket, relay->is_text, bytes, message->length);
+    free(bytes);
+}
+
+/* Half of the event that is pushed next. */
+static void tear(struct relay *relay) {
+    struct sm_websocket *socket = sm_peer_socket(relay->consumer);
+    const struct sm_body_variant *event = sm_body_variant(relay->body, relay->position);
+    if (sm_body_copy(event, relay->first + relay->position, 0, relay->event, event->length) == 0 &&
+        sm_websocket_message(socket, relay->is_text, relay->event, event->length) == 0)
+        sm_websocket_cut(socket, event->length / 2 + 1);
+}
+
+static void perform(struct relay *relay, const struct sm_relay_step *step) {
+    static const char *const notes[] = {
+#define X(id, name) "script: " name,
+        SM_RELAY_ACTION_TABLE(X)
+#undef X
+    };
+    struct sm_websocket *socket = sm_peer_socket(relay->consumer);
+    note(relay, notes[step->action]);
+    mark_handed(relay);
+    if (step->body)
+        send_message(relay, step);
+    switch (step->action) {
+    case SM_RELAY_MESSAGE:
+        return;
+    case SM_RELAY_BAD_FRAME:
+        sm_websocket_raw(socket, "\x83\x03", 2); /* opcode 3, which RFC 6455 keeps for later */
+        return;
+    case SM_RELAY_CLOSE:
+        sm_websocket_close(socket, step->code, step->reason);
+        break;
+    case SM_RELAY_TORN:
+        tear(relay);
+        break;
+    case SM_RELAY_RESET:
+        break;
+    }
+    let_go(relay, step);
+}
+
+/* What is to happen before the next event. False: there is no consumer any more. */
+static bool follow_script(struct relay *relay) {
+    const struct sm_relay_step *step;
+    while (relay->consumer && (step = sm_relay_script_due(&relay->script, relay->pushed)))
+        perform(relay, step);
+    return relay->consumer != NULL;
+}
+
 /* False: there is no room now. */
 static bool push(struct relay *relay, int64_t number) {
     struct sm_websocket *socket = sm_peer_socket(relay->consumer);
@@ -127,20 +208,21 @@ static bool push(struct relay *relay, int64_t number) {
         return false;
     sm_relay_ledger_put(relay->ledger, number, sm_websocket_put_total(socket));
     relay->position = number + 1;
+    relay->pushed++;
     return true;
 }
 
 /* What a consumer that came back asked for again comes before anything new. */
 static bool push_again(struct relay *relay) {
     while (relay->position < sm_relay_ledger_taken(relay->ledger))
-        if (!push(relay, relay->position))
+        if (!follow_script(relay) || !push(relay, relay->position))
             return false;
     return true;
 }
 
 static bool relay_send(void *driver, const struct sm_load_unit *unit, int64_t now_ns) {
     struct relay *relay = driver;
-    if (!relay->consumer || !push_again(relay) ||
+    if (!relay->consumer || !push_again(relay) || !follow_script(relay) ||
         !sm_relay_ledger_take(relay->ledger, unit, now_ns))
         return false;
     relay->position = unit->number;
@@ -172,12 +254,30 @@ static int64_t earlier(int64_t one_ns, int64_t other_ns) {
     return one_ns < other_ns ? one_ns : other_ns;
 }
 
+/* What was waiting already when it connected is not held against a consumer. */
+static void look_at_waiting(struct relay *relay) {
+    int64_t older = relay->waiting_then - (relay->pushed - relay->pushed_then);
+    int64_t waiting = waiting_events(relay) - (older > 0 ? older : 0);
+    const struct sm_relay_step *step = sm_relay_script_waiting(&relay->script, waiting);
+    if (step)
+        perform(relay, step);
+}
+
 static int64_t relay_tick(void *driver, int64_t now_ns) {
     struct relay *relay = driver;
     int64_t next_ns = SM_NEVER_NS;
-    if (relay->consumer) {
+    if (relay->back_at_ns && relay->back_at_ns <= now_ns) {
+        relay->back_at_ns = 0;
+        sm_websocket_server_refuse(relay->server, false);
+    }
+    if (relay->back_at_ns)
+        next_ns = relay->back_at_ns;
+    if (relay->consumer && relay->script.looks_at_waiting)
+        look_at_waiting(relay);
+    if (relay->consumer)
         push_again(relay);
-        next_ns = ping(relay, now_ns);
+    if (relay->consumer) {
+        next_ns = earlier(next_ns, ping(relay, now_ns));
         sm_peer_flush(relay->consumer);
         mark_handed(relay);
     }
@@ -206,6 +306,7 @@ static void relay_close(void *driver) {
     sm_engine_close(relay->engine);
     sm_websocket_server_close(relay->server);
     sm_relay_ledger_free(relay->ledger);
+    sm_relay_script_free(&relay->script);
     free(relay->event);
     free(relay);
 }
@@ -247,6 +348,8 @@ static int relay_open(const struct sm_block *config, void **ret_driver, struct s
     relay->cursor = sm_block_text(config, "cursor");
     relay->is_text = strcmp(sm_block_text(config, "kind"), "text") == 0;
     int rc = make_events(relay, config, err);
+    if (rc == 0)
+        rc = sm_relay_script_read(config, &relay->script, err);
     if (rc == 0)
         rc = sm_engine_open(config, &relay_engine_ops, relay, (int64_t)relay->body->payload_bytes,
                             &relay->engine, err);
@@ -292,6 +395,11 @@ static const struct sm_key relay_keys[] = {
      .type = SM_KEY_TEXT,
      .help = "the name in a consumer's query (?cursor=7) of the last number it has: events are "
              "pushed again from there on; without it those in a lost connection are lost"},
+    {.name = "script",
+     .type = SM_KEY_BLOCKS,
+     .family = "step",
+     .at_most = 64,
+     .help = "what it does to the consumer besides pushing events"},
     {.name = NULL}};
 
 const struct sm_load_ops sm_relay_load = {

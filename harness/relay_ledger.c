@@ -56,6 +56,10 @@ int64_t sm_relay_ledger_taken(const struct sm_relay_ledger *ledger) {
     return ledger->taken;
 }
 
+int64_t sm_relay_ledger_in_flight(const struct sm_relay_ledger *ledger) {
+    return ledger->taken - ledger->oldest;
+}
+
 static bool grow(struct sm_relay_ledger *ledger) {
     struct sm_relay_ledger larger = *ledger;
     larger.slot_count *= 2;

@@ -14,6 +14,7 @@ void sm_relay_ledger_free(struct sm_relay_ledger *ledger);             /* NULL i
 
 /* How many were taken so far, which is the number of the next. */
 int64_t sm_relay_ledger_taken(const struct sm_relay_ledger *ledger);
+int64_t sm_relay_ledger_in_flight(const struct sm_relay_ledger *ledger);
 /* Takes the next unit; false when too many are in flight. untake gives the last one back. Numbers
  * are left out where units timed out before they could be taken. */
 bool sm_relay_ledger_take(struct sm_relay_ledger *ledger, const struct sm_load_unit *unit,

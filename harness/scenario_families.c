@@ -5,6 +5,7 @@
 
 #include "fault.h"
 #include "load.h"
+#include "relay_script.h"
 #include "scenario_experiments.h"
 #include "scenario_replay.h"
 #include "service.h"
@@ -141,15 +142,17 @@ static const struct sm_member program_members[] = {
     {.name = NULL}};
 static const struct sm_member phase_members[] = {{"phase", phase_keys, "a span of the run", NULL},
                                                  {.name = NULL}};
+static const struct sm_member step_members[] = {
+    {"step", sm_relay_step_keys, "of a relay's script", NULL}, {.name = NULL}};
 static const struct sm_member body_members[] = {
     {"replay", sm_replay_keys, "bodies from files, which the units take in turn", NULL},
     {.name = NULL}};
 static const struct sm_member dropped_members[] = {
     {"gauge", dropped_gauge_keys, "one of the target's gauges", NULL}, {.name = NULL}};
 
-const char *const sm_family_names[] = {"scenario",  "program", "service", "ready",      "gauge",
-                                       "load",      "body",    "phase",   "experiment", "fault",
-                                       "delivered", "dropped", NULL};
+const char *const sm_family_names[] = {"scenario", "program",   "service", "ready", "gauge",
+                                       "load",     "body",      "step",    "phase", "experiment",
+                                       "fault",    "delivered", "dropped", NULL};
 
 const char *sm_family_noun(const char *family) {
     static const char *const nouns[][2] = {{"scenario", "a scenario"},
@@ -159,6 +162,7 @@ const char *sm_family_noun(const char *family) {
                                            {"gauge", "a source of gauges"},
                                            {"load", "a load"},
                                            {"body", "a body"},
+                                           {"step", "a step of a script"},
                                            {"phase", "a phase"},
                                            {"experiment", "an experiment"},
                                            {"fault", "a fault"},
@@ -198,6 +202,8 @@ size_t sm_family_members(const char *family, struct sm_member *members) {
         return copy_members(scenario_members, members);
     if (strcmp(family, "program") == 0)
         return copy_members(program_members, members);
+    if (strcmp(family, "step") == 0)
+        return copy_members(step_members, members);
     if (strcmp(family, "body") == 0)
         return copy_members(body_members, members);
     if (strcmp(family, "phase") == 0)

@@ -190,18 +190,31 @@ bool sm_websocket_has_room(const struct sm_websocket *socket, size_t length) {
     return taken <= socket->out.capacity && socket->out.capacity - taken >= length;
 }
 
-int sm_websocket_message(struct sm_websocket *socket, bool is_text, const void *bytes,
-                         size_t length) {
+static void put_message(struct sm_websocket *socket, bool is_text, const void *bytes,
+                        size_t length) {
     struct wslay_frame_iocb frame = {.fin = 1,
                                      .opcode = is_text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME,
                                      .payload_length = length,
                                      .mask = socket->role == SM_WEBSOCKET_CLIENT,
                                      .data = bytes,
                                      .data_length = length};
-    if (!sm_websocket_has_room(socket, length))
-        return -EAGAIN;
     /* It goes into memory, so that it never stops half way. */
     wslay_frame_send(socket->outgoing, &frame);
+}
+
+int sm_websocket_message(struct sm_websocket *socket, bool is_text, const void *bytes,
+                         size_t length) {
+    if (!sm_websocket_has_room(socket, length))
+        return -EAGAIN;
+    put_message(socket, is_text, bytes, length);
+    return 0;
+}
+
+int sm_websocket_last_message(struct sm_websocket *socket, bool is_text, const void *bytes,
+                              size_t length) {
+    if (socket->out.capacity - pending(socket) < length + 2 * HEAD_BYTES + LONGEST_CONTROL)
+        return -EAGAIN;
+    put_message(socket, is_text, bytes, length);
     return 0;
 }
 

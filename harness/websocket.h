@@ -37,6 +37,9 @@ bool sm_websocket_has_room(const struct sm_websocket *socket, size_t length);
  * room now. */
 int sm_websocket_message(struct sm_websocket *socket, bool is_text, const void *bytes,
                          size_t length);
+/* The same for one that comes before closing: it may use the room that is kept for that. */
+int sm_websocket_last_message(struct sm_websocket *socket, bool is_text, const void *bytes,
+                              size_t length);
 /* At most 125 bytes; -EAGAIN as above. */
 int sm_websocket_ping(struct sm_websocket *socket, const void *bytes, size_t length);
 int sm_websocket_close(struct sm_websocket *socket, int status, const char *reason);

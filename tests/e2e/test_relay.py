@@ -55,6 +55,41 @@ class Relay(Case):
         self.assertEqual(ledger["unanswered"], slow)
         self.assertEqual(ledger["offered"], ledger["accepted"] + ledger["unanswered"])
 
+    def test_a_script_does_what_relays_do(self):
+        script = """script = { step { "message", every = 700, body = "no JSON at all" },
+          step { "close", after = 1000, code = 1001, reason = "restart", away = "200ms" },
+          step { "reset", after = 2000 }, step { "torn", after = 3000 },
+          step { "bad_frame", after = 4000 },
+          step { "close", after = 5000, code = 1008, reason = "ConsumerTooSlow",
+                 body = "an error frame" } }"""
+        ledger = self.run_relay(load=f'count = 6000, rate = "4000/s", cursor = "cursor", {script}',
+                                options=["cursor"],
+                                phases='phase { "push", "2s" }, phase { "rest", "2s", load = off }')
+        self.assertEqual(ledger["offered"], 6000)
+        self.assertEqual(ledger["accepted"], 6000)
+        # Nothing is lost: after each connection it goes on right behind the last one that was read.
+        self.assertEqual(self.numbers, list(range(1000, 7000)))
+        ends = [" ".join(words[1:]) for words in self.seen if words[0] == "end"]
+        self.assertEqual(sum(words[0] == "open" for words in self.seen), 5 + 1)
+        self.assertEqual(ends[0].strip(), "1001 restart")
+        self.assertTrue(any("1002" in end for end in ends), ends)
+        self.assertTrue(any("1008 (policy violation) ConsumerTooSlow" in end for end in ends), ends)
+        garbage = sum(words[0] == "garbage" for words in self.seen)
+        self.assertEqual(garbage, self.outcomes["script: message"] + 1)  # and the error frame
+        self.assertGreaterEqual(garbage, 6000 // 700)
+        self.assertEqual(self.outcomes["script: torn"], 1)
+        self.assertEqual(self.outcomes["connected again"], 5)
+
+    def test_a_consumer_that_is_too_slow_is_told_so(self):
+        script = """script = step { "close", waiting = 5000, code = 1008,
+                                   reason = "ConsumerTooSlow", body = "too slow" }"""
+        ledger = self.run_relay(load=f'rate = "20000/s", {script}', options=["pause=0.5"])
+        ends = [" ".join(words[1:]) for words in self.seen if words[0] == "end"]
+        self.assertTrue(any("1008 (policy violation) ConsumerTooSlow" in end for end in ends), ends)
+        # What was left behind by one connection does not count against the next.
+        self.assertLessEqual(self.outcomes["script: close"], ledger["offered"] / 5000)
+        self.assertGreater(self.outcomes["connection lost before it was read"], 0)
+
     def test_events_wait_for_a_consumer(self):
         ledger = self.run_relay(load='rate = "100/s"', target="", options=["unix=/nowhere"],
                                 phases='phase { "push", "1s" }')
