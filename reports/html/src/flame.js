@@ -16,12 +16,12 @@ function hueOf(text) {
 }
 
 const COLOURS = {
-    // Red grew, blue shrank; paler where one hides the other.
-    change: (node) => {
+    // Red grew, blue shrank; paler where it is little of the whole, or one hides the other.
+    change: (node, model, root) => {
         const share = node.width > 0 ? node.value / node.width : 0, dark = isDark();
-        const strength = Math.min(1, Math.abs(share));
+        const strength = Math.min(1, Math.abs(share)) * (0.2 + 0.8 * (node.width / root.width) ** 0.4);
         if (strength < 0.02) return hsl(40, 6, dark ? 30 : 86);
-        return hsl(share > 0 ? 10 : 212, dark ? 34 + 20 * strength : 50 + 32 * strength, dark ? 26 + 12 * strength : 90 - 14 * strength);
+        return hsl(share > 0 ? 10 : 212, dark ? 22 + 34 * strength : 55 + 30 * strength, dark ? 25 + 13 * strength : 92 - 17 * strength);
     },
     module: (node, model) => {
         const dark = isDark();
@@ -99,7 +99,7 @@ export class Flame {
     drawBox(ctx, { node, x, width, isAbove }) {
         const y = node.depth * ROW, isFound = this.words && node.key !== null && this.isMatch(node.key);
         ctx.globalAlpha = isAbove ? 0.55 : this.words && !isFound ? 0.45 : 1;
-        ctx.fillStyle = isFound ? (isDark() ? "#8f3fb5" : "#e3b0f7") : COLOURS[this.colour](node, this.model);
+        ctx.fillStyle = isFound ? (isDark() ? "#8f3fb5" : "#e3b0f7") : COLOURS[this.colour](node, this.model, this.root);
         const gap = width > 3 ? 1 : 0;
         ctx.fillRect(x, y, Math.max(width - gap, 0.4), ROW - 1);
         if (node === this.cursor) {

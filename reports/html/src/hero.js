@@ -53,7 +53,7 @@ function budget(report) {
 
 // The paragraph with its figures set off, so that the eye finds them.
 function withFigures(text) {
-    const pattern = /(\d[\d.,]*(?: (?:million|billion))? ?(?:[KMGT]?B|%|ms|s|\u00b5s|min)?(?:\/s)?(?![\w]))/g;
+    const pattern = /(?<![^\s(])(\d[\d.,]*(?: (?:million|billion))? ?(?:[KMGT]?B|%|ms|s|\u00b5s|min)?(?:\/s)?(?![\w]))/g;
     return text.split(pattern).map((part, i) => (i % 2 ? h("b", {}, part) : part));
 }
 

@@ -5,7 +5,7 @@ import { clean, h, shorten } from "./dom.js";
 import { known, moment, quantity } from "./format.js";
 import { css } from "./theme.js";
 
-export const LEFT = 74, RIGHT = 14;
+export const LEFT = 74, RIGHT = 24;
 const HEIGHT = 190;
 const STEPPED = uPlot.paths.stepped({ align: 1 }), LINEAR = uPlot.paths.linear();
 
@@ -57,6 +57,15 @@ function drawBehind(u, spans) {
     ctx.restore();
 }
 
+// Over a rim of the paper's colour, to be read on any line.
+function written(ctx, text, x, y) {
+    ctx.strokeStyle = css("--paper");
+    ctx.lineWidth = 4 * devicePixelRatio;
+    ctx.lineJoin = "round";
+    ctx.strokeText(text, x, y);
+    ctx.fillText(text, x, y);
+}
+
 function drawMark(u, mark, colour) {
     const { ctx, bbox } = u;
     const y = u.valToPos(mark.y, "y", true);
@@ -71,7 +80,8 @@ function drawMark(u, mark, colour) {
     ctx.stroke();
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
     ctx.textAlign = "right";
-    ctx.fillText(clean(mark.label), bbox.left + bbox.width - 4 * devicePixelRatio, y - 4 * devicePixelRatio);
+    ctx.setLineDash([]);
+    written(ctx, clean(mark.label), bbox.left + bbox.width - 4 * devicePixelRatio, y - 5 * devicePixelRatio);
     ctx.restore();
 }
 
@@ -89,7 +99,7 @@ function drawDecided(u, at_s) {
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
     const isRight = x > bbox.left + bbox.width * 0.75;
     ctx.textAlign = isRight ? "right" : "left";
-    ctx.fillText("decided here", x + (isRight ? -5 : 5) * devicePixelRatio, bbox.top + 13 * devicePixelRatio);
+    written(ctx, "decided here", x + (isRight ? -5 : 5) * devicePixelRatio, bbox.top + 13 * devicePixelRatio);
     ctx.restore();
 }
 

@@ -5,7 +5,7 @@ import { bytes, count, known, moment, quantity, seconds, words } from "./format.
 const table = (name, head, rows) => h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name },
     h("table", {}, h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, rows)));
 
-const td = (text, className) => h("td", { class: className }, text);
+const td = (text, className) => h("td", { class: className }, shorten(text, 500));
 
 const HOLDS = { true: ["kept", "good"], false: ["broken", "bad"], null: ["open", "doubt"] };
 

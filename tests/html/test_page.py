@@ -1,0 +1,29 @@
+"""The report in HTML in a real browser: makes the records and their pages, then runs NAME.test.mjs.
+
+    test_page.py NAME"""
+import os
+import subprocess
+import sys
+import tempfile
+
+import records
+
+SPILLMARK = os.environ["SPILLMARK"]
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def make_pages(directory):
+    for name, kind, seconds, sites in (("leaking", "leaking", 40, 60), ("bounded", "bounded", 40, 60),
+                                       ("hostile", "hostile", 40, 60), ("many", "leaking", 40, 10000)):
+        run = os.path.join(directory, name)
+        records.make(SPILLMARK, kind, run, seconds, sites)
+        made = subprocess.run([SPILLMARK, "report", run, "--format", "html", "-o", run + ".html"], check=False)
+        assert made.returncode in (0, 1, 4), made
+
+
+with tempfile.TemporaryDirectory(prefix="sm-test-") as pages:
+    if sys.argv[1] == "page":
+        make_pages(pages)
+    test = subprocess.run(["node", "--test", os.path.join(HERE, sys.argv[1] + ".test.mjs")], check=False,
+                          env={**os.environ, "PAGES": pages})
+sys.exit(test.returncode)
