@@ -66,8 +66,37 @@ int sm_address_read(const struct sm_block *config, struct sm_address *ret_addres
     return 0;
 }
 
+/* libcurl connects to what a url says, whatever is spoken then. */
+int sm_address_read_stream(const struct sm_block *config, struct sm_address *ret_address,
+                           struct sm_error *err) {
+    const char *to = sm_block_text(config, "to");
+    bool is_tls = sm_block_bool(config, "tls");
+    struct sm_address address = {.link = {.unix_path = sm_block_text(config, "unix"),
+                                          .ca_file = sm_block_text(config, "ca"),
+                                          .is_insecure = sm_block_bool(config, "insecure")},
+                                 .scheme = is_tls ? "https" : "http"};
+    if ((to == NULL) == (address.link.unix_path == NULL))
+        return sm_error_set(err, -EINVAL, config->where, "write to = \"127.0.0.1:6379\"",
+                            "it needs one of to and unix");
+    if (to && (!strrchr(to, ':') || strpbrk(to, "/?#@ ")))
+        return sm_error_set(err, -EINVAL, config->where, "write to = \"127.0.0.1:6379\"",
+                            "to = \"%s\" is no host with a port", to);
+    if (asprintf(&address.url, "%s://%s/", address.scheme, to ? to : "localhost") < 0)
+        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot read the address");
+    address.link.url = address.url;
+    CURLUcode rc = split(address.url, &address);
+    if (rc != CURLUE_OK) {
+        sm_address_free(&address);
+        return sm_error_set(err, -EINVAL, config->where, "write to = \"127.0.0.1:6379\"",
+                            "to = \"%s\": %s", to ? to : "", curl_url_strerror(rc));
+    }
+    *ret_address = address;
+    return 0;
+}
+
 void sm_address_free(struct sm_address *address) {
+    free(address->url);
     free(address->host);
     free(address->path);
-    address->host = address->path = NULL;
+    address->url = address->host = address->path = NULL;
 }

@@ -18,10 +18,24 @@
         .help = "take any certificate"                                                             \
     }
 
+/* The same for what is no HTTP. */
+#define SM_STREAM_ADDRESS_KEYS                                                                     \
+    {.name = "to", .type = SM_KEY_TEXT, .help = "where to: \"127.0.0.1:6379\""},                   \
+        {.name = "unix", .type = SM_KEY_TEXT, .help = "the path of a unix socket instead"},        \
+        {.name = "tls", .type = SM_KEY_BOOL, .fallback = "false", .help = "over TLS"},             \
+        {.name = "ca",                                                                             \
+         .type = SM_KEY_TEXT,                                                                      \
+         .help = "a file of certificates to trust in place of the system's"},                      \
+    {                                                                                              \
+        .name = "insecure", .type = SM_KEY_BOOL, .fallback = "false",                              \
+        .help = "take any certificate"                                                             \
+    }
+
 /* Owned by the caller; texts are the block's or its own. */
 struct sm_address {
     struct sm_link_options link;
     const char *scheme; /* "http" or "https" */
+    char *url;          /* where link.url is its own */
     char *path;         /* of the url, with its query: "/write?db=x" */
     char *host;         /* with the port where one is given: what Host and :authority say */
 };
@@ -29,4 +43,6 @@ struct sm_address {
 /* Returns 0, and the caller frees with sm_address_free; or -EINVAL or -ENOMEM and *err. */
 int sm_address_read(const struct sm_block *config, struct sm_address *ret_address,
                     struct sm_error *err);
+int sm_address_read_stream(const struct sm_block *config, struct sm_address *ret_address,
+                           struct sm_error *err);
 void sm_address_free(struct sm_address *address);

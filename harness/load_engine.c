@@ -45,7 +45,8 @@ struct sm_engine {
     double factor;
     bool stopping;
     int64_t stop_at_ns;
-    int64_t sent, ended;              /* closed loop */
+    int64_t sent; /* closed loop */
+    int64_t ended;
     int64_t rest_from_ns, rest_to_ns; /* when it last had nothing to do */
 };
 
@@ -327,7 +328,9 @@ static void *engine_thread(void *argument) {
             (now_ns >= engine->stop_at_ns || sm_tally_in_flight(engine->tally) == 0))
             break;
         bool has_more = send_due(engine, now_ns);
+        int64_t ended = engine->ended;
         int64_t until_ns = engine->ops->tick(engine->driver, now_ns);
+        has_more |= engine->ended != ended; /* what timed out has made room */
         int64_t look_ns = has_more ? now_ns : next_look_ns(engine, now_ns);
         wait_and_handle(engine, look_ns < until_ns ? look_ns : until_ns);
     }

@@ -6,7 +6,8 @@
     X(http)                                                                                        \
     X(http2)                                                                                       \
     X(null)                                                                                        \
-    X(relay)
+    X(relay)                                                                                       \
+    X(stream)
 
 #define X(name) extern const struct sm_load_ops sm_##name##_load;
 LOADS(X)
