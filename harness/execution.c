@@ -29,8 +29,7 @@ void sm_execution_event(struct sm_execution *execution, const char *kind, const 
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    struct sm_event row = {
-        .t_ns = sm_execution_now(execution), .kind = (char *)kind, .text = text};
+    struct sm_event row = {.t_ns = sm_execution_now(execution), .kind = (char *)kind, .text = text};
     sm_record_add_event(execution->record, &row);
 }
 
@@ -84,8 +83,8 @@ static int open_sampler(struct sm_execution *execution, struct sm_error *err) {
         .preload = library[0] ? library : NULL,
         .limit = execution->limit,
     };
-    return sm_sampler_create(&options, execution->record, execution->start_ns,
-                             &execution->sampler, err);
+    return sm_sampler_create(&options, execution->record, execution->start_ns, &execution->sampler,
+                             err);
 }
 
 static int start_watcher(struct sm_execution *execution, struct sm_error *err) {
@@ -96,8 +95,8 @@ static int start_watcher(struct sm_execution *execution, struct sm_error *err) {
     const struct sm_block *const *gauges = sm_block_blocks(scenario->target, "gauges", &count);
     if (count == 0 && !scenario->delivered)
         return 0;
-    return sm_watcher_start(gauges, count, scenario->delivered, watch_period_s,
-                            &execution->watcher, err);
+    return sm_watcher_start(gauges, count, scenario->delivered, watch_period_s, &execution->watcher,
+                            err);
 }
 
 /* Everything that can fail before the first phase, in order. */
@@ -116,8 +115,7 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
     execution->start_ns = sm_now_ns();
     execution->next_tick_ns = execution->next_second_ns = execution->start_ns;
     if ((rc = open_record(execution, err)) || (rc = sm_execution_make_limit(execution, err)) ||
-        (rc = open_sampler(execution, err)) ||
-        (rc = sm_execution_open_faults(execution, err)) ||
+        (rc = open_sampler(execution, err)) || (rc = sm_execution_open_faults(execution, err)) ||
         (rc = sm_execution_open_loads(execution, err)) ||
         (rc = sm_execution_start_services(execution, err)) ||
         (rc = sm_execution_start_loads(execution, true, err)) ||
@@ -143,6 +141,7 @@ static void wind_up(struct sm_execution *execution) {
     sm_execution_stop_services(execution);
     sm_progress_end(&execution->progress);
     sm_execution_write_limit(execution);
+    sm_execution_write_control(execution);
     snprintf(duration, sizeof duration, "%lld", (long long)sm_execution_now(execution));
     sm_record_set_meta(execution->record, SM_META_DURATION, duration);
     if (execution->end->ended_by[0] == '\0')

@@ -4,7 +4,8 @@
  * One file per step: execution.c (the order of things), execution_services.c and
  * execution_target.c (how they are started), execution_actors.c (ready, ended, stopped),
  * execution_phases.c (the timeline and its ticks), execution_load.c (drivers, latencies, the
- * ledger's totals), execution_faults.c (windows and receipts). */
+ * ledger's totals), execution_faults.c (windows and receipts), execution_control.c (the
+ * positive control). */
 #pragma once
 
 #include "scenario.h"
@@ -18,6 +19,7 @@ struct sm_execution_options {
     uint64_t seed;
     int is_trial;         /* run for a few figures: no progress, no names for stacks */
     int is_without_probe; /* measured from outside only */
+    double control_per_s; /* positive control, bytes per second of load; 0 = none, < 0 = chosen */
     int until_sure; /* end as soon as the outcome is sure */
     const char *allocator; /* sm_allocator_library's name, NULL = what the scenario says */
 };

@@ -58,6 +58,11 @@ struct sm_execution {
     struct sm_watcher *watcher;
     struct sm_settler *settler; /* NULL unless the run goes on until it is sure */
     size_t last_new_phase;      /* those after it repeat what has been */
+    struct {
+        double load_factor, per_s; /* per_s is 0 until it is known */
+        double due_bytes, loaded_s;
+        int64_t at_ns; /* CLOCK_MONOTONIC */
+    } control;
     struct sm_progress progress;
     struct sm_execution_load loads[SM_EXECUTION_LOADS];
     size_t load_count;
@@ -128,6 +133,10 @@ void sm_execution_write_loads(struct sm_execution *execution);
 void sm_execution_stop_loads(struct sm_execution *execution, double grace_s);
 void sm_execution_write_ledger(struct sm_execution *execution);
 void sm_execution_close_loads(struct sm_execution *execution);
+
+/* execution_control.c: the positive control, when one was asked for. */
+void sm_execution_keep_control(struct sm_execution *execution, int64_t now_ns);
+void sm_execution_write_control(struct sm_execution *execution);
 
 /* execution_faults.c */
 int sm_execution_open_faults(struct sm_execution *execution, struct sm_error *err);

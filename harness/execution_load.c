@@ -63,6 +63,7 @@ int sm_execution_start_loads(struct sm_execution *execution, bool serving, struc
 }
 
 void sm_execution_set_load(struct sm_execution *execution, double factor) {
+    execution->control.load_factor = factor;
     for (size_t i = 0; i < execution->load_count; i++)
         execution->loads[i].ops->set_factor(execution->loads[i].driver, factor);
 }
@@ -93,8 +94,10 @@ void sm_execution_read_loads(struct sm_execution *execution) {
     const struct {
         const char *series;
         double value;
-    } puts[] = {{"offered", (double)sum.offered},       {"accepted", (double)sum.accepted},
-                {"refused", (double)sum.refused},       {"unanswered", (double)sum.unanswered},
+    } puts[] = {{"offered", (double)sum.offered},
+                {"accepted", (double)sum.accepted},
+                {"refused", (double)sum.refused},
+                {"unanswered", (double)sum.unanswered},
                 {"in_flight:driver", (double)sum.in_flight}};
     for (size_t i = 0; i < sizeof puts / sizeof *puts; i++)
         sm_sampler_put(execution->sampler, puts[i].series, SM_UNIT_COUNT, now_ns, puts[i].value);

@@ -77,6 +77,7 @@ int sm_execution_tick(struct sm_execution *execution) {
     sm_execution_read_loads(execution);
     take_watched(execution);
     sm_sampler_tick(execution->sampler, now_ns);
+    sm_execution_keep_control(execution, now_ns);
     if (now_ns >= execution->next_second_ns) {
         execution->next_second_ns = now_ns + second_ns;
         sm_execution_write_loads(execution);
@@ -179,6 +180,7 @@ int sm_execution_run_command(struct sm_execution *execution) {
     struct sm_phase row = {.id = 1, .name = (char *)"run", .to_ns = -1, .load_factor = 1};
     int ended = 0;
     sm_record_add_phase(execution->record, &row);
+    execution->control.load_factor = 1;
     while (!ended && execution->target.is_running)
         ended = sm_execution_tick(execution);
     row.to_ns = sm_execution_now(execution);

@@ -7,13 +7,16 @@
 #include <getopt.h>
 
 #include "../reports/suggest.h"
+#include "../reports/units.h"
 #include "verbs.h"
 
 const struct sm_verb sm_verb_table[] = {
-    {"run", "run SCENARIO [-p NAME=VALUE]... [-o DIR] [--time-scale X] [--repeat N] "
-     "[--until-sure] [--allocator NAME] [--own-cost[=PAIRS]]",
+    {"run",
+     "run SCENARIO [-p NAME=VALUE]... [-o DIR] [--time-scale X] [--repeat N] "
+     "[--until-sure] [--allocator NAME] [--own-cost[=PAIRS]] "
+     "[--positive-control[=RATE]]",
      "run a scenario: a file, or a shipped name like log-batcher/slow-disk", sm_verb_run},
-    {"probe", "probe [-o DIR] [--sample-bytes N] -- COMMAND [ARG...]",
+    {"probe", "probe [-o DIR] [--sample-bytes N] [--positive-control[=RATE]] -- COMMAND [ARG...]",
      "record any program, without a scenario", sm_verb_probe},
     {"report", "report RUN [--format F] [-o FILE]",
      "render a run (or a CSV series): text, json, verdicts", sm_verb_report},
@@ -43,15 +46,22 @@ int sm_verb_usage(const char *verb, const char *what_format, ...) {
     va_start(args, what_format);
     vsnprintf(what, sizeof what, what_format, args);
     va_end(args);
-    fprintf(stderr, "spillmark %s: %s; usage: spillmark %s\n", verb, what,
-            find_verb(verb)->usage);
+    fprintf(stderr, "spillmark %s: %s; usage: spillmark %s\n", verb, what, find_verb(verb)->usage);
     return SM_STATUS_USAGE;
+}
+
+int sm_verb_control_rate(const char *verb, const char *text, double *ret_per_s) {
+    double per_s = -1;
+    if (text && (sm_unit_parse(SM_UNIT_BYTES_PER_S, text, &per_s) || per_s <= 0))
+        return sm_verb_usage(verb, "--positive-control=%s is not a rate like %s", text,
+                             sm_unit_example(SM_UNIT_BYTES_PER_S));
+    *ret_per_s = per_s;
+    return 0;
 }
 
 int sm_verb_bad_option(const char *verb, int code, char **argv) {
     const char *text = argv[optind - 1];
-    return sm_verb_usage(verb, code == ':' ? "option %s needs a value" : "unknown option %s",
-                         text);
+    return sm_verb_usage(verb, code == ':' ? "option %s needs a value" : "unknown option %s", text);
 }
 
 static int help(FILE *to) {

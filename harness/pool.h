@@ -83,6 +83,13 @@ enum spillmark_state sm_slot_state(const struct sm_slot *slot);
  * it was answered, or to replace it. */
 uint32_t sm_slot_ask(const struct sm_slot *slot, int give_back);
 
+/* The positive control (probes/control.h): asks for `bytes` more than was asked for so far. */
+void sm_slot_want_control(const struct sm_slot *slot, uint64_t bytes);
+struct sm_slot_control {
+    uint64_t bytes, count; /* kept so far */
+};
+void sm_slot_read_control(const struct sm_slot *slot, struct sm_slot_control *ret_control);
+
 /* The newest answer. */
 struct sm_slot_answer {
     uint32_t number;            /* of the request it answers; 0 = none yet */

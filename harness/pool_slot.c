@@ -108,6 +108,20 @@ uint32_t sm_slot_ask(const struct sm_slot *slot, int give_back) {
     return __atomic_add_fetch(&head->asked, 1, __ATOMIC_RELEASE);
 }
 
+void sm_slot_want_control(const struct sm_slot *slot, uint64_t bytes) {
+    struct spillmark_slot *head = head_of(slot);
+    uint64_t wanted = LOAD(&head->control_wanted_bytes), kept = LOAD(&head->control_bytes);
+    /* What a forked child inherited was not asked of it. */
+    __atomic_store_n(&head->control_wanted_bytes, (wanted ? wanted : kept) + bytes,
+                     __ATOMIC_RELEASE);
+}
+
+void sm_slot_read_control(const struct sm_slot *slot, struct sm_slot_control *ret_control) {
+    const struct spillmark_slot *head = head_of(slot);
+    ret_control->bytes = LOAD_PUBLISHED(&head->control_bytes);
+    ret_control->count = LOAD(&head->control_count);
+}
+
 void sm_slot_read_answer(const struct sm_slot *slot, struct sm_slot_answer *ret_answer) {
     const struct spillmark_slot *head = head_of(slot);
     *ret_answer = (struct sm_slot_answer){.number = LOAD_PUBLISHED(&head->answered)};

@@ -54,6 +54,10 @@ int sm_sampler_put(struct sm_sampler *sampler, const char *series, enum sm_unit 
  * many were asked. */
 int sm_sampler_give_back(struct sm_sampler *sampler, int64_t now_ns);
 
+/* Positive control: has the probe keep `bytes` more for good, in one of the processes. They stand in
+ * the series "control" and in no other figure. 0 when no process can. */
+int sm_sampler_keep_more(struct sm_sampler *sampler, uint64_t bytes);
+
 /* Shared memory that probes have taken and a limit on the target would count as the target's. */
 uint64_t sm_sampler_charged_bytes(const struct sm_sampler *sampler);
 

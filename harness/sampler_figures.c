@@ -26,6 +26,7 @@ static void read_slot(struct sm_followed *process) {
     /* The marks move in steps; the counters are exact. */
     now->heap_low = fmin(fmax((double)low, 0), now->heap);
     now->heap_high = fmax((double)high, now->heap);
+    sm_control_read(process);
     double mapped = (double)(int64_t)(totals.map_bytes - totals.unmap_bytes);
     now->mapped = mapped > 0 ? mapped : 0;
     now->read = now->written = 0;
@@ -95,8 +96,8 @@ static void write_marks(struct sm_sampler *sampler, struct sm_series_set *set,
 static void read_outside(struct sm_followed *process, const struct sm_outside_figures *from) {
     struct sm_figures *now = &process->now;
     now->has_outside = 1;
-    now->rss = (double)from->rss_bytes;
-    now->anon = (double)from->rss_bytes - (double)from->shared_bytes;
+    now->rss = fmax((double)from->rss_bytes - now->control, 0);
+    now->anon = fmax(now->rss - (double)from->shared_bytes, 0);
     now->anon_of_heap = now->has_heap ? now->anon : 0;
     now->fds = (double)from->fds;
     now->threads = (double)from->threads;
@@ -130,6 +131,8 @@ static void write_figures(struct sm_sampler *sampler, struct sm_series_set *set,
         sm_series_add(&sampler->writer, set, SM_SERIES_HEAP, t_ns, now->heap, now->heap_low,
                       now->heap_high, hold);
         PUT(HEAP_COUNT, heap_count);
+        if (now->control > 0)
+            PUT(CONTROL, control);
     }
     if (now->has_maps)
         PUT(MAPPED, mapped);
@@ -161,6 +164,7 @@ static void add_figures(struct sm_figures *sum, const struct sm_figures *one) {
     sum->has_outside |= one->has_outside;
     sum->heap += one->heap;
     sum->heap_count += one->heap_count;
+    sum->control += one->control;
     sum->mapped += one->mapped;
     sum->read += one->read;
     sum->written += one->written;
@@ -196,6 +200,7 @@ static void widen(struct sm_figures *sum, const struct sm_figures *one, double *
 static void forget_heap(struct sm_figures *now) {
     now->has_heap = now->has_maps = 0;
     now->heap = now->heap_low = now->heap_high = now->heap_count = now->mapped = 0;
+    now->control = 0;
 }
 
 /* 0 when the process is no longer there. */

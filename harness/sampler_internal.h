@@ -1,7 +1,8 @@
 /* sampler_internal.h - the state of the sampler, shared by its files: sampler.c (the calls of
  * sampler.h), sampler_process.c (one process from its first sight to its end),
  * sampler_discover.c (which processes there are), sampler_figures.c (the cheap figures of every
- * tick), sampler_allocator.c (what allocators say of themselves), sampler_slow.c (descriptors by
+ * tick), sampler_allocator.c (what allocators say of themselves), sampler_control.c (the positive
+ * control), sampler_slow.c (descriptors by
  * kind, sockets, sites, at their own pace), sampler_import.c (a pool that was left behind). */
 #pragma once
 
@@ -33,6 +34,7 @@ struct sm_figures {
     double mapped, read, written, in_flight_io;
     double rss, anon, anon_of_heap; /* the last: of processes whose heap is known */
     double slack, slack_age_s;      /* by the allocators' own account */
+    double control; /* of the heap's true bytes, kept by the probe on request; in no other figure */
     int heaps, answers;             /* processes whose heap is known; whose allocator answered */
     int give_back_asked, give_back_done; /* counts that only rise */
     double fds, threads, cpu;
@@ -94,6 +96,7 @@ struct sm_sampler {
     uint32_t fds_seen;
     uint64_t tick;
     int64_t next_discover_ns, next_kinds_ns, next_fds_ns, next_sockets_ns, next_sites_ns;
+    int32_t control_id; /* the process that keeps the positive control; 0 = none yet */
     uint64_t oom_kills; /* that have been told from other uses of SIGKILL */
     uint64_t stack_failures, drops;
     uint32_t allocators; /* kinds that were seen beneath a program, as bits */
@@ -138,6 +141,9 @@ void sm_sampler_last_figures(struct sm_sampler *sampler, struct sm_followed *pro
 /* sampler_allocator.c: takes the answer of a process's allocator and asks again when that is due.
  * Fills slack and its age into process->now, whose other figures are those of now_ns. */
 void sm_allocator_read(struct sm_followed *process, int64_t now_ns);
+
+/* sampler_control.c: takes the positive control out of the heap's figures, which were just read. */
+void sm_control_read(struct sm_followed *process);
 
 /* sampler_slow.c: what is due at now_ns, or everything. */
 void sm_sampler_read_slow(struct sm_sampler *sampler, int64_t now_ns, int everything);

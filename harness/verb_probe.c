@@ -15,22 +15,26 @@ static const uint64_t default_seed = 20261;
 
 struct probe_arguments {
     const char *out;
-    double interval_bytes;
+    double interval_bytes, control_per_s;
     char **command;
 };
 
 static int parse_arguments(int argc, char **argv, struct probe_arguments *arguments) {
     static const struct option options[] = {{"output", required_argument, NULL, 'o'},
                                             {"sample-bytes", required_argument, NULL, 's'},
+                                            {"positive-control", optional_argument, NULL, 'k'},
                                             {NULL, 0, NULL, 0}};
-    int option;
+    int option, rc;
     opterr = 0;
     while ((option = getopt_long(argc, argv, "+:o:", options, NULL)) != -1) {
         if (option == 'o')
             arguments->out = optarg;
-        else if (option != 's')
+        else if (option == 'k' &&
+                 (rc = sm_verb_control_rate("probe", optarg, &arguments->control_per_s)))
+            return rc;
+        else if (option != 's' && option != 'k')
             return sm_verb_bad_option("probe", option, argv);
-        else if (sm_unit_parse(SM_UNIT_BYTES, optarg, &arguments->interval_bytes))
+        else if (option == 's' && sm_unit_parse(SM_UNIT_BYTES, optarg, &arguments->interval_bytes))
             return sm_verb_usage("probe", "--sample-bytes %s is not a size like %s", optarg,
                                  sm_unit_example(SM_UNIT_BYTES));
     }
@@ -57,6 +61,7 @@ int sm_verb_probe(int argc, char **argv) {
         .sample_rate_hz = default_rate_hz,
         .sample_interval_bytes = (uint64_t)arguments.interval_bytes,
         .seed = default_seed,
+        .control_per_s = arguments.control_per_s,
     };
     if (sm_execute(&options, &end, &err))
         return sm_verb_fail("probe", &err, SM_STATUS_BROKEN);

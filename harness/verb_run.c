@@ -29,6 +29,7 @@ struct run_arguments {
     int until_sure;
     const char *allocator; /* NULL = the scenario's */
     int own_cost_pairs;    /* 0 = not to be measured */
+    double control_per_s;  /* as in sm_execution_options */
 };
 
 static int parse_setting(struct run_arguments *arguments, char *text) {
@@ -59,6 +60,7 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
                                             {"output", required_argument, NULL, 'o'},
                                             {"allocator", required_argument, NULL, 'a'},
                                             {"own-cost", optional_argument, NULL, 'c'},
+                                            {"positive-control", optional_argument, NULL, 'k'},
                                             {"until-sure", no_argument, NULL, 's'},
                                             {NULL, 0, NULL, 0}};
     double repeat = 1, pairs = default_pairs;
@@ -82,6 +84,9 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
         case 'c':
             rc = optarg ? parse_number("--own-cost", optarg, 2, 100, &pairs) : 0;
             arguments->own_cost_pairs = (int)pairs;
+            break;
+        case 'k':
+            rc = sm_verb_control_rate("run", optarg, &arguments->control_per_s);
             break;
         case 's':
             arguments->until_sure = 1;
@@ -167,18 +172,22 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
         .seed = default_seed,
         .allocator = arguments->allocator,
         .until_sure = arguments->until_sure,
+        .control_per_s = arguments->control_per_s,
     };
     int rc = sm_execute(&options, &end, &err);
     sm_scenario_free(scenario);
     if (rc == 0 && arguments->own_cost_pairs && !sm_interrupt_pending())
         rc = measure_own_cost(arguments, &options, &dir, &err);
-    return rc ? sm_verb_fail("run", &err, SM_STATUS_BROKEN) : sm_outcome_report("run", &dir, &end, stdout);
+    return rc ? sm_verb_fail("run", &err, SM_STATUS_BROKEN)
+              : sm_outcome_report("run", &dir, &end, stdout);
 }
 
 /* Of several runs the gravest status counts: broken, then failed, then inconclusive. */
 static int worse(int a, int b) {
-    static const int gravity[] = {[SM_STATUS_OK] = 0, [SM_STATUS_INCONCLUSIVE] = 1,
-                                  [SM_STATUS_FAILED] = 2, [SM_STATUS_BROKEN] = 3,
+    static const int gravity[] = {[SM_STATUS_OK] = 0,
+                                  [SM_STATUS_INCONCLUSIVE] = 1,
+                                  [SM_STATUS_FAILED] = 2,
+                                  [SM_STATUS_BROKEN] = 3,
                                   [SM_STATUS_USAGE] = 4};
     return gravity[a] >= gravity[b] ? a : b;
 }

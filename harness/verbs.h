@@ -31,5 +31,9 @@ int sm_verb_fail(const char *verb, const struct sm_error *err, int status);
 int sm_verb_usage(const char *verb, const char *what_format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* --positive-control[=RATE], as sm_execution_options has it; `text` may be NULL. Returns 0, or
+ * SM_STATUS_USAGE and has told why. */
+int sm_verb_control_rate(const char *verb, const char *text, double *ret_per_s);
+
 /* Tells a getopt_long failure (opterr = 0, short options starting with ':') in one line. */
 int sm_verb_bad_option(const char *verb, int code, char **argv);

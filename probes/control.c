@@ -25,7 +25,8 @@ static void count(struct spillmark_slot *slot, size_t bytes) {
     __atomic_store_n(&slot->control_bytes, slot->control_bytes + bytes, __ATOMIC_RELEASE);
 }
 
-/* Every block is a sample that stands for itself alone. */
+/* Every block is a sample that stands for itself alone. The live table, whose private part would
+ * grow by it, has it only where it has every object. */
 static void add_to_site(const struct smp_guard *guard, uint32_t entry, void *block, size_t bytes) {
     struct spillmark_live live = {.address = (uintptr_t)block,
                                   .bytes = bytes,
@@ -33,7 +34,8 @@ static void add_to_site(const struct smp_guard *guard, uint32_t entry, void *blo
                                   .born_ns = smp_clock_coarse_ns(),
                                   .stack = entry};
     struct spillmark_stack *stack = &smp_process.stacks[entry];
-    if (entry != 0 && smp_live_insert(guard, smp_tls, &live)) {
+    bool is_listed = smp_process.sample_interval_bytes == 1;
+    if (entry != 0 && (!is_listed || smp_live_insert(guard, smp_tls, &live))) {
         smp_add_shared(&stack->samples, 1);
         smp_add_shared(&stack->alloc_bytes, bytes);
         smp_add_shared(&stack->alloc_count_q10, 1024);

@@ -10,23 +10,31 @@
 #include "cause.h"
 #include "ledger.h"
 #include "memory.h"
+#include "power.h"
 #include "run_verdict.h"
 #include "sites.h"
 #include "timeline.h"
 #include "trace_record.h"
-
-/* Growth slower than this share of the payload that comes in matters to nobody. */
-static const double SHARE_OF_PAYLOAD = .01;
 
 /* ---- series ---- */
 
 /* Totals that only rise, growth is their nature; the difference of two such totals, which count a
  * unit with different overheads; and an age. */
 static int is_counter(const char *name) {
-    static const char *const counters[] = {
-        "cpu",     "read",       "written",   "offered", "accepted",
-        "refused", "unanswered", "delivered", "dropped", "in_flight:read-written",
-        "give_back_asked", "give_back_done", "slack_age"};
+    static const char *const counters[] = {"cpu",
+                                           "read",
+                                           "written",
+                                           "offered",
+                                           "accepted",
+                                           "refused",
+                                           "unanswered",
+                                           "delivered",
+                                           "dropped",
+                                           "in_flight:read-written",
+                                           "give_back_asked",
+                                           "give_back_done",
+                                           "slack_age",
+                                           "control"};
     size_t length = strlen(name);
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
         if (strcmp(name, counters[i]) == 0)
@@ -43,6 +51,12 @@ static int is_wanted(const struct sm_series *series) {
         if (strcmp(series->name, names[i]) == 0)
             return 1;
     return 0;
+}
+
+static int is_power_wanted(const struct sm_series *series) {
+    return series->process_id == 0 &&
+           (strcmp(series->name, "heap") == 0 || strcmp(series->name, "rss") == 0 ||
+            strcmp(series->name, "fds") == 0);
 }
 
 static enum sm_channel channel_of(const struct sm_series *series) {
@@ -84,7 +98,7 @@ static double resolution_for(const struct sm_run *run, const struct sm_trace *tr
     double resolution = sm_growth_default_resolution(trace, channel_of(series), values);
     double payload_per_s = offered_per_s(run) * run->ledger.unit_bytes;
     if (series->unit == SM_UNIT_BYTES && payload_per_s > 0)
-        resolution = fmax(resolution, SHARE_OF_PAYLOAD * payload_per_s);
+        resolution = fmax(resolution, sm_growth_resolution_of_bytes(0, payload_per_s));
     return resolution;
 }
 
@@ -132,6 +146,7 @@ static int judge_series(const struct sm_run *run, const struct sm_trace *trace, 
     result->start = count ? level_at_start(run, series, from_ns) : NAN;
     result->peak = sm_timeline_peak(run, series, from_ns, to_ns);
     result->end = sm_timeline_at(run, series, to_ns);
+    result->least_seen_per_s = NAN;
     if (!trace || !is_wanted(series) || count < 2)
         return 0;
     sm_trace_resample(run, trace, series, values);
@@ -144,7 +159,10 @@ static int judge_series(const struct sm_run *run, const struct sm_trace *trace, 
     result->rate_per_s = rate_of(run, series, &result->verdict, from_ns);
     result->rate_per_unit = interval_of(result->rate_per_s.value, result->rate_per_s.low,
                                         result->rate_per_s.high, offered_per_s(run));
-    return 0;
+    if (result->verdict.kind != SM_VERDICT_GROWING && is_power_wanted(series))
+        r = sm_power_measure(trace, channel_of(series), values, declared_for(run, series->name),
+                             result);
+    return r;
 }
 
 /* The order of model.h; what is not there comes after, by name. */
@@ -321,6 +339,8 @@ int sm_analysis_make(const struct sm_run *run, struct sm_analysis **ret_analysis
         r = 0; /* a run without measured time is inconclusive, not an error */
     if (r == 0)
         r = judge_all_series(run, analysis);
+    if (r == 0 && analysis->trace)
+        r = sm_power_control(run, analysis);
     if (r == 0)
         r = rank_sites(run, analysis);
     if (r == 0) {

@@ -22,6 +22,10 @@ struct sm_series_result {
     struct sm_interval rate_per_s;    /* of the growth, in the stretch that decided */
     struct sm_interval rate_per_unit; /* per offered unit */
     double start, peak, end;
+    /* The least growth that would have been called so, had it been there; INFINITY: none of those
+     * tried; NAN: not asked (it grows, or is not among heap, rss and fds of the whole target). */
+    double least_seen_per_s;
+    int is_blind; /* growth of several resolutions would have passed for bounded */
 };
 
 /* One call stack that allocates or opens, over all processes. */
@@ -89,6 +93,21 @@ struct sm_memory {
     char remainder_name[120];
 };
 
+/* The positive control: a known trickle that the probe kept in the target on request. */
+struct sm_control {
+    enum sm_control_state {
+        SM_CONTROL_NONE,       /* not asked for */
+        SM_CONTROL_IMPOSSIBLE, /* nothing could be kept */
+        SM_CONTROL_NOT_NEEDED, /* the heap grows by itself */
+        SM_CONTROL_FOUND,
+        SM_CONTROL_MISSED,
+    } state;
+    double asked_per_s, kept_per_s; /* per second of load */
+    double kept_bytes;
+    struct sm_verdict verdict; /* on the heap with the trickle in it */
+    char text[700];            /* one clause with the figures */
+};
+
 /* What came of asking the allocators to give free pages back; asked is 0 when nobody did. */
 struct sm_give_back {
     int asked, done;              /* processes */
@@ -124,6 +143,7 @@ struct sm_analysis {
     struct sm_ledger ledger;
     struct sm_memory memory, memory_at_peak; /* at the end of the run; at the highest RSS */
     struct sm_give_back give_back;           /* the last time it was asked */
+    struct sm_control control;
     struct sm_budget_line *budget;
     size_t budget_count;
 

@@ -141,6 +141,26 @@ static void not_measured(const struct context *context, const char *subject) {
 
 /* ---- lines that must be bounded ---- */
 
+/* Bounded is worth nothing where growth would have looked the same. Says so, or returns 1. */
+static int is_power_shown(const struct context *context, const struct rule *rule,
+                          const struct sm_series_result *result) {
+    const struct sm_control *control = &context->analysis->control;
+    char limit[SM_UNIT_TEXT_BYTES];
+    enum sm_unit unit = sm_unit_per_second(result->series->unit);
+    if (result->is_blind) {
+        settle(context->line, SM_HOLDS_UNKNOWN,
+               "bounded, but growth of several times %s would have passed for bounded too: %s",
+               sm_unit_format(unit, result->resolution_per_s, limit), "doses { \"4s\", \"2s\" }");
+        return 0;
+    }
+    if (strcmp(rule->subject, "heap") == 0 &&
+        (control->state == SM_CONTROL_MISSED || control->state == SM_CONTROL_IMPOSSIBLE)) {
+        settle(context->line, SM_HOLDS_UNKNOWN, "bounded, but %s", control->text);
+        return 0;
+    }
+    return 1;
+}
+
 static void judge_bounded(const struct context *context, const struct rule *rule) {
     struct sm_budget_line *line = context->line;
     const struct sm_series_result *result = sm_analysis_series(context->analysis, 0, rule->subject);
@@ -154,6 +174,8 @@ static void judge_bounded(const struct context *context, const struct rule *rule
     line->is_settled = result->verdict.may_stop;
     if (!context->run->complete && result->verdict.kind == SM_VERDICT_BOUNDED)
         settle(line, SM_HOLDS_UNKNOWN, "bounded so far, but the record was cut short");
+    else if (result->verdict.kind == SM_VERDICT_BOUNDED && !is_power_shown(context, rule, result))
+        return;
     else
         settle(line,
                result->verdict.kind == SM_VERDICT_BOUNDED   ? SM_HOLDS_YES

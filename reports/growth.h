@@ -63,6 +63,10 @@ int sm_growth_may_stop(const struct sm_verdict *verdict);
 double sm_growth_default_resolution(const struct sm_trace *trace, enum sm_channel channel,
                                     const double *values);
 
+/* The same for bytes, from their usual level and the payload that comes in per second (0 = not
+ * known): growth slower than 1 % of it matters to nobody. */
+double sm_growth_resolution_of_bytes(double level, double payload_per_s);
+
 /* Causes that a trace alone can show, as bits of 1 << enum sm_cause_kind. */
 #define SM_CAUSE_TABLE(X)                                                                          \
     X(LEAK_PER_REQUEST, "leak_per_request")                                                        \

@@ -28,6 +28,7 @@ static const double SETTLING_S = .3; /* of a load left out at its start */
 static const double PAST_CAP = 1.2;  /* of the declared bound: beyond it */
 /* A queue that fills during a fault is full when its rise has slowed down to this part. */
 static const double STOPPED = .05;
+static const double SHARE_OF_LEVEL_PER_S = .01 / 60;
 /* Pools of descriptors fill faster than caches. */
 static const double SLOWEST_FD_EXPONENTIAL = .8;
 
@@ -79,8 +80,14 @@ double sm_growth_default_resolution(const struct sm_trace *trace, enum sm_channe
     for (size_t i = 0; i < trace->count; i += stride)
         if (isfinite(values[i]))
             some[found++] = fabs(values[i]);
-    double level = sm_stats_median(some, found) * .01 / 60;
-    return channel == SM_CHANNEL_OTHER ? fmax(level, 1e-6) : fmax(level, 4096);
+    double level = sm_stats_median(some, found);
+    return channel == SM_CHANNEL_OTHER ? fmax(level * SHARE_OF_LEVEL_PER_S, 1e-6)
+                                       : sm_growth_resolution_of_bytes(level, 0);
+}
+
+double sm_growth_resolution_of_bytes(double level, double payload_per_s) {
+    static const double LEAST = 4096, SHARE_OF_PAYLOAD = .01;
+    return fmax(LEAST, fmax(level * SHARE_OF_LEVEL_PER_S, payload_per_s * SHARE_OF_PAYLOAD));
 }
 
 /* Takes away what the bytes in flight explain, by their quick changes; where the two move
@@ -137,8 +144,8 @@ static double risen(const struct judgement *j, size_t begin, size_t end) {
 static double pushed(const struct sm_trace *trace, size_t begin, size_t end) {
     if (!trace->sent || !trace->done || end - begin < 2)
         return 0;
-    double units = trace->sent[end - 1] - trace->sent[begin] - trace->done[end - 1] +
-                   trace->done[begin];
+    double units =
+        trace->sent[end - 1] - trace->sent[begin] - trace->done[end - 1] + trace->done[begin];
     if (trace->err)
         units -= trace->err[end - 1] - trace->err[begin];
     return isfinite(units) ? fmax(0, units) * trace->payload_bytes : 0;

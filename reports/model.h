@@ -17,6 +17,7 @@
 #define SM_SERIES_TABLE(X)                                                                         \
     X(HEAP, "heap", BYTES, "live heap")                                                            \
     X(HEAP_COUNT, "heap_count", COUNT, "live allocations")                                         \
+    X(CONTROL, "control", BYTES, "kept by the probe as a positive control, in no other series")    \
     X(RSS, "rss", BYTES, "resident set")                                                           \
     X(RSS_ANON, "rss_anon", BYTES, "resident anonymous memory")                                    \
     X(RSS_FILE, "rss_file", BYTES, "resident file pages")                                          \
@@ -200,6 +201,7 @@ struct sm_meta {
 #define SM_META_PROBE       "probe"        /* JSON object: interval, drops, versions */
 #define SM_META_ALLOCATOR   "allocator"    /* beneath the target: "glibc", "glibc, jemalloc" */
 #define SM_META_OWN_COST    "own_cost"     /* JSON object, only where it was measured */
+#define SM_META_CONTROL     "positive_control" /* JSON object, only where one was asked for */
 #define SM_META_LIMIT       "limit"        /* JSON object: bytes, limit_way, what it did */
 #define SM_META_ENDED_BY    "ended_by"     /* "schedule", "sure", "interrupt", "target", "service", ... */
 #define SM_META_ENDED_WHY   "ended_why"    /* by "sure": what was; else absent */

@@ -30,6 +30,10 @@ static json_t *series_object(const struct sm_series_result *result) {
     json_object_set_new(object, "rate_per_s", interval(&result->rate_per_s));
     json_object_set_new(object, "rate_per_unit", interval(&result->rate_per_unit));
     json_object_set_new(object, "resolution_per_s", sm_json_number(result->resolution_per_s));
+    if (!isnan(result->least_seen_per_s)) {
+        json_object_set_new(object, "least_seen_per_s", sm_json_number(result->least_seen_per_s));
+        json_object_set_new(object, "blind", json_boolean(result->is_blind));
+    }
     json_object_set_new(object, "suspect", json_boolean(verdict->suspect));
     json_object_set_new(object, "decided_at_s",
                         verdict->decided_at_s < 0 ? json_null()
@@ -162,6 +166,20 @@ static json_t *give_back_object(const struct sm_give_back *give_back) {
                      sm_json_number(give_back->rss_after));
 }
 
+static json_t *control_object(const struct sm_control *control) {
+    static const char *const states[] = {[SM_CONTROL_NONE] = "none",
+                                         [SM_CONTROL_IMPOSSIBLE] = "impossible",
+                                         [SM_CONTROL_NOT_NEEDED] = "not_needed",
+                                         [SM_CONTROL_FOUND] = "found",
+                                         [SM_CONTROL_MISSED] = "missed"};
+    if (control->state == SM_CONTROL_NONE)
+        return json_null();
+    return json_pack("{ss so so so so}", "state", states[control->state], "asked_per_s",
+                     sm_json_number(control->asked_per_s), "kept_per_s",
+                     sm_json_number(control->kept_per_s), "kept_bytes",
+                     sm_json_number(control->kept_bytes), "text", sm_json_text(control->text));
+}
+
 static json_t *budget_line(const struct sm_budget_line *line) {
     json_t *holds =
         line->holds == SM_HOLDS_UNKNOWN ? json_null() : json_boolean(line->holds == SM_HOLDS_YES);
@@ -249,6 +267,7 @@ json_t *sm_json_report(const struct sm_run *run, const struct sm_analysis *analy
     json_object_set_new(object, "allocator", sm_json_text(sm_run_meta(run, SM_META_ALLOCATOR)));
     if (sm_run_meta(run, SM_META_OWN_COST)[0])
         json_object_set_new(object, "own_cost", sm_json_stored(sm_run_meta(run, SM_META_OWN_COST)));
+    json_object_set_new(object, "positive_control", control_object(&analysis->control));
     json_object_set_new(object, "limit", sm_json_stored(sm_run_meta(run, SM_META_LIMIT)));
     json_object_set_new(object, "give_back", give_back_object(&analysis->give_back));
     return object;

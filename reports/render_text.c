@@ -99,6 +99,7 @@ int sm_render_text(const struct sm_run *run, const struct sm_analysis *analysis,
     sm_text_largest_sites(&text, run, analysis);
     sm_text_budget(&text, analysis);
     sm_text_series(&text, analysis);
+    sm_text_power(&text, analysis);
     sm_text_ledger(&text, run, analysis);
     sm_text_memory(&text, analysis);
     sm_text_own_cost(&text, run);

@@ -26,6 +26,7 @@ void sm_text_ledger(const struct sm_text *text, const struct sm_run *run,
                     const struct sm_analysis *analysis);
 void sm_text_memory(const struct sm_text *text, const struct sm_analysis *analysis);
 void sm_text_own_cost(const struct sm_text *text, const struct sm_run *run);
+void sm_text_power(const struct sm_text *text, const struct sm_analysis *analysis);
 void sm_text_budget(const struct sm_text *text, const struct sm_analysis *analysis);
 void sm_text_faults(const struct sm_text *text, const struct sm_run *run);
 void sm_text_processes(const struct sm_text *text, const struct sm_run *run);

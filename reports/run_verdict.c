@@ -244,10 +244,22 @@ static void say_bounded(struct sm_analysis *analysis, const char *name) {
             SM_UNIT_TEXT(result->series->unit, result->end), result->verdict.why);
 }
 
+static void say_power(struct sm_analysis *analysis) {
+    const char *name = is_judged(analysis, "heap") ? "heap" : "rss";
+    const struct sm_series_result *result = sm_analysis_series(analysis, 0, name);
+    if (result && isfinite(result->least_seen_per_s))
+        say(analysis, "Growth of the %s from %s on would have been seen%s.", title_of(name),
+            SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, result->least_seen_per_s),
+            analysis->control.state == SM_CONTROL_FOUND
+                ? ": a trickle kept in the target for real was"
+                : "");
+}
+
 static void decide_pass(struct sm_analysis *analysis) {
     analysis->verdict = SM_RUN_PASS;
     analysis->exit_status = SM_STATUS_OK;
     say_bounded(analysis, is_judged(analysis, "heap") ? "heap" : "rss");
+    say_power(analysis);
     say_bounded(analysis, "fds");
     if (analysis->budget_count)
         say(analysis, "%s of the budget hold%s.",

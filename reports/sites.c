@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "stacks.h"
 #include "timeline.h"
 
 enum { POINTS_MAX = 120 }; /* of one site's slope */
@@ -238,6 +240,16 @@ static size_t count_sites(const struct sm_site_sample *const *sorted, size_t cou
     return sites;
 }
 
+/* The positive control: the only stack that begins, and ends, in the probe itself. */
+static int is_control(const struct sm_run *run, int32_t stack_id) {
+    static const char PROBE[] = "libspillmark-probe.so";
+    struct sm_stack_frame frames[2];
+    if (sm_stack_frames(run, stack_id, frames, 2) != 1)
+        return 0;
+    const char *slash = strrchr(frames[0].module, '/');
+    return strcmp(slash ? slash + 1 : frames[0].module, PROBE) == 0;
+}
+
 int sm_sites_rank(const struct sm_run *run, const struct sm_sites_window *window,
                   struct sm_site_result **ret_sites, size_t *ret_count) {
     size_t count = run->site_samples_count, found = 0;
@@ -256,7 +268,8 @@ int sm_sites_rank(const struct sm_run *run, const struct sm_sites_window *window
         for (end = begin + 1; end < count && same_site(sorted[begin], sorted[end]);)
             end++;
         struct group group = {run, sorted + begin, end - begin};
-        sites[found++] = judge_group(&group, window);
+        if (!is_control(run, sorted[begin]->stack_id))
+            sites[found++] = judge_group(&group, window);
     }
     free(sorted);
     if (!sites)

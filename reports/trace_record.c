@@ -10,23 +10,29 @@
 /* 100 Hz over half an hour; longer runs get a slower clock. No schedule has so many phases. */
 enum { SAMPLES_MAX = 200000, PHASES_MAX = 5000 };
 
-static const struct sm_series *clock_series(const struct sm_run *run) {
-    static const char *const names[] = {"heap", "rss", "fds"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const struct sm_series *series = sm_run_series(run, 0, names[i]);
-        size_t count = 0;
-        if (series && (sm_run_samples(run, series->id, &count), count > 1))
-            return series;
-    }
-    return NULL;
-}
-
-static double sampling_rate(const struct sm_run *run, const struct sm_series *series) {
-    size_t count;
-    const struct sm_sample *samples = sm_run_samples(run, series->id, &count);
+/* How often a series was written; 0 when it was not. */
+static double writing_rate(const struct sm_run *run, const char *name) {
+    const struct sm_series *series = sm_run_series(run, 0, name);
+    size_t count = 0;
+    const struct sm_sample *samples = series ? sm_run_samples(run, series->id, &count) : NULL;
+    if (count < 2)
+        return 0;
     double span_s = sm_timeline_seconds(samples[count - 1].t_ns - samples[0].t_ns);
     double rate_hz = span_s > 0 ? (double)(count - 1) / span_s : 1;
     return fmin(fmax(rate_hz, 0.01), 1000);
+}
+
+/* What does not change is written once a second: the series that moves most tells how often all
+ * were looked at. 0 when nothing was measured. */
+static double sampling_rate(const struct sm_run *run) {
+    static const char *const measured[] = {"heap", "rss", "fds"};
+    static const char *const moving[] = {"cpu", "offered"};
+    double rate_hz = 0;
+    for (size_t i = 0; i < sizeof measured / sizeof *measured; i++)
+        rate_hz = fmax(rate_hz, writing_rate(run, measured[i]));
+    for (size_t i = 0; rate_hz > 0 && i < sizeof moving / sizeof *moving; i++)
+        rate_hz = fmax(rate_hz, writing_rate(run, moving[i]));
+    return rate_hz;
 }
 
 int64_t sm_trace_time_ns(const struct sm_run *run, const struct sm_trace *trace, size_t at) {
@@ -182,14 +188,14 @@ static int fill_series(const struct sm_run *run, struct sm_trace *trace) {
 
 int sm_trace_from_run(const struct sm_run *run, struct sm_trace **ret_trace, struct sm_error *err) {
     int64_t from_ns, to_ns;
-    const struct sm_series *series = clock_series(run);
-    if (!series || !sm_timeline_range(run, &from_ns, &to_ns))
+    double rate_hz = sampling_rate(run);
+    if (rate_hz <= 0 || !sm_timeline_range(run, &from_ns, &to_ns))
         return sm_error_set(err, -ENODATA, run->path, "let it run for longer",
                             "the record holds no measured time");
     if (run->phases_count > PHASES_MAX)
         return sm_error_set(err, -EBADMSG, run->path, NULL, "the record is damaged: %zu phases",
                             run->phases_count);
-    double seconds = sm_timeline_seconds(to_ns - from_ns), rate_hz = sampling_rate(run, series);
+    double seconds = sm_timeline_seconds(to_ns - from_ns);
     rate_hz = fmin(rate_hz, SAMPLES_MAX / seconds);
     struct sm_trace *trace = sm_trace_new((size_t)(seconds * rate_hz));
     int r = trace ? 0 : -ENOMEM;

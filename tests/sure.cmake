@@ -6,5 +6,8 @@ if(TARGET spillmark)
   set_tests_properties(e2e.until-sure PROPERTIES LABELS e2e TIMEOUT 300
     ENVIRONMENT "SPILLMARK=$<TARGET_FILE:spillmark>;PYTHONDONTWRITEBYTECODE=1")
 endif()
+if(COMMAND spillmark_e2e_test)
+  spillmark_e2e_test(positive_control 120)
+endif()
 spillmark_unit_test(scenario-experiments unit/test_scenario_experiments.c unit/scenario_text.c
                     unit/temp_dir.c LIBS spillmark-harness)

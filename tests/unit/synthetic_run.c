@@ -38,6 +38,7 @@ enum series {
     DRIVER,
     QUEUED,
     DROPPED,
+    CONTROL,
     SERIES
 };
 static const struct {
@@ -57,12 +58,14 @@ static const struct {
                           {"delivered", SM_UNIT_COUNT},
                           {"in_flight:driver", SM_UNIT_COUNT},
                           {"gauge:queued", SM_UNIT_COUNT},
-                          {"gauge:dropped_total", SM_UNIT_COUNT}};
+                          {"gauge:dropped_total", SM_UNIT_COUNT},
+                          {"control", SM_UNIT_BYTES}};
 
 struct simulation {
     struct synthetic_run run;
     struct sm_record *record;
-    double queue, offered, delivered, dropped, lost, leaked, kept, retained, burst, fds, enqueued;
+    double queue, offered, delivered, dropped, lost, leaked, kept, retained, burst, fds, enqueued,
+        control;
     int ticks;
     uint32_t seed;
 };
@@ -81,6 +84,8 @@ static void put(struct simulation *s, enum series series, int64_t t_ns, double v
     if (needs_probe && s->run.is_without_probe)
         return;
     if (series == DELIVERED && s->run.is_without_delivered)
+        return;
+    if (series == CONTROL && (s->run.control_per_s <= 0 || s->run.is_control_refused))
         return;
     struct sm_sample sample = {(int32_t)series + 1, t_ns, value, value, value};
     assert_int_equal(sm_record_add_sample(s->record, &sample), 0);
@@ -107,6 +112,10 @@ static void put_sites(struct simulation *s, int64_t t_ns) {
     assert_int_equal(sm_record_add_site_sample(s->record, &queue), 0);
     assert_int_equal(sm_record_add_site_sample(s->record, &cache), 0);
     assert_int_equal(sm_record_add_site_sample(s->record, &open), 0);
+    struct sm_site_sample control = {
+        1, SYNTHETIC_CONTROL, SM_SITE_HEAP, t_ns, s->control, s->control / 4000, 0, 0, 1, 10};
+    if (s->run.control_per_s > 0 && !s->run.is_control_refused)
+        assert_int_equal(sm_record_add_site_sample(s->record, &control), 0);
 }
 
 static void put_frees(struct simulation *s, int64_t t_ns, int is_fault) {
@@ -140,6 +149,7 @@ static void tick(struct simulation *s, int phase) {
     s->queue -= take;
     s->delivered += take;
     s->leaked += schedule[phase].load * s->run.leaked_per_s * dt;
+    s->control += schedule[phase].load * s->run.control_per_s * dt;
     s->fds += s->run.fds_per_s * dt;
     if (schedule[phase].load > 0) { /* a cache that is full after two seconds */
         double filled = fmin(1, (double)++s->ticks / (2 * TICKS_PER_S));
@@ -168,6 +178,7 @@ static void sample(struct simulation *s, int64_t t_ns) {
     put(s, DRIVER, t_ns, floor(2 + noise(s) * 2));
     put(s, QUEUED, t_ns, round(s->queue + (s->run.is_gauge_stale ? s->lost : 0)));
     put(s, DROPPED, t_ns, round(s->dropped));
+    put(s, CONTROL, t_ns, round(s->control));
 }
 
 static void write_names(struct sm_record *record, const char *other) {
@@ -182,20 +193,25 @@ static void write_names(struct sm_record *record, const char *other) {
         {SYNTHETIC_FREE, 0, "batch_free", "/src/batcher.c", 61},
         {SYNTHETIC_CACHE, 0, "cache_fill", "/src/cache.c", 9},
         {SYNTHETIC_OPEN, 0, "sysmon_open", "/src/sysmon.c", 33},
+        {SYNTHETIC_CONTROL, 0, "spillmark_positive_control", "", 0},
     };
     const struct sm_module module = {1, (char *)(other ? other : "/usr/bin/batcher"), "ab"};
     assert_int_equal(sm_record_add_module(record, &module), 0);
+    const struct sm_module probe = {2, (char *)"/usr/lib/libspillmark-probe.so", "cd"};
+    assert_int_equal(sm_record_add_module(record, &probe), 0);
     for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
         uint64_t address = 0x1000 + 16 * i;
+        int module_id = frames[i].stack == SYNTHETIC_CONTROL ? 2 : 1;
         assert_int_equal(
-            sm_record_add_frame(record,
-                                &(struct sm_frame){frames[i].stack, frames[i].depth, 1, address}),
+            sm_record_add_frame(
+                record, &(struct sm_frame){frames[i].stack, frames[i].depth, module_id, address}),
             0);
         assert_int_equal(
             sm_record_add_symbol(
-                record,
-                &(struct sm_symbol){1, address, 0, (char *)(other ? other : frames[i].function),
-                                    (char *)(other ? other : frames[i].file), frames[i].line}),
+                record, &(struct sm_symbol){module_id, address, 0,
+                                            (char *)(other ? other : frames[i].function),
+                                            (char *)(other ? other : frames[i].file),
+                                            frames[i].line}),
             0);
         if (frames[i].depth == 0)
             assert_int_equal(sm_record_add_stack(record, &(struct sm_stack){frames[i].stack, 0}),
@@ -214,7 +230,8 @@ static void write_head(struct simulation *s) {
     for (int i = 0; i < SERIES; i++) {
         struct sm_series series = {i + 1, 0, (char *)series_table[i].name, series_table[i].unit};
         if (!(run->is_without_probe && (i == HEAP || i == SLACK)) &&
-            !(run->is_without_delivered && i == DELIVERED))
+            !(run->is_without_delivered && i == DELIVERED) &&
+            !(i == CONTROL && (run->control_per_s <= 0 || run->is_control_refused)))
             assert_int_equal(sm_record_add_series(record, &series), 0);
     }
     if (run->names) {
@@ -240,6 +257,8 @@ static void write_head(struct simulation *s) {
     sm_record_set_meta(record, SM_META_TITLE, run->names ? run->names : "A batcher that never was");
     sm_record_set_meta(record, SM_META_PARAMS, "{\"build\": \"before\", \"rate\": 4000}");
     sm_record_set_meta(record, SM_META_PROBE, "{\"sample_interval_bytes\": 524288}");
+    if (run->control_per_s > 0)
+        sm_record_set_meta(record, SM_META_CONTROL, "{\"asked_per_s\": 50000}");
     sm_record_set_meta(record, SM_META_ENVIRONMENT, "{\"cpus\": 2}");
     sm_record_set_meta(record, SM_META_ENDED_BY, run->ended_by ? run->ended_by : "schedule");
 }
