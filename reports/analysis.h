@@ -36,19 +36,19 @@ struct sm_site_result {
     double growth_bytes, growth_count; /* in the window */
     struct sm_interval rate_per_s;     /* bytes (heap) or descriptors per second of the window */
     struct sm_interval rate_per_unit;
-    int is_growing;                          /* the interval lies above 0 */
-    int is_judged;                     /* verdict is filled: for the sites that grew most */
-    struct sm_verdict verdict;         /* on what is live, over the whole run */
-    double peak_bytes, peak_count;     /* live when the site held most */
-    double alloc_bytes, alloc_count;   /* ever allocated or opened */
-    double held_bytes, held_count;     /* not freed by the end of the measured part of the run, by
-                                          processes that had ended as well */
-    double kept_bytes, kept_count;     /* never freed, by processes that have ended as well */
-    double end_bytes, end_count;       /* live at the end of the run */
-    double freed_share;                      /* of what it ever allocated, freed by now: 0 .. 1 */
-    int32_t freed_by_stack_id;               /* who frees most of it; 0 = nobody seen */
-    double residence_before_s;               /* usual stay before the window; NAN */
-    double residence_now_s;                  /* usual stay at its end, or the age of what stays */
+    int is_growing;                  /* the interval lies above 0 */
+    int is_judged;                   /* verdict is filled: for the sites that grew most */
+    struct sm_verdict verdict;       /* on what is live, over the whole run */
+    double peak_bytes, peak_count;   /* live when the site held most */
+    double alloc_bytes, alloc_count; /* ever allocated or opened */
+    double held_bytes, held_count;   /* not freed by the end of the measured part of the run, by
+                                        processes that had ended as well */
+    double kept_bytes, kept_count;   /* never freed, by processes that have ended as well */
+    double end_bytes, end_count;     /* live at the end of the run */
+    double freed_share;              /* of what it ever allocated, freed by now: 0 .. 1 */
+    int32_t freed_by_stack_id;       /* who frees most of it; 0 = nobody seen */
+    double residence_before_s;       /* usual stay before the window; NAN */
+    double residence_now_s;          /* usual stay at its end, or the age of what stays */
     double residence_p50_s, residence_p99_s; /* of what was freed over the run; NAN */
 };
 
@@ -78,6 +78,7 @@ struct sm_ledger {
     int64_t offered, accepted, refused, unanswered, delivered, dropped, in_flight;
     int64_t unaccounted;
     int is_unaccounted_known;
+    int is_held_at_stop;      /* in_flight is what the program declared when it was stopped */
     int64_t unbalanced;       /* offered - accepted - refused - unanswered; 0 in a sound record */
     double unit_bytes;        /* 0 = unknown */
     char note[300];           /* what is not known, and why; may be empty */
@@ -124,7 +125,7 @@ struct sm_budget_line {
     double margin; /* limit - actual; NAN */
     enum sm_holds holds;
     int is_settled; /* holds stays as it is whatever the rest of the run may bring */
-    char why[400]; /* the figure that decided it, or why it could not be judged */
+    char why[400];  /* the figure that decided it, or why it could not be judged */
 };
 
 enum sm_run_verdict { SM_RUN_PASS, SM_RUN_FAIL, SM_RUN_INCONCLUSIVE };

@@ -3,11 +3,16 @@
  * Rule: in a phase with a fault memory rises, and in the same time more units are offered than
  * are delivered, refused or dropped; or, where deliveries are not counted, what rose during the
  * fault drains once it is lifted. Not when memory is bounded. The bytes per unit are what memory
- * rose per unit of backlog; the site is the one whose count of live objects rises with it. */
+ * rose per unit of backlog; the site is the one whose count of live objects rises with it.
+ *
+ * Without a fault, the loaded phase in which memory rose most is looked at: a consumer may be slow
+ * of itself. Then the units kept back must be seen in memory, as objects of a site or as work that
+ * the program declares, half to twice as many. */
 #include <math.h>
 #include <string.h>
 
 #include "cause.h"
+#include "ledger.h"
 #include "timeline.h"
 
 /* Less than this share of the offered load kept back is noise of a window's ends. */
@@ -16,6 +21,7 @@ static const double SHARE_KEPT_BACK = .05;
 static const double SHARE_DRAINED = .5;
 
 struct backlog {
+    const struct sm_phase *phase; /* in which it piled up */
     double seconds, rise, rate, rate_error;
     double offered_per_s, delivered_per_s, dropped_per_s, refused_per_s;
     double units_per_s; /* kept back */
@@ -30,16 +36,18 @@ static double or_zero(double value) {
 
 /* Units dropped per second in the window: their own series, or else the run's total, which can
  * only have been dropped under the fault. */
-static double dropped_per_s(const struct sm_facts *facts, double seconds) {
-    double dropped = sm_facts_increase(facts, "dropped", facts->fault);
+static double dropped_per_s(const struct sm_facts *facts, const struct sm_phase *phase,
+                            double seconds) {
+    double dropped = sm_facts_increase(facts, "dropped", phase);
     if (isnan(dropped) && facts->analysis->ledger.dropped >= 0)
         dropped = (double)facts->analysis->ledger.dropped;
     return dropped / seconds;
 }
 
-static double seconds_until_half(const struct sm_facts *facts, double level) {
+static double seconds_until_half(const struct sm_facts *facts, const struct sm_phase *phase,
+                                 double level) {
     size_t count;
-    int64_t end_ns = sm_timeline_phase_end(facts->run, facts->fault);
+    int64_t end_ns = sm_timeline_phase_end(facts->run, phase);
     const struct sm_sample *samples = sm_run_samples(facts->run, facts->memory->id, &count);
     for (size_t i = 0; i < count; i++)
         if (samples[i].t_ns > end_ns && samples[i].t_ns <= facts->to_ns &&
@@ -49,23 +57,23 @@ static double seconds_until_half(const struct sm_facts *facts, double level) {
 }
 
 static void measure(const struct sm_facts *facts, struct backlog *b) {
-    const struct sm_phase *fault = facts->fault;
-    int64_t end_ns = sm_timeline_phase_end(facts->run, fault);
-    b->seconds = fmax(sm_facts_seconds(facts, fault), 1e-3);
-    b->rate = sm_timeline_mean_rise(facts->run, facts->memory, fault->from_ns, end_ns);
-    sm_timeline_slope(facts->run, facts->memory, fault->from_ns, end_ns, &b->rate_error);
-    b->rise = sm_facts_increase(facts, facts->memory->name, fault);
-    b->offered_per_s = sm_facts_increase(facts, "offered", fault) / b->seconds;
-    b->delivered_per_s = sm_facts_increase(facts, "delivered", fault) / b->seconds;
-    b->refused_per_s = (or_zero(sm_facts_increase(facts, "refused", fault)) +
-                        or_zero(sm_facts_increase(facts, "unanswered", fault))) /
+    const struct sm_phase *phase = b->phase;
+    int64_t end_ns = sm_timeline_phase_end(facts->run, phase);
+    b->seconds = fmax(sm_facts_seconds(facts, phase), 1e-3);
+    b->rate = sm_timeline_mean_rise(facts->run, facts->memory, phase->from_ns, end_ns);
+    sm_timeline_slope(facts->run, facts->memory, phase->from_ns, end_ns, &b->rate_error);
+    b->rise = sm_facts_increase(facts, facts->memory->name, phase);
+    b->offered_per_s = sm_facts_increase(facts, "offered", phase) / b->seconds;
+    b->delivered_per_s = sm_facts_increase(facts, "delivered", phase) / b->seconds;
+    b->refused_per_s = (or_zero(sm_facts_increase(facts, "refused", phase)) +
+                        or_zero(sm_facts_increase(facts, "unanswered", phase))) /
                        b->seconds;
-    b->dropped_per_s = dropped_per_s(facts, b->seconds);
+    b->dropped_per_s = dropped_per_s(facts, phase, b->seconds);
     b->units_per_s =
         b->offered_per_s - b->delivered_per_s - b->refused_per_s - or_zero(b->dropped_per_s);
     double top = sm_timeline_at(facts->run, facts->memory, end_ns);
     b->drained = b->rise > 0 ? (top - facts->memory_after) / b->rise : 0;
-    b->drain_s = seconds_until_half(facts, top - b->rise / 2);
+    b->drain_s = seconds_until_half(facts, phase, top - b->rise / 2);
 }
 
 /* The growing heap site whose count rises with the backlog; the first growing one when the
@@ -121,12 +129,11 @@ static void show(const struct backlog *b, struct sm_cause *cause) {
 
 static void say_drain(const struct sm_facts *facts, const struct backlog *b,
                       struct sm_cause *cause) {
-    if (facts->to_ns <= sm_timeline_phase_end(facts->run, facts->fault))
+    if (facts->to_ns <= sm_timeline_phase_end(facts->run, b->phase))
         sm_cause_say(cause, "Whether it drains afterwards was not seen.");
     else if (b->drained >= SHARE_DRAINED && isfinite(b->drain_s))
-        sm_cause_say(cause,
-                     "It drains once the fault is lifted: half was gone after %s, %.0f %% "
-                     "by the end.",
+        sm_cause_say(cause, "It drains once the %s: half was gone after %s, %.0f %% by the end.",
+                     b->phase->fault_count ? "fault is lifted" : "load is less",
                      SM_UNIT_TEXT(SM_UNIT_SECONDS, b->drain_s), 100 * fmin(b->drained, 1));
     else if (b->drained > .05)
         sm_cause_say(cause, "By the end of the run %.0f %% of it had drained.", 100 * b->drained);
@@ -135,13 +142,13 @@ static void say_drain(const struct sm_facts *facts, const struct backlog *b,
 }
 
 /* A fault that makes the consumer fail, rather than wait. */
-static int is_failing(const struct sm_facts *facts) {
+static int is_failing(const struct sm_facts *facts, const struct sm_phase *phase) {
     static const char *const failing[] = {"fail",   "enospc", "eio", "error",
                                           "edquot", "outage", "full"};
     for (size_t f = 0; f < facts->run->faults_count; f++) {
         const struct sm_fault *fault = &facts->run->faults[f];
-        if (fault->from_ns < facts->fault->from_ns - 1000000000 ||
-            fault->from_ns > sm_timeline_phase_end(facts->run, facts->fault))
+        if (fault->from_ns < phase->from_ns - 1000000000 ||
+            fault->from_ns > sm_timeline_phase_end(facts->run, phase))
             continue;
         for (size_t i = 0; i < sizeof failing / sizeof *failing; i++)
             if (strstr(fault->kind, failing[i]))
@@ -158,7 +165,7 @@ static void describe(const struct sm_facts *facts, const struct backlog *b, int 
                      "While the consumer was %s (phase \"%s\"), %s units were offered and "
                      "%s delivered: the difference, %s, stayed in memory at %s a unit, "
                      "which is %s.",
-                     consumer, facts->fault->name,
+                     consumer, b->phase->name,
                      SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, round(b->offered_per_s)),
                      SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, round(b->delivered_per_s)),
                      SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, round(b->units_per_s)),
@@ -166,7 +173,7 @@ static void describe(const struct sm_facts *facts, const struct backlog *b, int 
                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, b->rate));
     else
         sm_cause_say(cause, "While the consumer was %s (phase \"%s\"), memory rose by %s, at %s.",
-                     consumer, facts->fault->name, SM_UNIT_TEXT(SM_UNIT_BYTES, b->rise),
+                     consumer, b->phase->name, SM_UNIT_TEXT(SM_UNIT_BYTES, b->rise),
                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, b->rate));
     say_drain(facts, b, cause);
     sm_cause_advise(cause, failing ? "Bound what is kept for another try, and count what is given "
@@ -175,23 +182,45 @@ static void describe(const struct sm_facts *facts, const struct backlog *b, int 
                                      "refuse, wait or count drops beyond.");
 }
 
+/* Whether what was kept back is seen in memory: as many objects, or declared as many. */
+static int is_seen(const struct sm_facts *facts, const struct backlog *b) {
+    double units = b->units_per_s * b->seconds;
+    double declared =
+        sm_ledger_declared_units(facts->run, sm_timeline_phase_end(facts->run, b->phase)) -
+        fmax(sm_ledger_declared_units(facts->run, b->phase->from_ns), 0);
+    double objects = b->site ? b->site->growth_count : 0;
+    return (declared > .5 * units && declared < 2 * units) ||
+           (objects > .5 * units && objects < 2 * units);
+}
+
+/* Whether the rule holds for the phase in question. */
+static int holds(const struct sm_facts *facts, const struct backlog *b) {
+    int rises = b->rise > 0 && b->rate - 2.576 * b->rate_error > 0;
+    int kept_back = b->units_per_s > SHARE_KEPT_BACK * b->offered_per_s;
+    int drains = isnan(b->units_per_s) && b->drained >= SHARE_DRAINED;
+    if (!rises)
+        return 0;
+    return facts->fault ? kept_back || drains : kept_back && is_seen(facts, b);
+}
+
 void sm_cause_find_backlog(const struct sm_facts *facts, struct sm_cause_list *list) {
-    struct backlog b = {0};
-    if (!facts->fault || !facts->memory ||
+    struct backlog b = {.phase = facts->fault};
+    if (!facts->memory ||
         (facts->memory_result && facts->memory_result->verdict.kind == SM_VERDICT_BOUNDED))
         return;
-    measure(facts, &b);
-    int rises = b.rise > 0 && b.rate - 2.576 * b.rate_error > 0;
-    int kept_back = b.units_per_s > SHARE_KEPT_BACK * b.offered_per_s;
-    int drains = isnan(b.units_per_s) && b.drained >= SHARE_DRAINED;
-    if (!rises || !(kept_back || drains))
+    if (!b.phase)
+        b.phase = sm_timeline_rise(facts->run, facts->memory);
+    if (!b.phase)
         return;
-    int failing = is_failing(facts);
+    measure(facts, &b);
+    b.site = find_site(facts, &b);
+    if (!holds(facts, &b))
+        return;
+    int failing = is_failing(facts, b.phase);
     struct sm_cause *cause = sm_cause_add(
         list, failing ? SM_CAUSE_RETRY_ACCUMULATION : SM_CAUSE_BACKLOG, facts->memory->name);
     if (!cause)
         return;
-    b.site = find_site(facts, &b);
     describe(facts, &b, failing, cause);
     show(&b, cause);
     blame(facts, &b, cause);

@@ -3,7 +3,7 @@
  * Rule: memory is growing, and what decided it was load without a fault. Per request or over
  * time: the doses of a plan of cycles tell; where the run was only watched, whether the growth
  * goes on when the load has stopped. Growth that follows refused or lost requests is memory kept
- * for them. */
+ * for them. Not when a backlog without a fault explains what rose. */
 #include <math.h>
 
 #include "cause.h"
@@ -47,9 +47,11 @@ static void describe(const struct sm_series_result *result, enum sm_growth_drive
                  name, SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, rate->value),
                  SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, rate->low),
                  SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, rate->high));
-    if (driver == SM_GROWTH_BY_REQUESTS)
+    if (driver == SM_GROWTH_BY_REQUESTS && isfinite(unit->value))
         sm_cause_say(cause, "It stops when the load stops: %s stay behind for every unit offered.",
                      SM_UNIT_TEXT(SM_UNIT_BYTES, unit->value));
+    else if (driver == SM_GROWTH_BY_REQUESTS)
+        sm_cause_say(cause, "It stops when the load stops.");
     else if (driver == SM_GROWTH_BY_TIME)
         sm_cause_say(cause, "It goes with time, not with requests.");
     else if (driver == SM_GROWTH_BY_FAILURES)
@@ -59,6 +61,13 @@ static void describe(const struct sm_series_result *result, enum sm_growth_drive
         sm_cause_advise(cause, "Cycles of load and rest with two doses would tell.");
     }
     sm_cause_advise(cause, "Look at the first stack: what it allocates is not freed.");
+}
+
+static int has_backlog(const struct sm_cause_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        if (list->causes[i].kind == SM_CAUSE_BACKLOG)
+            return 1;
+    return 0;
 }
 
 void sm_cause_find_leak(const struct sm_facts *facts, struct sm_cause_list *list) {
@@ -73,6 +82,8 @@ void sm_cause_find_leak(const struct sm_facts *facts, struct sm_cause_list *list
     const struct sm_phase *phase = deciding_phase(facts, &facts->memory_result->verdict);
     if (phase && phase->fault_count > 0 && !has_cycles(facts))
         return;
+    if (!facts->fault && !has_cycles(facts) && has_backlog(list))
+        return; /* which is what rose */
     enum sm_growth_driver driver = find_driver(facts);
     struct sm_cause *cause = sm_cause_add(list, kinds[driver], facts->memory->name);
     if (!cause)

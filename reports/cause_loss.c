@@ -18,7 +18,7 @@ void sm_cause_find_loss(const struct sm_facts *facts, struct sm_cause_list *list
         return;
     double lost = (double)ledger->unaccounted, accepted = (double)ledger->accepted;
     sm_cause_say(cause,
-                 "%s of %s accepted units (%.2g %%) are gone: not delivered, not reported as "
+                 "%s of %s accepted units (%.3g %%) are gone: not delivered, not reported as "
                  "dropped, not in flight.",
                  SM_UNIT_TEXT(SM_UNIT_COUNT, lost), SM_UNIT_TEXT(SM_UNIT_COUNT, accepted),
                  100 * lost / fmax(accepted, 1));

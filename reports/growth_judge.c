@@ -25,7 +25,8 @@
 
 static const double ALPHA = .01;
 static const double SETTLING_S = .3; /* of a load left out at its start */
-static const double PAST_CAP = 1.2;  /* of the declared bound: beyond it */
+static const double BACKLOG_PART = .5;
+static const double PAST_CAP = 1.2; /* of the declared bound: beyond it */
 /* A queue that fills during a fault is full when its rise has slowed down to this part. */
 static const double STOPPED = .05;
 static const double SHARE_OF_LEVEL_PER_S = .01 / 60;
@@ -202,6 +203,16 @@ static void apply_rules(const struct judgement *j, size_t begin, size_t end,
     }
 }
 
+/* Work in flight that is at the end of a window a good part of what rose in it is a backlog, which
+ * must be seen: only what comes and goes may be taken out. */
+static int in_flight_climbs(const struct judgement *j, size_t from, size_t end, double risen) {
+    size_t part = (end - from) / 10;
+    double climbed = sm_stats_level(j->in_flight, end - part - 1, end) -
+                     sm_stats_level(j->in_flight, from, from + part + 1);
+    double seconds = (double)(end - from) / j->trace->rate_hz;
+    return risen > j->resolution_per_s * seconds && climbed > BACKLOG_PART * risen;
+}
+
 /* Judges a span as one window. */
 static int judge_span(const struct judgement *j, const struct sm_trace_span *span,
                       struct window_outcome *ret) {
@@ -216,7 +227,9 @@ static int judge_span(const struct judgement *j, const struct sm_trace_span *spa
     if (!part)
         return -ENOMEM;
     memcpy(part, j->values + from, (end - from) * sizeof *part);
-    if (phase == SM_TRACE_LOAD && j->in_flight && j->channel == SM_CHANNEL_HEAP)
+    double rise = risen(j, begin, end);
+    if (phase == SM_TRACE_LOAD && j->in_flight && j->channel == SM_CHANNEL_HEAP &&
+        !in_flight_climbs(j, from, end, rise))
         subtract_in_flight(part, j->in_flight + from, end - from);
     struct sm_window window = {
         .values = part,
@@ -229,7 +242,6 @@ static int judge_span(const struct judgement *j, const struct sm_trace_span *spa
         .slowest_exponential =
             j->channel == SM_CHANNEL_FD ? SLOWEST_FD_EXPONENTIAL : SM_SLOWEST_EXPONENTIAL,
     };
-    double rise = risen(j, begin, end);
     if (phase == SM_TRACE_FAULT)
         window.flat_per_s = fmax(window.flat_per_s, STOPPED * rise / window.seconds);
     int rc = sm_window_judge(&window, &ret->verdict);

@@ -25,6 +25,38 @@ static void add_note(struct sm_ledger *ledger, const char *text) {
     snprintf(ledger->note + used, sizeof ledger->note - used, "%s%s", used ? "; " : "", text);
 }
 
+double sm_ledger_declared_units(const struct sm_run *run, int64_t t_ns) {
+    static const char prefix[] = "mark:", suffix[] = ":count";
+    double sum = -1;
+    for (size_t i = 0; i < run->series_count; i++) {
+        const struct sm_series *series = &run->series[i];
+        size_t length = strlen(series->name);
+        double units = sm_timeline_at(run, series, t_ns);
+        if (series->process_id == 0 && length >= sizeof prefix + sizeof suffix - 2 &&
+            strncmp(series->name, prefix, sizeof prefix - 1) == 0 &&
+            strcmp(series->name + length - (sizeof suffix - 1), suffix) == 0 && isfinite(units))
+            sum = fmax(sum, 0) + units;
+    }
+    return sum;
+}
+
+/* A program that is stopped with work in its hands did not lose it before: what it declared to hold
+ * when the last phase ended, less what it delivered while it stopped, was in flight. */
+static void add_held(const struct sm_run *run, struct sm_ledger *ledger) {
+    int64_t from_ns, to_ns;
+    int64_t missing = ledger->accepted - ledger->delivered - (ledger->dropped > 0 ? ledger->dropped : 0);
+    if (ledger->in_flight != 0 || missing <= 0 || !sm_timeline_range(run, &from_ns, &to_ns))
+        return;
+    double delivered = sm_timeline_at(run, sm_run_series(run, 0, "delivered"), to_ns);
+    double held = sm_ledger_declared_units(run, to_ns);
+    if (isfinite(delivered))
+        held -= fmax((double)ledger->delivered - delivered, 0);
+    if (held < 1)
+        return;
+    ledger->in_flight = held < (double)missing ? (int64_t)held : missing;
+    ledger->is_held_at_stop = 1;
+}
+
 static void explain(const struct sm_run *run, struct sm_ledger *ledger) {
     if (ledger->offered < 0) {
         add_note(ledger, "no load was driven");
@@ -36,6 +68,9 @@ static void explain(const struct sm_run *run, struct sm_ledger *ledger) {
         add_note(ledger, "the program reports no drops (the scenario names no `dropped`)");
     if (ledger->in_flight < 0 && run->complete)
         add_note(ledger, "units still in flight at the end are not known");
+    if (ledger->is_held_at_stop)
+        add_note(ledger,
+                 "what is in flight was in the program when it was stopped, as it declared");
     if (ledger->unaccounted < 0 && ledger->is_unaccounted_known)
         add_note(ledger, "more arrived than was accepted: unanswered or refused units got through");
     if (ledger->unbalanced != 0)
@@ -87,6 +122,7 @@ void sm_ledger_make(const struct sm_run *run, struct sm_ledger *ret_ledger) {
     /* A program that names no drop counter has reported none. */
     if (ledger.accepted >= 0 && ledger.delivered >= 0 && ledger.in_flight >= 0) {
         ledger.is_unaccounted_known = 1;
+        add_held(run, &ledger);
         ledger.unaccounted = ledger.accepted - ledger.delivered -
                              (ledger.dropped > 0 ? ledger.dropped : 0) - ledger.in_flight;
     }

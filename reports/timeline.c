@@ -68,13 +68,18 @@ static size_t count_until(const struct sm_sample *samples, size_t count, int64_t
     return low;
 }
 
+/* Every series is looked at in the first moments of a run, each at its own time. */
+#define FIRST_LOOK_NS INT64_C(1000000000)
+
 double sm_timeline_at(const struct sm_run *run, const struct sm_series *series, int64_t t_ns) {
     size_t count;
     if (!series)
         return NAN;
     const struct sm_sample *samples = sm_run_samples(run, series->id, &count);
     size_t until = count_until(samples, count, t_ns);
-    return until ? samples[until - 1].value : NAN;
+    if (until)
+        return samples[until - 1].value;
+    return count && samples[0].t_ns - t_ns <= FIRST_LOOK_NS ? samples[0].value : NAN;
 }
 
 static const struct sm_sample *samples_within(const struct sm_run *run,

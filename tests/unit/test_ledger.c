@@ -30,6 +30,58 @@ static void what_is_missing_is_unaccounted(void **state) {
     assert_int_equal(ledger.unaccounted, 10);
 }
 
+enum { SECOND = 1000000000 };
+
+/* 90 accepted; `declared` units in the program's hands when the last phase ended, when 70 of
+ * `delivered` had arrived. */
+static struct sm_ledger make_with_mark(const char *mark, double declared, int64_t delivered) {
+    struct sm_series series[] = {{.id = 1, .name = (char *)mark, .unit = SM_UNIT_COUNT},
+                                 {.id = 2, .name = "delivered", .unit = SM_UNIT_COUNT}};
+    struct sm_sample samples[] = {{.series_id = 1, .t_ns = SECOND, .value = declared},
+                                  {.series_id = 2, .t_ns = SECOND, .value = 70}};
+    struct sm_phase phases[] = {{.name = "load", .to_ns = SECOND, .load_factor = 1}};
+    struct sm_run run = {.ledger = {100, 90, 7, 3, delivered, 8, 0, 142},
+                         .complete = 1,
+                         .series = series,
+                         .series_count = 2,
+                         .samples = samples,
+                         .samples_count = 2,
+                         .phases = phases,
+                         .phases_count = 1};
+    struct sm_ledger ledger;
+    sm_ledger_make(&run, &ledger);
+    return ledger;
+}
+
+static void what_the_program_held_when_it_was_stopped_was_in_flight(void **state) {
+    (void)state;
+    struct sm_ledger ledger = make_with_mark("mark:queue:count", 7, 70);
+    assert_int_equal(ledger.in_flight, 7);
+    assert_int_equal(ledger.unaccounted, 90 - 70 - 8 - 7);
+    assert_non_null(strstr(ledger.note, "when it was stopped"));
+}
+
+static void what_was_delivered_while_it_stopped_is_not_in_flight_besides(void **state) {
+    (void)state;
+    struct sm_ledger ledger = make_with_mark("mark:queue:count", 7, 75);
+    assert_int_equal(ledger.in_flight, 2);
+    assert_int_equal(ledger.unaccounted, 90 - 75 - 8 - 2);
+}
+
+static void no_more_is_in_flight_than_is_missing(void **state) {
+    (void)state;
+    struct sm_ledger ledger = make_with_mark("mark:queue:count", 1000, 70);
+    assert_int_equal(ledger.in_flight, 12);
+    assert_int_equal(ledger.unaccounted, 0);
+}
+
+static void marks_in_bytes_say_nothing_of_units(void **state) {
+    (void)state;
+    struct sm_ledger ledger = make_with_mark("mark:queue", 7, 70);
+    assert_int_equal(ledger.in_flight, 0);
+    assert_int_equal(ledger.unaccounted, 12);
+}
+
 static void unknown_terms_stay_unknown(void **state) {
     (void)state;
     struct sm_ledger ledger = make((struct sm_ledger_totals){100, 90, 7, 3, -1, 8, 2, 0});
@@ -94,6 +146,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_unit_is_accounted_for),
         cmocka_unit_test(what_is_missing_is_unaccounted),
+        cmocka_unit_test(what_the_program_held_when_it_was_stopped_was_in_flight),
+        cmocka_unit_test(what_was_delivered_while_it_stopped_is_not_in_flight_besides),
+        cmocka_unit_test(no_more_is_in_flight_than_is_missing),
+        cmocka_unit_test(marks_in_bytes_say_nothing_of_units),
         cmocka_unit_test(unknown_terms_stay_unknown),
         cmocka_unit_test(a_program_without_a_drop_counter_has_reported_none),
         cmocka_unit_test(more_delivered_than_accepted_is_said),

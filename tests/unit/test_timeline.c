@@ -25,7 +25,8 @@ static const struct sm_run run = {.series = series,
 
 static void levels_hold_until_the_next_sample(void **state) {
     (void)state;
-    assert_true(isnan(sm_timeline_at(&run, series, S - 1)));
+    assert_true(sm_timeline_at(&run, series, 0) == sm_timeline_at(&run, series, S));
+    assert_true(isnan(sm_timeline_at(&run, series, -1)));
     assert_true(sm_timeline_at(&run, series, S) == 10);
     assert_true(sm_timeline_at(&run, series, 3 * S - 1) == 20);
     assert_true(sm_timeline_at(&run, series, 99 * S) == 40);
