@@ -34,9 +34,9 @@ static CURLUcode split(const char *url, struct sm_address *address) {
     return rc;
 }
 
-int sm_address_read(const struct sm_block *config, struct sm_address *ret_address,
-                    struct sm_error *err) {
-    struct sm_address address = {.link = {.url = sm_block_text(config, "url"),
+static int read_address(const struct sm_block *config, const char *url,
+                        struct sm_address *ret_address, struct sm_error *err) {
+    struct sm_address address = {.link = {.url = url,
                                           .unix_path = sm_block_text(config, "unix"),
                                           .proxy = sm_block_text(config, "proxy"),
                                           .ca_file = sm_block_text(config, "ca"),
@@ -64,6 +64,26 @@ int sm_address_read(const struct sm_block *config, struct sm_address *ret_addres
     address.scheme = is_tls ? "https" : "http";
     *ret_address = address;
     return 0;
+}
+
+int sm_address_read(const struct sm_block *config, struct sm_address *ret_address,
+                    struct sm_error *err) {
+    return read_address(config, sm_block_text(config, "url"), ret_address, err);
+}
+
+int sm_address_read_websocket(const struct sm_block *config, struct sm_address *ret_address,
+                              struct sm_error *err) {
+    const char *url = sm_block_text(config, "url");
+    char *plain = NULL;
+    if (url && (strncmp(url, "ws://", 5) == 0 || strncmp(url, "wss://", 6) == 0) &&
+        asprintf(&plain, "http%s", url + 2) < 0)
+        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot read the address");
+    int rc = read_address(config, plain ? plain : url, ret_address, err);
+    if (rc == 0)
+        ret_address->url = plain;
+    else
+        free(plain);
+    return rc;
 }
 
 /* libcurl connects to what a url says, whatever is spoken then. */

@@ -43,6 +43,9 @@ struct sm_address {
 /* Returns 0, and the caller frees with sm_address_free; or -EINVAL or -ENOMEM and *err. */
 int sm_address_read(const struct sm_block *config, struct sm_address *ret_address,
                     struct sm_error *err);
+/* The same, where ws:// and wss:// are written too. */
+int sm_address_read_websocket(const struct sm_block *config, struct sm_address *ret_address,
+                              struct sm_error *err);
 int sm_address_read_stream(const struct sm_block *config, struct sm_address *ret_address,
                            struct sm_error *err);
 void sm_address_free(struct sm_address *address);

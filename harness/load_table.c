@@ -7,7 +7,8 @@
     X(http2)                                                                                       \
     X(null)                                                                                        \
     X(relay)                                                                                       \
-    X(stream)
+    X(stream)                                                                                      \
+    X(websocket)
 
 #define X(name) extern const struct sm_load_ops sm_##name##_load;
 LOADS(X)

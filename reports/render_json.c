@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "json_values.h"
+#include "loads.h"
 #include "render.h"
 #include "render_json.h"
 #include "stacks.h"
@@ -216,18 +217,41 @@ static json_t *phase_object(const struct sm_phase *phase) {
                      "faults", phase->fault_count, "settle", phase->is_settle);
 }
 
-static json_t *load_object(const struct sm_run *run) {
-    json_t *outcomes = json_object();
-    double slip = NAN, worst = NAN;
-    for (size_t i = 0; i < run->load_outcomes_count; i++)
-        sm_json_set(outcomes, run->load_outcomes[i].outcome,
-                    json_integer(run->load_outcomes[i].count));
-    for (size_t i = 0; i < run->load_intervals_count; i++) {
-        slip = fmax(isnan(slip) ? 0 : slip, run->load_intervals[i].slip_p99_s);
-        worst = fmax(isnan(worst) ? 0 : worst, run->load_intervals[i].latency_p99_s);
+/* How units ended: of one load, or of all with NULL. */
+static json_t *outcomes_object(const struct sm_run *run, const char *load) {
+    json_t *object = json_object();
+    for (size_t i = 0; i < run->load_outcomes_count; i++) {
+        const struct sm_load_outcome *row = &run->load_outcomes[i];
+        if (load && strcmp(row->load, load) != 0)
+            continue;
+        json_int_t before = json_integer_value(json_object_get(object, row->outcome));
+        sm_json_set(object, row->outcome, json_integer(before + row->count));
     }
-    return json_pack("{so so so}", "outcomes", outcomes, "worst_latency_p99_s",
-                     sm_json_number(worst), "worst_slip_p99_s", sm_json_number(slip));
+    return object;
+}
+
+static json_t *load_object(const struct sm_run *run) {
+    struct sm_load_sum sums[SM_LOADS];
+    size_t count = sm_loads_sum(run, sums);
+    double slip = NAN, worst = NAN;
+    json_t *by_load = json_array();
+    for (size_t i = 0; i < count; i++) {
+        slip = fmax(isnan(slip) ? 0 : slip, sums[i].worst_slip_p99_s);
+        worst = fmax(isnan(worst) ? 0 : worst, sums[i].worst_latency_p99_s);
+        json_array_append_new(
+            by_load,
+            json_pack("{so sI sI sI sI so so so sb so}", "load", sm_json_text(sums[i].load),
+                      "offered", (json_int_t)sums[i].offered, "accepted",
+                      (json_int_t)sums[i].accepted, "refused", (json_int_t)sums[i].refused,
+                      "unanswered", (json_int_t)sums[i].unanswered, "worst_latency_p99_s",
+                      sm_json_number(sums[i].worst_latency_p99_s), "latency_max_s",
+                      sm_json_number(sums[i].latency_max_s), "worst_slip_p99_s",
+                      sm_json_number(sums[i].worst_slip_p99_s), "is_driver_late",
+                      sums[i].is_driver_late, "outcomes", outcomes_object(run, sums[i].load)));
+    }
+    return json_pack("{so so so so}", "outcomes", outcomes_object(run, NULL),
+                     "worst_latency_p99_s", sm_json_number(worst), "worst_slip_p99_s",
+                     sm_json_number(slip), "by_load", by_load);
 }
 
 /* An array of what `make` gives for each element of a table of the run or the analysis. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loads.h"
 #include "render.h"
 #include "render_text_parts.h"
 #include "timeline.h"
@@ -117,28 +118,40 @@ static void print_unaccounted(const struct sm_text *text, const struct sm_ledger
     sm_text_print(text, SM_STYLE_PLAIN, " unaccounted\n");
 }
 
-static void print_load(const struct sm_text *text, const struct sm_run *run) {
-    double p99 = 0, slip = 0, longest = 0;
-    int64_t answered = 0;
-    for (size_t i = 0; i < run->load_intervals_count; i++) {
-        const struct sm_load_interval *row = &run->load_intervals[i];
-        p99 = fmax(p99, row->latency_p99_s);
-        longest = fmax(longest, row->latency_max_s);
-        slip = fmax(slip, row->slip_p99_s);
-        answered += row->accepted + row->refused;
-    }
-    if (answered > 0)
-        sm_text_print(text, SM_STYLE_PLAIN,
-                      "  latency: p99 %s in the worst interval, at most %s; schedule slip p99 %s\n",
-                      SM_UNIT_TEXT(SM_UNIT_SECONDS, p99), SM_UNIT_TEXT(SM_UNIT_SECONDS, longest),
-                      SM_UNIT_TEXT(SM_UNIT_SECONDS, slip));
-    if (run->load_outcomes_count == 0)
-        return;
+static void print_outcomes(const struct sm_text *text, const struct sm_run *run,
+                           const char *load) {
     char words[500] = "replies:";
-    for (size_t i = 0; i < run->load_outcomes_count; i++)
-        add_words(words, sizeof words, "%s %lld %s", i ? "," : "",
-                  (long long)run->load_outcomes[i].count, run->load_outcomes[i].outcome);
-    sm_text_wrap(text, SM_STYLE_PLAIN, 2, 0, words);
+    size_t count = 0;
+    for (size_t i = 0; i < run->load_outcomes_count; i++) {
+        const struct sm_load_outcome *row = &run->load_outcomes[i];
+        if (strcmp(row->load, load) == 0)
+            add_words(words, sizeof words, "%s %lld %s", count++ ? "," : "",
+                      (long long)row->count, row->outcome);
+    }
+    if (count > 0)
+        sm_text_wrap(text, SM_STYLE_PLAIN, 2, 0, words);
+}
+
+static void print_loads(const struct sm_text *text, const struct sm_run *run) {
+    struct sm_load_sum sums[SM_LOADS];
+    size_t count = sm_loads_sum(run, sums);
+    for (size_t i = 0; i < count; i++) {
+        const struct sm_load_sum *sum = &sums[i];
+        if (count > 1)
+            sm_text_print(text, SM_STYLE_PLAIN, "  %s: %lld offered, %lld accepted\n", sum->load,
+                          (long long)sum->offered, (long long)sum->accepted);
+        if (sum->accepted + sum->refused > 0)
+            sm_text_print(
+                text, SM_STYLE_PLAIN,
+                "  latency: p99 %s in the worst interval, at most %s; schedule slip p99 %s\n",
+                SM_UNIT_TEXT(SM_UNIT_SECONDS, sum->worst_latency_p99_s),
+                SM_UNIT_TEXT(SM_UNIT_SECONDS, sum->latency_max_s),
+                SM_UNIT_TEXT(SM_UNIT_SECONDS, sum->worst_slip_p99_s));
+        if (sum->is_driver_late)
+            sm_text_print(text, SM_STYLE_DOUBT,
+                          "  the driver itself could not keep up: its slip is in the latencies\n");
+        print_outcomes(text, run, sum->load);
+    }
 }
 
 void sm_text_ledger(const struct sm_text *text, const struct sm_run *run,
@@ -162,7 +175,7 @@ void sm_text_ledger(const struct sm_text *text, const struct sm_run *run,
         sm_text_print(text, SM_STYLE_DIM, "  in flight at most: ");
         sm_text_wrap(text, SM_STYLE_DIM, 4, 21, ledger->in_flight_note);
     }
-    print_load(text, run);
+    print_loads(text, run);
 }
 
 /* ---- memory ---- */

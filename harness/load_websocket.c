@@ -1,0 +1,392 @@
+/* websocket_load: a client of WebSockets over TCP, TLS or a unix socket. A unit is a message; it is
+ * accepted when so many messages have come back as it asks for. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http1.h"
+#include "load_connections.h"
+#include "websocket.h"
+#include "websocket_upgrade.h"
+
+enum {
+    DEFAULT_CONNECTIONS = 64,
+    RECEIVE_BYTES = 65536,
+    ROOM_BYTES = 65536, /* at least */
+    LONGEST_BYTES = 16 << 20,
+    MOST_PIPELINED = 100000,
+    HEADERS = 64,
+    WORDS = 128,
+};
+static const char key_line[] = "Sec-WebSocket-Key: 000000000000000000000000";
+
+struct exchange {
+    struct sm_exchange base;
+    uint64_t end_bytes; /* where it ends in the connection's bytes; 0: not put there yet */
+    size_t replies;     /* so far */
+};
+
+struct connection {
+    struct sm_connection base;
+    struct sm_websocket *socket;
+    struct sm_upgrade upgrade;
+    bool is_up;         /* the handshake is over */
+    size_t asked_bytes; /* of the handshake's request, sent */
+    char key[SM_UPGRADE_KEY];
+    char words[WORDS]; /* why it ends; "": it does not */
+};
+
+struct websocket_load {
+    struct sm_connections pool;
+    const struct sm_body *body;
+    struct sm_http1_request request;
+    size_t key_at; /* where in the request the key stands */
+    char *message; /* the one that is put */
+    size_t longest, replies, pipeline;
+    bool is_text;
+    int64_t opened; /* connections so far, for their keys */
+    int sent_outcome, answered_outcome, unasked_note;
+    char received[RECEIVE_BYTES];
+};
+
+static const char *const kind_names[] = {"binary", "text", NULL};
+
+static struct websocket_load *load_of(const struct connection *connection) {
+    return (struct websocket_load *)connection->base.pool;
+}
+
+static void lose_all(struct connection *connection, const char *words) {
+    struct sm_exchange *exchange;
+    while ((exchange = TAILQ_FIRST(&connection->base.exchanges)))
+        sm_exchange_lose(exchange, words);
+    sm_connection_drop(&connection->base);
+}
+
+static void on_message(void *owner, bool is_text, uint64_t length) {
+    struct connection *connection = owner;
+    struct websocket_load *load = load_of(connection);
+    struct exchange *exchange = (struct exchange *)TAILQ_FIRST(&connection->base.exchanges);
+    (void)is_text, (void)length;
+    if (load->replies == 0 || !exchange || exchange->end_bytes == 0)
+        sm_tally_note(load->pool.tally, load->unasked_note);
+    else if (++exchange->replies == load->replies)
+        sm_exchange_end(&exchange->base, SM_ENDING_ACCEPTED, load->answered_outcome);
+}
+
+static void on_closing(void *owner, int status, const char *reason) {
+    struct connection *connection = owner;
+    snprintf(connection->words, sizeof connection->words, "closed by the server: %d%s%.90s", status,
+             reason[0] ? " " : "", reason);
+}
+
+static void end_sent(struct connection *connection) {
+    struct websocket_load *load = load_of(connection);
+    uint64_t sent = sm_websocket_sent_total(connection->socket);
+    struct exchange *exchange;
+    while (load->replies == 0 &&
+           (exchange = (struct exchange *)TAILQ_FIRST(&connection->base.exchanges)) &&
+           exchange->end_bytes && exchange->end_bytes <= sent)
+        sm_exchange_end(&exchange->base, SM_ENDING_ACCEPTED, load->sent_outcome);
+}
+
+/* Puts what waits into the buffer and sends what goes. False: the connection has ended. */
+static bool flush(struct connection *connection) {
+    const void *bytes;
+    size_t length;
+    while ((length = sm_websocket_pending(connection->socket, &bytes)) > 0) {
+        ssize_t sent = sm_link_send(connection->base.link, bytes, length);
+        if (sent == -EAGAIN)
+            break;
+        if (sent < 0) {
+            lose_all(connection, "connection reset while sending");
+            return false;
+        }
+        sm_websocket_sent(connection->socket, (size_t)sent);
+        if ((size_t)sent < length)
+            break;
+    }
+    end_sent(connection);
+    return true;
+}
+
+static int put(struct connection *connection, struct exchange *exchange) {
+    struct websocket_load *load = load_of(connection);
+    int64_t number = exchange->base.unit.number;
+    const struct sm_body_variant *variant = sm_body_variant(load->body, number);
+    if (!sm_websocket_has_room(connection->socket, variant->length))
+        return -EAGAIN;
+    int rc = sm_body_copy(variant, number, 0, load->message, variant->length);
+    if (rc == 0)
+        rc =
+            sm_websocket_message(connection->socket, load->is_text, load->message, variant->length);
+    if (rc == 0)
+        exchange->end_bytes = sm_websocket_put_total(connection->socket);
+    return rc;
+}
+
+static void put_all(struct connection *connection) {
+    struct sm_exchange *base;
+    TAILQ_FOREACH(base, &connection->base.exchanges, on_connection) {
+        struct exchange *exchange = (struct exchange *)base;
+        int rc = exchange->end_bytes ? 0 : put(connection, exchange);
+        if (rc == -EAGAIN)
+            break;
+        if (rc < 0) {
+            lose_all(connection, "the body's file cannot be read");
+            return;
+        }
+    }
+    flush(connection);
+}
+
+/* Sends the request of the handshake. */
+static void ask(struct connection *connection) {
+    struct websocket_load *load = load_of(connection);
+    memcpy(load->request.head + load->key_at, connection->key, strlen(connection->key));
+    size_t left = load->request.head_length - connection->asked_bytes;
+    ssize_t sent =
+        sm_link_send(connection->base.link, load->request.head + connection->asked_bytes, left);
+    if (sent < 0 && sent != -EAGAIN)
+        lose_all(connection, "connection reset in the handshake");
+    else if (sent > 0)
+        connection->asked_bytes += (size_t)sent;
+}
+
+static void feed(struct connection *connection, const char *bytes, size_t length) {
+    int rc = sm_websocket_feed(connection->socket, bytes, length);
+    if (rc < 0)
+        snprintf(connection->words, sizeof connection->words, "%s",
+                 rc == -ENOMEM ? "out of memory" : "malformed frame from the server");
+    if (flush(connection) && connection->words[0])
+        lose_all(connection, connection->words);
+}
+
+static void shake_hands(struct connection *connection, const char *bytes, size_t length) {
+    char words[WORDS];
+    size_t used;
+    switch (sm_upgrade_feed(&connection->upgrade, connection->key, bytes, length, &used)) {
+    case SM_UPGRADE_MORE:
+        return;
+    case SM_UPGRADE_REFUSED:
+        snprintf(words, sizeof words, "no handshake: %s", connection->upgrade.words);
+        lose_all(connection, words);
+        return;
+    case SM_UPGRADE_DONE:
+        connection->is_up = true;
+        sm_connection_set_room(&connection->base, load_of(connection)->pipeline);
+        put_all(connection);
+        if (connection->base.state == SM_CONNECTION_OPEN && used < length)
+            feed(connection, bytes + used, length - used);
+        return;
+    }
+}
+
+static void pull(struct connection *connection) {
+    struct websocket_load *load = load_of(connection);
+    ssize_t received = sm_link_receive(connection->base.link, load->received, RECEIVE_BYTES);
+    if (received == -EAGAIN)
+        return;
+    if (received == 0)
+        lose_all(connection, connection->is_up ? "connection closed without a closing frame"
+                                               : "connection closed in the handshake");
+    else if (received < 0)
+        lose_all(connection,
+                 connection->is_up ? "connection reset" : "connection reset in the handshake");
+    else if (!connection->is_up)
+        shake_hands(connection, load->received, (size_t)received);
+    else
+        feed(connection, load->received, (size_t)received);
+}
+
+static void opened(struct sm_connection *base) {
+    static const struct sm_websocket_events events = {.message = on_message, .closing = on_closing};
+    struct connection *connection = (struct connection *)base;
+    struct websocket_load *load = load_of(connection);
+    size_t room = load->longest > ROOM_BYTES ? load->longest : ROOM_BYTES;
+    connection->is_up = false;
+    connection->asked_bytes = 0;
+    connection->words[0] = '\0';
+    sm_connection_set_room(base, 1);
+    sm_upgrade_begin(&connection->upgrade, false);
+    sm_upgrade_make_key((uint64_t)load->opened++, connection->key);
+    if (sm_websocket_new(SM_WEBSOCKET_CLIENT, room, &events, connection, &connection->socket) < 0)
+        lose_all(connection, "out of memory");
+    else
+        ask(connection);
+}
+
+static void closing(struct sm_connection *base) {
+    struct connection *connection = (struct connection *)base;
+    sm_websocket_free(connection->socket);
+    connection->socket = NULL;
+}
+
+static void begin(struct sm_exchange *base) {
+    struct connection *connection = (struct connection *)base->connection;
+    if (connection->is_up)
+        sm_connection_touch(&connection->base);
+}
+
+static void flush_touched(struct sm_connection *base) {
+    put_all((struct connection *)base);
+}
+
+static void ready(struct sm_connection *base, bool readable, bool writable) {
+    struct connection *connection = (struct connection *)base;
+    if (writable && connection->is_up)
+        put_all(connection);
+    else if (writable && connection->asked_bytes < load_of(connection)->request.head_length)
+        ask(connection);
+    if (readable && base->state == SM_CONNECTION_OPEN)
+        pull(connection);
+}
+
+static void late(struct sm_exchange *base) {
+    struct connection *connection = (struct connection *)base->connection;
+    const struct exchange *exchange = (const struct exchange *)base;
+    if (!connection->is_up)
+        sm_exchange_lose(base, "time-out in the handshake");
+    else if (exchange->replies > 0)
+        sm_exchange_lose(base, "time-out, not all replies");
+    else
+        sm_exchange_lose(base, exchange->end_bytes ? "time-out" : "time-out while sending");
+    lose_all(connection, "connection given up after a time-out");
+}
+
+static const struct sm_protocol websocket = {.connection_bytes = sizeof(struct connection),
+                                             .exchange_bytes = sizeof(struct exchange),
+                                             .opened = opened,
+                                             .closing = closing,
+                                             .begin = begin,
+                                             .ready = ready,
+                                             .flush = flush_touched,
+                                             .late = late};
+
+static void websocket_close(void *driver) {
+    struct websocket_load *load = driver;
+    if (!load)
+        return;
+    sm_connections_close(&load->pool);
+    sm_http1_request_free(&load->request);
+    free(load->message);
+    free(load);
+}
+
+static int make_request(struct websocket_load *load, const struct sm_block *config,
+                        const struct sm_address *address, struct sm_error *err) {
+    const char *headers[HEADERS] = {"Upgrade: websocket", "Connection: Upgrade",
+                                    "Sec-WebSocket-Version: 13", key_line};
+    size_t own_count = 0, count = 4;
+    const char *const *own = sm_block_texts(config, "headers", &own_count);
+    if (own_count > HEADERS - count)
+        return sm_error_set(err, -EINVAL, config->where, NULL, "there are more than %zu headers",
+                            HEADERS - count);
+    for (size_t i = 0; i < own_count; i++)
+        headers[count++] = own[i];
+    const struct sm_http1_ask ask = {
+        .method = "GET",
+        .host = address->host,
+        .path = sm_block_has(config, "path") ? sm_block_text(config, "path") : address->path,
+        .headers = headers,
+        .header_count = count};
+    int rc = sm_http1_request_make(&ask, config->where, &load->request, err);
+    if (rc == 0)
+        load->key_at = (size_t)(strstr(load->request.head, key_line) - load->request.head) +
+                       strlen(key_line) - strspn(strrchr(key_line, ' ') + 1, "0");
+    return rc;
+}
+
+static int read_messages(struct websocket_load *load, const struct sm_block *config,
+                         struct sm_error *err) {
+    load->body = sm_block_body(config, "body");
+    load->replies = (size_t)sm_block_quantity(config, "replies");
+    load->pipeline = (size_t)sm_block_quantity(config, "pipeline");
+    load->is_text = strcmp(sm_block_text(config, "kind"), "text") == 0;
+    for (size_t i = 0; i < load->body->variant_count; i++)
+        if (load->body->variants[i].length > load->longest)
+            load->longest = load->body->variants[i].length;
+    if (load->longest > LONGEST_BYTES)
+        return sm_error_set(err, -EINVAL, config->where, NULL,
+                            "a message of %zu bytes is more than the %d there can be",
+                            load->longest, LONGEST_BYTES);
+    load->message = malloc(load->longest + 1);
+    return load->message
+               ? 0
+               : sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
+}
+
+static int open_load(struct websocket_load *load, const struct sm_block *config,
+                     struct sm_error *err) {
+    struct sm_address address;
+    int rc = read_messages(load, config, err);
+    if (rc == 0)
+        rc = sm_address_read_websocket(config, &address, err);
+    if (rc < 0)
+        return rc;
+    rc = make_request(load, config, &address, err);
+    if (rc == 0)
+        rc = sm_connections_open(&load->pool, &websocket, config, &address, DEFAULT_CONNECTIONS,
+                                 load->pipeline, (int64_t)load->body->payload_bytes, err);
+    sm_address_free(&address);
+    if (rc < 0)
+        return rc;
+    load->sent_outcome = sm_tally_outcome(load->pool.tally, "sent");
+    load->answered_outcome = sm_tally_outcome(load->pool.tally, "answered");
+    load->unasked_note = sm_tally_outcome(load->pool.tally, "messages that no unit asked for");
+    return 0;
+}
+
+static int websocket_open(const struct sm_block *config, void **ret_driver, struct sm_error *err) {
+    struct websocket_load *load = calloc(1, sizeof *load);
+    if (!load)
+        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
+    int rc = open_load(load, config, err);
+    if (rc < 0) {
+        websocket_close(load);
+        return rc;
+    }
+    *ret_driver = load;
+    return 0;
+}
+
+static const struct sm_key websocket_keys[] = {
+    SM_LOAD_KEYS,
+    SM_ADDRESS_KEYS,
+    {.name = "path", .type = SM_KEY_TEXT, .help = "what is asked for, in place of the url's own"},
+    {.name = "headers", .type = SM_KEY_TEXTS, .help = "a list of \"Name: value\""},
+    {.name = "body", .type = SM_KEY_BODY, .required = true, .help = "what each message carries"},
+    {.name = "kind",
+     .type = SM_KEY_TEXT,
+     .fallback = "binary",
+     .choices = kind_names,
+     .help = "of the messages"},
+    {.name = "replies",
+     .type = SM_KEY_QUANTITY,
+     .unit = SM_UNIT_COUNT,
+     .fallback = "1",
+     .at_most = 1e9,
+     .help = "messages that answer each; with 0 a unit is accepted when all of it is in the "
+             "connection"},
+    {.name = "pipeline",
+     .type = SM_KEY_QUANTITY,
+     .unit = SM_UNIT_COUNT,
+     .fallback = "1",
+     .at_least = 1,
+     .at_most = MOST_PIPELINED,
+     .help = "units on a connection at once"},
+    SM_CONNECTIONS_KEYS,
+    {.name = NULL}};
+
+const struct sm_load_ops sm_websocket_load = {
+    .name = "websocket_load",
+    .help = "messages over WebSockets that it opens",
+    .keys = websocket_keys,
+    .open = websocket_open,
+    .start = sm_driver_start,
+    .set_factor = sm_driver_set_factor,
+    .snapshot = sm_driver_snapshot,
+    .outcomes = sm_driver_outcomes,
+    .stop = sm_driver_stop,
+    .close = websocket_close,
+};

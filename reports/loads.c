@@ -1,0 +1,43 @@
+#include "loads.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Late is an interval whose slip is felt: not for a moment, and not next to nothing of the
+ * latency. A driver is late when more than so much of its intervals are. */
+static const double felt_slip_s = 0.005, felt_share = 0.1, late_share = 0.1;
+
+static struct sm_load_sum *find(struct sm_load_sum *sums, size_t *count, const char *load) {
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(sums[i].load, load) == 0)
+            return &sums[i];
+    if (*count == SM_LOADS)
+        return NULL;
+    sums[*count] = (struct sm_load_sum){.load = load};
+    return &sums[(*count)++];
+}
+
+size_t sm_loads_sum(const struct sm_run *run, struct sm_load_sum sums[SM_LOADS]) {
+    size_t intervals[SM_LOADS] = {0}, late[SM_LOADS] = {0}, count = 0;
+    for (size_t i = 0; i < run->load_intervals_count; i++) {
+        const struct sm_load_interval *row = &run->load_intervals[i];
+        struct sm_load_sum *sum = find(sums, &count, row->load);
+        if (!sum)
+            continue;
+        sum->offered += row->offered;
+        sum->accepted += row->accepted;
+        sum->refused += row->refused;
+        sum->unanswered += row->unanswered;
+        sum->worst_latency_p99_s = fmax(sum->worst_latency_p99_s, row->latency_p99_s);
+        sum->latency_max_s = fmax(sum->latency_max_s, row->latency_max_s);
+        sum->worst_slip_p99_s = fmax(sum->worst_slip_p99_s, row->slip_p99_s);
+        if (row->offered > 0) {
+            intervals[sum - sums]++;
+            late[sum - sums] +=
+                row->slip_p99_s > felt_slip_s && row->slip_p99_s > felt_share * row->latency_p99_s;
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        sums[i].is_driver_late = (double)late[i] > late_share * (double)intervals[i];
+    return count;
+}

@@ -1,0 +1,20 @@
+/* loads.h - what each load of a run did, summed up over its intervals. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "model.h"
+
+enum { SM_LOADS = 64 };
+
+struct sm_load_sum {
+    const char *load; /* the run's */
+    int64_t offered, accepted, refused, unanswered;
+    double worst_latency_p99_s, latency_max_s, worst_slip_p99_s;
+    /* The driver came so late by its own doing, in so many intervals, that latencies and rates say
+     * more of it than of the target. */
+    bool is_driver_late;
+};
+
+/* Fills `sums` in the order in which the loads first appear; returns their number. */
+size_t sm_loads_sum(const struct sm_run *run, struct sm_load_sum sums[SM_LOADS]);
