@@ -11,6 +11,7 @@
 #include "../reports/symbols.h"
 #include "sampler.h"
 #include "verbs.h"
+#include "whole_file.h"
 
 int sm_outcome_open(const char *path, struct sm_outcome *ret_outcome, struct sm_error *err) {
     struct sm_outcome outcome = {0};
@@ -85,38 +86,15 @@ int sm_outcome_print(const struct sm_outcome *outcome, const char *format, FILE 
                      struct sm_error *err) {
     const struct sm_renderer *renderer = NULL;
     int rc = find_renderer(format, &renderer, err);
-    if (rc == 0 && renderer)
-        rc = renderer->render(outcome->run, outcome->analysis, to, err);
-    if (rc == 0 && (fflush(to) || ferror(to)))
-        rc = sm_error_errno(err, -(errno ? errno : EIO), NULL, NULL,
-                            "the report cannot be written");
-    return rc;
+    return rc || !renderer ? rc : renderer->render(outcome->run, outcome->analysis, to, err);
 }
 
 int sm_outcome_render(const struct sm_outcome *outcome, const char *format, const char *path,
                       struct sm_error *err) {
-    char temporary[4096];
-    if (!path)
-        return sm_outcome_print(outcome, format, stdout, err);
-    if ((size_t)snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= sizeof temporary)
-        return sm_error_set(err, -ENAMETOOLONG, path, NULL, "the name is too long");
-    int fd = mkstemp(temporary);
-    mode_t mask = umask(0);
-    umask(mask);
-    if (fd >= 0)
-        fchmod(fd, 0666 & ~mask); /* as any other program would have made it */
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!file)
-        return sm_error_errno(err, -errno, path, "give a writable place with -o",
-                              "the report cannot be written");
-    int rc = sm_outcome_print(outcome, format, file, err);
-    if (fclose(file) && rc == 0)
-        rc = sm_error_errno(err, -errno, path, NULL, "the report cannot be written");
-    if (rc == 0 && rename(temporary, path))
-        rc = sm_error_errno(err, -errno, path, NULL, "the report cannot be written");
-    if (rc)
-        unlink(temporary);
-    return rc;
+    struct sm_whole_file file;
+    int rc = sm_whole_file_open(path, &file, err);
+    return rc ? rc
+              : sm_whole_file_close(&file, sm_outcome_print(outcome, format, file.to, err), err);
 }
 
 int sm_outcome_report(const char *verb, const struct sm_run_dir *dir,

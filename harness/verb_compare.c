@@ -1,25 +1,82 @@
-/* verb_compare.c - spillmark compare: two runs side by side. */
+/* verb_compare.c - spillmark compare: two or more runs over each other. */
+#include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "../reports/render.h"
 #include "outcome.h"
 #include "verbs.h"
+#include "whole_file.h"
+
+enum { RUNS = 8 };
+
+struct compared {
+    struct sm_outcome outcomes[RUNS];
+    size_t count;
+};
+
+static int open_runs(char *const *paths, size_t count, struct compared *compared,
+                     struct sm_error *err) {
+    int rc = 0;
+    for (; rc == 0 && compared->count < count; compared->count++)
+        rc = sm_outcome_open(paths[compared->count], &compared->outcomes[compared->count], err);
+    return rc;
+}
+
+static int render(const struct compared *compared, const char *format, FILE *to,
+                  struct sm_error *err) {
+    const struct sm_run *runs[RUNS];
+    const struct sm_analysis *analyses[RUNS];
+    for (size_t i = 0; i < compared->count; i++) {
+        runs[i] = compared->outcomes[i].run;
+        analyses[i] = compared->outcomes[i].analysis;
+    }
+    if (strcmp(format, "html") == 0)
+        return sm_render_html_compare(runs, analyses, compared->count, to, err);
+    sm_render_side_by_side(runs[0], analyses[0], runs[1], analyses[1], to);
+    return 0;
+}
+
+static int check_arguments(const char *format, int runs) {
+    int is_html = strcmp(format, "html") == 0;
+    if (!is_html && strcmp(format, "text") != 0)
+        return sm_verb_usage("compare", "--format %s is not text or html", format);
+    if (runs < 2)
+        return sm_verb_usage("compare", "two runs are needed");
+    if (runs > (is_html ? RUNS : 2))
+        return sm_verb_usage("compare",
+                             is_html ? "more than %d runs" : "more than %d runs: --format html",
+                             is_html ? RUNS : 2);
+    return 0;
+}
 
 int sm_verb_compare(int argc, char **argv) {
+    static const struct option options[] = {{"format", required_argument, NULL, 'f'},
+                                            {"out", required_argument, NULL, 'o'},
+                                            {NULL, 0, NULL, 0}};
+    const char *format = "text", *out = NULL;
     struct sm_error err = {0};
-    struct sm_outcome a = {0}, b = {0};
-    if (argc != 3)
-        return sm_verb_usage("compare", "two runs are needed");
-    int rc = sm_outcome_open(argv[1], &a, &err);
-    if (rc == 0)
-        rc = sm_outcome_open(argv[2], &b, &err);
-    if (rc) {
-        sm_outcome_free(&a);
-        return sm_verb_fail("compare", &err, SM_STATUS_USAGE);
+    struct compared compared = {0};
+    struct sm_whole_file file;
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":f:o:", options, NULL)) != -1) {
+        if (option == 'f')
+            format = optarg;
+        else if (option == 'o')
+            out = optarg;
+        else
+            return sm_verb_bad_option("compare", option, argv);
     }
-    sm_render_side_by_side(a.run, a.analysis, b.run, b.analysis, stdout);
-    rc = fflush(stdout) || ferror(stdout);
-    sm_outcome_free(&a);
-    sm_outcome_free(&b);
-    return rc ? SM_STATUS_BROKEN : SM_STATUS_OK;
+    int status = check_arguments(format, argc - optind);
+    if (status)
+        return status;
+    if (open_runs(argv + optind, (size_t)(argc - optind), &compared, &err))
+        status = sm_verb_fail("compare", &err, SM_STATUS_USAGE);
+    else if (sm_whole_file_open(out, &file, &err) ||
+             sm_whole_file_close(&file, render(&compared, format, file.to, &err), &err))
+        status = sm_verb_fail("compare", &err, SM_STATUS_BROKEN);
+    for (size_t i = 0; i < compared.count; i++)
+        sm_outcome_free(&compared.outcomes[i]);
+    return status;
 }

@@ -59,6 +59,11 @@ int sm_render_gperftools(const struct sm_run *run, const struct sm_analysis *ana
 int sm_render_html(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
                    struct sm_error *err);
 
+/* The same for two or more runs over each other. */
+int sm_render_html_compare(const struct sm_run *const *runs,
+                           const struct sm_analysis *const *analyses, size_t count, FILE *to,
+                           struct sm_error *err);
+
 /* The verdict and the budget, line by line: what `gate` prints. */
 void sm_render_budget(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to);
 

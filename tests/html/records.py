@@ -163,11 +163,12 @@ class Run:
         rows = []
         for site in range(1, self.sites + 1):
             share = 0.6 if site == 1 else 0.4 / site
+            grown = 14e6 * share * (0.3 if self.is_bounded and site == 1 else 1)
             for change in range(changes):
                 t = (change + 1) * self.seconds / changes
                 inside = max(0.0, min(t, self.phases[1][2]) - self.phases[1][1]) / (self.phases[1][2] - self.phases[1][1])
-                allocated = 2e6 * share * (change + 1) + 14e6 * share * inside * (1 if site % 5 else -0.05)
-                freed = 2e6 * share * change + (14e6 * share * inside if t > self.phases[1][2] else 0)
+                allocated = 2e6 * share * (change + 1) + grown * inside * (1 if site % 5 else -0.05)
+                freed = 2e6 * share * change + (grown * inside if t > self.phases[1][2] else 0)
                 rows.append((1, site, 0, int(t * NS), max(allocated, freed), max(allocated, freed) / 184, freed, freed / 184, 40000 + change * 9000, 90000))
         rows.sort(key=lambda row: row[3])
         return rows

@@ -1,4 +1,4 @@
-"""The report in HTML in a real browser: makes the records and their pages, then runs NAME.test.mjs.
+"""The report in HTML in a real browser: makes the records and their pages, then runs the tests of NAME.
 
     test_page.py NAME"""
 import os
@@ -9,6 +9,7 @@ import tempfile
 import records
 
 SPILLMARK = os.environ["SPILLMARK"]
+TESTS = {"page": ["page.test.mjs", "compare.test.mjs"]}
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -19,11 +20,14 @@ def make_pages(directory):
         records.make(SPILLMARK, kind, run, seconds, sites)
         made = subprocess.run([SPILLMARK, "report", run, "--format", "html", "-o", run + ".html"], check=False)
         assert made.returncode in (0, 1, 4), made
+    for name, runs in (("compared", ("leaking", "bounded")), ("compared-hostile", ("hostile", "leaking", "bounded"))):
+        subprocess.run([SPILLMARK, "compare", *(os.path.join(directory, run) for run in runs), "--format", "html",
+                        "-o", os.path.join(directory, name + ".html")], check=True)
 
 
 with tempfile.TemporaryDirectory(prefix="sm-test-") as pages:
     if sys.argv[1] == "page":
         make_pages(pages)
-    test = subprocess.run(["node", "--test", os.path.join(HERE, sys.argv[1] + ".test.mjs")], check=False,
+    test = subprocess.run(["node", "--test", *TESTS[sys.argv[1]]], check=False, cwd=HERE,
                           env={**os.environ, "PAGES": pages})
 sys.exit(test.returncode)

@@ -1,4 +1,5 @@
 // The page: what is in the data decides what it shows.
+import { showCompare } from "./compare.js";
 import { unpack } from "./data.js";
 import { h } from "./dom.js";
 import { showReport } from "./report.js";
@@ -9,7 +10,8 @@ async function start() {
     startTheme();
     try {
         const data = await unpack(document.getElementById("data").textContent);
-        showReport(page, data.runs[0]);
+        if (data.mode === "compare") showCompare(page, data.runs);
+        else showReport(page, data.runs[0]);
         document.documentElement.dataset.ready = "yes";
     } catch (error) {
         page.append(h("p", { class: "broken", role: "alert" }, `This report cannot be drawn: ${error.message}. It needs a browser of 2023 or later.`));
