@@ -68,6 +68,15 @@ void sm_execution_set_load(struct sm_execution *execution, double factor) {
         execution->loads[i].ops->set_factor(execution->loads[i].driver, factor);
 }
 
+/* From the driver's units to those of the ledger. Bytes are bytes either way. */
+static void weigh(struct sm_load_counts *counts, int64_t weight) {
+    counts->offered *= weight;
+    counts->accepted *= weight;
+    counts->refused *= weight;
+    counts->unanswered *= weight;
+    counts->in_flight *= weight;
+}
+
 static void add_counts(struct sm_load_counts *to, const struct sm_load_counts *from) {
     to->offered += from->offered;
     to->accepted += from->accepted;
@@ -88,6 +97,7 @@ void sm_execution_read_loads(struct sm_execution *execution) {
                                             .slip_ns = load->slip_ns};
         load->ops->snapshot(load->driver, &snapshot);
         load->counts = snapshot.counts;
+        weigh(&load->counts, (int64_t)sm_block_quantity(load->block, "weight"));
         add_counts(&sum, &load->counts);
     }
     int64_t now_ns = sm_now_ns();

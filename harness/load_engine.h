@@ -71,6 +71,12 @@
     {                                                                                              \
         .name = "seed", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_COUNT, .fallback = "1",           \
         .at_most = 1e15, .help = "of the arrivals"                                                 \
+    },                                                                                             \
+    {                                                                                              \
+        .name = "weight", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_COUNT, .fallback = "1",         \
+        .at_least = 1, .at_most = 1e9,                                                             \
+        .help = "what each counts for in the ledger and in its rates, such as the rows in its "    \
+                "body"                                                                             \
     }
 
 struct sm_engine;

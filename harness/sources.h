@@ -36,7 +36,8 @@ struct sm_gauge_ops {
 };
 extern const struct sm_gauge_ops *const sm_gauge_table[];
 
-/* Counts of delivered units (family "delivered"): sqlite_rows { path, query }, redis { command }.
+/* Counts of delivered units (family "delivered"): sqlite_rows { path, query }, redis { command },
+ * command { ... }.
  */
 struct sm_delivered_ops {
     const char *name;

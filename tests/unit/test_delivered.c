@@ -28,6 +28,46 @@ static int read_delivered(void **state, const char *file, const char *query, dou
     return rc;
 }
 
+/* What a command prints, which stands at the end of the table. */
+static int read_command(void **state, const char *script, double *ret_count, struct sm_error *err) {
+    char inside[512];
+    snprintf(inside, sizeof inside, "delivered = command { 'sh', '-c', \"%s\" }", script);
+    struct sm_scenario *scenario = test_good(state, test_around(inside), NULL);
+    size_t i = 0;
+    while (strcmp(sm_delivered_table[i]->name, "command") != 0)
+        i++;
+    int rc = sm_delivered_table[i]->read(scenario->delivered, ret_count, err);
+    sm_scenario_free(scenario);
+    return rc;
+}
+
+static void a_command_prints_a_number(void **state) {
+    static const struct {
+        const char *script;
+        int code;
+        double count;
+        const char *why;
+    } cases[] = {
+        {"echo 42", 0, 42, ""},
+        {"printf ' 1.5e3 '; echo ignored >&2", 0, 1500, ""},
+        {"cat; echo 7", 0, 7, ""}, /* there is nothing to read */
+        {"echo", -EINVAL, 0, "no number"},
+        {"echo -3", -EINVAL, 0, "no number"},
+        {"echo 3 rows", -EINVAL, 0, "3 rows"},
+        {"echo 3; exit 4", -EIO, 0, "status 4"},
+        {"kill -9 $$", -EIO, 0, "status 137"},
+        {"yes 5 | head -100000", -EINVAL, 0, "no number"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double count = 77;
+        struct sm_error err = {0};
+        assert_int_equal(read_command(state, cases[i].script, &count, &err), cases[i].code);
+        assert_true(count == (cases[i].code ? 77 : cases[i].count));
+        if (!strstr(err.what, cases[i].why))
+            fail_msg("no \"%s\" in: %s", cases[i].why, err.what);
+    }
+}
+
 static double count_rows(void **state, const char *file) {
     double count = -1;
     struct sm_error err = {0};
@@ -170,6 +210,7 @@ int main(void) {
         cmocka_unit_test(counts_while_the_target_writes),
         cmocka_unit_test(a_locked_database_is_busy),
         cmocka_unit_test(queries_that_give_no_number),
+        cmocka_unit_test(a_command_prints_a_number),
     };
     return cmocka_run_group_tests(tests, test_temp_dir_make, test_temp_dir_remove);
 }
