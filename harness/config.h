@@ -20,7 +20,7 @@ enum sm_key_type {
     SM_KEY_QUANTITY, /* number or text with a unit; .unit says which */
     SM_KEY_BLOCK,    /* one block of the family .family */
     SM_KEY_BLOCKS,   /* a list of them */
-    SM_KEY_BODY,     /* what is sent: text, text(n), noise(n), json {...}; see body.h */
+    SM_KEY_BODY,     /* what is sent: text, noise(n), json {...} and more; see body.h */
     SM_KEY_OPEN,     /* a table whose names the loader checks by other rules (params, budget) */
 };
 

@@ -2,12 +2,15 @@
 #include "scenario.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "scenario_internal.h"
+
+enum { FILES_MAX = 64 };
 
 /* Leaves the table of the scenario {...} that the script returned on the stack. */
 static int run_script(struct sm_loader *loader) {
@@ -126,11 +129,36 @@ int sm_scenario_load(const char *path, const struct sm_scenario_dirs *dirs,
     return 0;
 }
 
+struct sm_scenario_file {
+    char *path;
+    int fd;
+};
+
+int sm_scenario_open_file(struct sm_scenario *scenario, const char *path) {
+    for (size_t i = 0; i < scenario->file_count; i++)
+        if (strcmp(scenario->files[i].path, path) == 0)
+            return scenario->files[i].fd;
+    if (!scenario->files)
+        scenario->files = sm_arena_alloc(&scenario->arena, FILES_MAX * sizeof *scenario->files);
+    char *kept = sm_arena_text(&scenario->arena, path, strlen(path));
+    if (!scenario->files || !kept)
+        return -ENOMEM;
+    if (scenario->file_count == FILES_MAX)
+        return -EMFILE;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    scenario->files[scenario->file_count++] = (struct sm_scenario_file){kept, fd};
+    return fd;
+}
+
 void sm_scenario_free(struct sm_scenario *scenario) {
     if (!scenario)
         return;
     for (size_t i = 0; i < scenario->port_lock_count; i++)
         close(scenario->port_locks[i]);
+    for (size_t i = 0; i < scenario->file_count; i++)
+        close(scenario->files[i].fd);
     struct sm_arena arena = scenario->arena; /* the scenario lies in it */
     sm_arena_free(&arena);
 }

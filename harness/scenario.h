@@ -8,7 +8,7 @@
 
 struct sm_param {
     const char *name;
-    const char *value;          /* as given or the default */
+    const char *value; /* as given or the default */
     const char *fallback;
     const char *const *choices; /* NULL-terminated, NULL when free */
     const char *help;           /* "" when there is none */
@@ -16,11 +16,11 @@ struct sm_param {
 
 struct sm_scenario_phase {
     char *name;
-    double duration_s;          /* already scaled by --time-scale */
-    int cycle;                  /* from 1; 0 = in none */
-    double load_factor;         /* 0 = off */
-    bool is_settle;             /* no load, no fault, some load before it */
-    bool give_back;             /* the allocator is asked in its middle to give pages back */
+    double duration_s;  /* already scaled by --time-scale */
+    int cycle;          /* from 1; 0 = in none */
+    double load_factor; /* 0 = off */
+    bool is_settle;     /* no load, no fault, some load before it */
+    bool give_back;     /* the allocator is asked in its middle to give pages back */
     const struct sm_block *const *faults;
     size_t fault_count;
 };
@@ -38,13 +38,15 @@ struct sm_scenario {
     size_t load_count;
     struct sm_scenario_phase *phases;
     size_t phase_count;
-    const struct sm_block *delivered;   /* may be NULL */
-    const struct sm_block *dropped;     /* may be NULL */
+    const struct sm_block *delivered; /* may be NULL */
+    const struct sm_block *dropped;   /* may be NULL */
     struct sm_budget_item *budget;
     size_t budget_count;
     struct sm_declared_bound *declared; /* scenario key `declared = { heap = "8MB" }` */
     size_t declared_count;
-    struct sm_arena arena;              /* owns all of the above and the scenario itself */
+    struct sm_scenario_file *files; /* open, for bodies; private */
+    size_t file_count;
+    struct sm_arena arena; /* owns all of the above and the scenario itself */
 };
 
 /* Where things are: for ${bin}, ${run}, ${data} and ${log} in texts, and for services. They
@@ -69,6 +71,10 @@ struct sm_setting { /* -p NAME=VALUE */
 int sm_scenario_load(const char *path, const struct sm_scenario_dirs *dirs,
                      const struct sm_setting *settings, size_t setting_count, double time_scale,
                      struct sm_scenario **ret_scenario, struct sm_error *err);
+/* Opens a file for as long as the scenario lives, once however often it is asked for. Returns its
+ * descriptor or a negative errno. */
+int sm_scenario_open_file(struct sm_scenario *scenario, const char *path);
+
 void sm_scenario_free(struct sm_scenario *scenario); /* NULL is allowed */
 
 /* The parameters as a JSON object {"build": "before", ...}. malloc'd,

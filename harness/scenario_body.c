@@ -1,259 +1,240 @@
-/* scenario_body.c - what a request carries: a text, text(n), noise(n), json {...}. */
-#include "scenario_internal.h"
+/* scenario_body.c - what a unit carries: its kinds and its variants. */
+#include "scenario_body.h"
 
 #include <lauxlib.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    BODY_MAX_BYTES = 256 << 20, /* of what must be built whole */
-    HELD_MAX_BYTES = 1 << 20,   /* what is larger repeats itself from here on */
-    DEPTH_MAX = 64,
-};
-#define REPEATED_MAX_BYTES 1e12
-
-/* The generator of text(n) and noise(n): Marsaglia's xorshift64. */
-#define SEED UINT64_C(0x9e3779b97f4a7c15)
-
-static uint64_t next_random(uint64_t random) {
-    random ^= random << 13;
-    random ^= random >> 7;
-    return random ^ random << 17;
-}
-
-/* What has been built of one body. */
-struct build {
-    struct sm_loader *loader;
-    size_t text_bytes; /* made by text(n) so far */
-    bool has_text;
+    TURNS_MAX = 4096,
+    VARIANTS_MAX_BYTES = 8 << 20, /* held by all variants together */
 };
 
-/* Words of small letters, the same for the same length: what logs look like to a compressor, and
- * nothing that JSON would escape. */
-static void fill_text(char *text, size_t length) {
-    uint64_t random = SEED;
-    size_t word = 0;
-    for (size_t i = 0; i < length; i++) {
-        random = next_random(random);
-        bool is_gap = word > 1 && i + 1 < length && (random >> 40) % 6 == 0;
-        text[i] = is_gap ? ' ' : (char)('a' + (random >> 32) % 26);
-        word = is_gap ? 0 : word + 1;
+size_t sm_body_take_turn(struct sm_body_build *build, size_t count) {
+    size_t common = build->turns, other = count;
+    while (other > 0) { /* Euclid's */
+        size_t rest = common % other;
+        common = other;
+        other = rest;
     }
+    size_t turns = build->turns / common * count;
+    if (turns > TURNS_MAX)
+        sm_raise(build->loader, "use fewer values, or numbers of them that divide each other",
+                 "the body has more than %d variants", TURNS_MAX);
+    build->turns = turns;
+    return build->turn % count;
 }
 
-/* Bytes that no compressor makes smaller. */
-static void fill_noise(char *bytes, size_t length) {
-    uint64_t random = SEED;
-    for (size_t i = 0; i < length; i++) {
-        random = next_random(random);
-        bytes[i] = (char)(random >> 32);
-    }
+const struct sm_tag *sm_body_tag(struct sm_body_build *build, int index, const char *type) {
+    const struct sm_tag *tag = sm_tag_at(build->loader, index);
+    return tag && strcmp(tag->type, type) == 0 ? tag : NULL;
 }
 
-/* The length that text(n) or noise(n), the tag at index, asks for. */
-static size_t tag_length(struct build *build, int index, double most_bytes) {
-    const struct sm_key length_key = {.name = "n", .unit = SM_UNIT_BYTES, .at_most = most_bytes};
-    struct sm_loader *loader = build->loader;
-    lua_State *lua = loader->lua;
-    const struct sm_tag *tag = sm_tag_at(loader, index);
-    struct sm_place before = sm_place_enter(loader, tag);
-    lua_getiuservalue(lua, index, 1);
-    int arguments = lua_gettop(lua);
-    if (sm_list_length(loader, arguments) != 1)
-        sm_raise(loader, "write text(142) or text \"4KB\"", "%s(n) takes one length", tag->type);
-    lua_rawgeti(lua, arguments, 1);
-    sm_resolve(loader, arguments + 1);
-    double length = sm_value_quantity(loader, arguments + 1, &length_key);
-    lua_settop(lua, arguments - 1);
-    loader->at = before;
-    return (size_t)length;
+int sm_body_push_table(struct sm_body_build *build, int index) {
+    luaL_checkstack(build->loader->lua, 16, "scenario");
+    lua_getiuservalue(build->loader->lua, index, 1);
+    return lua_gettop(build->loader->lua);
 }
 
-static json_t *text_json(struct build *build, int index) {
-    size_t length = tag_length(build, index, BODY_MAX_BYTES);
-    build->text_bytes += length;
-    build->has_text = true;
-    if (build->text_bytes > BODY_MAX_BYTES)
-        sm_raise(build->loader, NULL, "the body is larger than %d MiB", BODY_MAX_BYTES >> 20);
-    char *text = malloc(length + 1);
-    if (!text)
-        sm_raise_memory(build->loader);
-    fill_text(text, length);
-    json_t *json = json_stringn_nocheck(text, length);
-    free(text);
-    return json;
-}
-
-static json_t *number_json(struct build *build, int index) {
+/* in_turn { a, b, ... } at index becomes one of them. */
+static void resolve_in_turn(struct sm_body_build *build, int index) {
     lua_State *lua = build->loader->lua;
-    if (lua_isinteger(lua, index))
-        return json_integer(lua_tointeger(lua, index));
-    if (!isfinite(lua_tonumber(lua, index)))
-        sm_raise(build->loader, NULL, "JSON has no such number");
-    return json_real(lua_tonumber(lua, index));
+    int table = sm_body_push_table(build, index);
+    lua_Integer count = sm_check_list(build->loader, table, "values");
+    if (count == 0)
+        sm_raise(build->loader, NULL, "in_turn {...} has no values");
+    lua_rawgeti(lua, table, 1 + (lua_Integer)sm_body_take_turn(build, (size_t)count));
+    lua_replace(lua, index);
+    lua_settop(lua, table - 1);
 }
 
-static json_t *leaf_json(struct build *build, int index) {
-    struct sm_loader *loader = build->loader;
-    char found[96];
-    const struct sm_tag *tag = sm_tag_at(loader, index);
-    json_t *json = NULL;
-    if (tag && strcmp(tag->type, "text") == 0)
-        return text_json(build, index);
-    switch (lua_type(loader->lua, index)) {
-    case LUA_TSTRING:
-        json = json_string(sm_value_text(loader, index));
-        if (!json)
-            sm_raise(loader, NULL, "the text is not UTF-8, as JSON must be");
-        return json;
-    case LUA_TNUMBER:
-        return number_json(build, index);
-    case LUA_TBOOLEAN:
-        return json_boolean(lua_toboolean(loader->lua, index));
-    default:
-        sm_raise(loader, NULL, "%s cannot be put into JSON",
-                 sm_describe(loader, index, found, sizeof found));
-    }
-}
-
-static void fill_json(struct build *build, int table, json_t *into, int depth);
-
-/* Makes the value at index a child of `into`, before it is filled: what hangs from the root is
- * freed with it. `name` is NULL in an array. */
-static void add_json(struct build *build, int index, json_t *into, const char *name, int depth) {
+/* template(n, f) at index becomes f(i), with i from 1 to n. */
+static void resolve_template(struct sm_body_build *build, int index) {
+    static const struct sm_key count_key = {
+        .name = "n", .unit = SM_UNIT_COUNT, .at_least = 1, .at_most = TURNS_MAX};
     struct sm_loader *loader = build->loader;
     lua_State *lua = loader->lua;
-    sm_resolve(loader, index);
-    bool is_table = lua_istable(lua, index);
-    json_t *json;
-    if (is_table && lua_rawlen(lua, index) > 0)
-        json = json_array();
-    else
-        json = is_table ? json_object() : leaf_json(build, index);
-    if (!json)
-        sm_raise_memory(loader);
-    if (name ? json_object_set_new(into, name, json) : json_array_append_new(into, json))
-        sm_raise(loader, NULL, "the name is not UTF-8, as JSON must be");
-    if (is_table)
-        fill_json(build, index, json, depth + 1);
-}
-
-static void fill_object(struct build *build, int table, json_t *into, int depth) {
-    struct sm_loader *loader = build->loader;
-    lua_State *lua = loader->lua;
-    for (lua_pushnil(lua); lua_next(lua, table);) {
-        int item = lua_gettop(lua);
-        size_t length = 0;
-        const char *name =
-            lua_type(lua, item - 1) == LUA_TSTRING ? lua_tolstring(lua, item - 1, &length) : "";
-        if (lua_type(lua, item - 1) != LUA_TSTRING || strlen(name) != length)
-            sm_raise(loader, NULL, "a JSON object has names only");
-        size_t before = sm_path_add(loader, ".%.60s", name);
-        add_json(build, item, into, name, depth);
-        lua_settop(lua, item - 1);
-        sm_path_cut(loader, before);
-    }
-}
-
-static void fill_array(struct build *build, int table, json_t *into, int depth) {
-    struct sm_loader *loader = build->loader;
-    lua_State *lua = loader->lua;
-    lua_Integer count = sm_check_list(loader, table, "values");
-    for (lua_Integer i = 1; i <= count; i++) {
-        lua_rawgeti(lua, table, i);
-        int item = lua_gettop(lua);
-        size_t before = sm_path_add(loader, "[%lld]", (long long)i);
-        add_json(build, item, into, NULL, depth);
-        lua_settop(lua, item - 1);
-        sm_path_cut(loader, before);
-    }
-}
-
-static void fill_json(struct build *build, int table, json_t *into, int depth) {
-    if (depth > DEPTH_MAX)
-        sm_raise(build->loader, NULL, "the JSON is nested more than %d levels deep", DEPTH_MAX);
-    luaL_checkstack(build->loader->lua, 8, "scenario");
-    if (json_is_array(into))
-        fill_array(build, table, into, depth);
-    else
-        fill_object(build, table, into, depth);
-}
-
-static const struct sm_body *body_of(struct sm_loader *loader, const char *content_type,
-                                     const char *bytes, size_t held, size_t length,
-                                     size_t payload_bytes) {
-    struct sm_body_part *part = sm_alloc(loader, sizeof *part);
-    struct sm_body_variant *variant = sm_alloc(loader, sizeof *variant);
-    struct sm_body *body = sm_alloc(loader, sizeof *body);
-    *part = (struct sm_body_part){.bytes = bytes, .held = held, .length = length, .fd = -1};
-    *variant = (struct sm_body_variant){part, 1, length};
-    *body = (struct sm_body){.variants = variant,
-                             .variant_count = 1,
-                             .content_type = content_type,
-                             .payload_bytes = payload_bytes};
-    return body;
-}
-
-static const struct sm_body *json_body(struct build *build, int index) {
-    const size_t flags = JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15);
-    struct sm_loader *loader = build->loader;
-    struct sm_place before = sm_place_enter(loader, sm_tag_at(loader, index));
-    lua_getiuservalue(loader->lua, index, 1);
-    int table = lua_gettop(loader->lua);
-    loader->json = lua_rawlen(loader->lua, table) > 0 ? json_array() : json_object();
-    if (!loader->json)
-        sm_raise_memory(loader);
-    fill_json(build, table, loader->json, 1);
-    size_t length = json_dumpb(loader->json, NULL, 0, flags);
-    char *bytes = sm_alloc(loader, length + 1);
-    json_dumpb(loader->json, bytes, length, flags);
-    const struct sm_body *body = body_of(loader, "application/json", bytes, length, length,
-                                         build->has_text ? build->text_bytes : length);
-    json_decref(loader->json);
-    loader->json = NULL;
-    lua_settop(loader->lua, table - 1);
+    int table = sm_body_push_table(build, index);
+    if (sm_list_length(loader, table) != 2 || lua_rawgeti(lua, table, 2) != LUA_TFUNCTION)
+        sm_raise(loader, "write template(100, function(i) return json { id = i } end)",
+                 "template takes a number of variants and a function that makes each");
+    lua_rawgeti(lua, table, 1);
+    size_t count = (size_t)sm_value_quantity(loader, table + 2, &count_key);
+    lua_pop(lua, 1);
+    lua_pushinteger(lua, 1 + (lua_Integer)sm_body_take_turn(build, count));
+    struct sm_place before = loader->at;
+    lua_call(lua, 1, 1);
     loader->at = before;
-    return body;
+    lua_replace(lua, index);
+    lua_settop(lua, table - 1);
 }
 
-static const struct sm_body *fixed_body(struct sm_loader *loader, int index) {
-    const char *text = sm_value_text(loader, index);
-    size_t length = strlen(text);
-    return body_of(loader, "text/plain", text, length, length, length);
+void sm_body_resolve(struct sm_body_build *build, int index) {
+    for (int depth = 0; depth < SM_BODY_DEPTH; depth++) {
+        sm_resolve(build->loader, index);
+        if (sm_body_tag(build, index, "in_turn"))
+            resolve_in_turn(build, index);
+        else if (sm_body_tag(build, index, "template"))
+            resolve_template(build, index);
+        else
+            return;
+    }
+    sm_raise(build->loader, NULL, "nested more than %d levels deep", SM_BODY_DEPTH);
 }
 
-static const struct sm_body *made_body(struct build *build, int index, const char *content_type,
-                                       void (*fill)(char *bytes, size_t length)) {
-    size_t length = tag_length(build, index, REPEATED_MAX_BYTES);
-    size_t held = length < HELD_MAX_BYTES ? length : HELD_MAX_BYTES;
-    char *bytes = sm_alloc(build->loader, held + 1);
-    fill(bytes, held);
-    return body_of(build->loader, content_type, bytes, held, length, length);
+bool sm_body_is_list(struct sm_body_build *build, int index) {
+    return lua_rawlen(build->loader->lua, index) > 0;
 }
 
-static const struct sm_body *build_body(struct sm_loader *loader, int index) {
-    struct build build = {.loader = loader};
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names of the table, sorted; the texts are Lua's, kept by the table. */
+static const char **sorted_names(struct sm_body_build *build, int table, const char *format,
+                                 size_t *ret_count) {
+    struct sm_loader *loader = build->loader;
+    lua_State *lua = loader->lua;
+    size_t count = 0, length = 0;
+    for (lua_pushnil(lua); lua_next(lua, table); lua_pop(lua, 1))
+        count++;
+    const char **names = sm_alloc(loader, (count + 1) * sizeof *names);
+    count = 0;
+    for (lua_pushnil(lua); lua_next(lua, table); lua_pop(lua, 1)) {
+        const char *name =
+            lua_type(lua, -2) == LUA_TSTRING ? lua_tolstring(lua, -2, &length) : NULL;
+        if (!name || strlen(name) != length)
+            sm_raise(loader, NULL, "%s has names only, or a list of values", format);
+        names[count++] = name;
+    }
+    qsort(names, count, sizeof *names, compare_names);
+    *ret_count = count;
+    return names;
+}
+
+static void visit_one(struct sm_body_build *build, const char *name, int item,
+                      void (*visit)(struct sm_body_build *, const char *, int)) {
+    sm_body_resolve(build, item);
+    visit(build, name, item);
+    lua_settop(build->loader->lua, item - 1);
+}
+
+void sm_body_visit(struct sm_body_build *build, int index, const char *format,
+                   void (*visit)(struct sm_body_build *, const char *, int)) {
+    struct sm_loader *loader = build->loader;
+    lua_State *lua = loader->lua;
+    if (++build->depth > SM_BODY_DEPTH)
+        sm_raise(loader, NULL, "%s is nested more than %d levels deep", format, SM_BODY_DEPTH);
+    luaL_checkstack(lua, 16, "scenario");
+    if (sm_body_is_list(build, index)) {
+        lua_Integer count = sm_check_list(loader, index, "values");
+        for (lua_Integer i = 1; i <= count; i++) {
+            size_t before = sm_path_add(loader, "[%lld]", (long long)i);
+            lua_rawgeti(lua, index, i);
+            visit_one(build, NULL, lua_gettop(lua), visit);
+            sm_path_cut(loader, before);
+        }
+    } else {
+        size_t count;
+        const char **names = sorted_names(build, index, format, &count);
+        for (size_t i = 0; i < count; i++) {
+            size_t before = sm_path_add(loader, ".%.60s", names[i]);
+            lua_getfield(lua, index, names[i]);
+            visit_one(build, names[i], lua_gettop(lua), visit);
+            sm_path_cut(loader, before);
+        }
+    }
+    build->depth--;
+}
+
+static void add_joined(struct sm_body_build *build, const char *name, int item) {
+    if (name)
+        sm_raise(build->loader, NULL, "join {...} takes a list");
+    sm_body_add(build, item);
+}
+
+static void add_join(struct sm_body_build *build, int index) {
+    sm_body_visit(build, index, "join", add_joined);
+    build->content_type = build->is_binary ? "application/octet-stream" : "text/plain";
+}
+
+static const struct {
+    const char *type;
+    void (*add)(struct sm_body_build *build, int table);
+} kinds[] = {{"json", sm_body_add_json},
+             {"msgpack", sm_body_add_msgpack},
+             {"protobuf", sm_body_add_protobuf},
+             {"gzip", sm_body_add_gzip},
+             {"join", add_join}};
+
+void sm_body_add(struct sm_body_build *build, int index) {
+    struct sm_loader *loader = build->loader;
     char found[96];
-    const struct sm_tag *tag = sm_tag_at(loader, index);
-    if (tag && strcmp(tag->type, "json") == 0)
-        return json_body(&build, index);
-    if (tag && strcmp(tag->type, "text") == 0)
-        return made_body(&build, index, "text/plain", fill_text);
-    if (tag && strcmp(tag->type, "noise") == 0)
-        return made_body(&build, index, "application/octet-stream", fill_noise);
-    if (tag && strcmp(tag->type, "replay") == 0)
-        return sm_replay_body(loader, index);
-    if (!tag && (lua_type(loader->lua, index) == LUA_TSTRING))
-        return fixed_body(loader, index);
-    sm_raise(loader, NULL, "must be a text, text(n), noise(n), json {...} or replay {...}, not %s",
+    sm_body_resolve(build, index);
+    if (sm_body_add_leaf(build, index, SM_BODY_NUMBER_DECIMAL)) {
+        build->content_type = build->is_binary ? "application/octet-stream" : "text/plain";
+        return;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const struct sm_tag *tag = sm_body_tag(build, index, kinds[i].type);
+        if (!tag)
+            continue;
+        struct sm_place before = sm_place_enter(loader, tag);
+        int table = sm_body_push_table(build, index);
+        kinds[i].add(build, table);
+        lua_settop(loader->lua, table - 1);
+        loader->at = before;
+        return;
+    }
+    sm_raise(loader, NULL,
+             "must be a text, text(n), noise(n), json {...} or replay {...}, or another kind of "
+             "body, not %s",
              sm_describe(loader, index, found, sizeof found));
 }
 
+/* Builds the variants one after the other; how many there are shows on the way. */
+static const struct sm_body *build_body(struct sm_body_build *build, int index) {
+    struct sm_loader *loader = build->loader;
+    struct sm_body *body = sm_alloc(loader, sizeof *body);
+    struct sm_body_variant *variants = NULL;
+    size_t room = 0, held = 0;
+    double payload_bytes = 0;
+    for (build->turn = 0; build->turn < build->turns; build->turn++) {
+        if (build->turn == room) {
+            struct sm_body_variant *grown = sm_alloc(loader, (room + build->turns) * sizeof *grown);
+            if (room > 0)
+                memcpy(grown, variants, room * sizeof *grown);
+            variants = grown;
+            room += build->turns;
+        }
+        build->draws = build->payload_bytes = 0;
+        build->has_payload = build->is_binary = false;
+        sm_rope_clear(&build->rope);
+        lua_pushvalue(loader->lua, index);
+        sm_body_add(build, lua_gettop(loader->lua));
+        lua_pop(loader->lua, 1);
+        held += build->rope.literal_length;
+        if (held > VARIANTS_MAX_BYTES)
+            sm_raise(loader, "make large parts with text(n), noise(n) or file",
+                     "the body's variants hold more than %d MiB", VARIANTS_MAX_BYTES >> 20);
+        variants[build->turn] = sm_rope_take(&build->rope, (struct sm_rope_mark){0});
+        payload_bytes +=
+            (double)(build->has_payload ? build->payload_bytes : variants[build->turn].length);
+    }
+    *body = (struct sm_body){.variants = variants,
+                             .variant_count = build->turns,
+                             .content_type = build->content_type,
+                             .content_encoding = build->content_encoding,
+                             .payload_bytes = (size_t)(payload_bytes / (double)build->turns + 0.5)};
+    return body;
+}
+
 const struct sm_body *sm_value_body(struct sm_loader *loader, int index) {
+    struct sm_body_build build = {.loader = loader, .rope = {.loader = loader}, .turns = 1};
     int64_t before_ns = sm_cpu_ns();
-    const struct sm_body *body = build_body(loader, index);
+    const struct sm_body *body = sm_body_tag(&build, index, "replay")
+                                     ? sm_replay_body(loader, index)
+                                     : build_body(&build, index);
     loader->cpu_end_ns += sm_cpu_ns() - before_ns;
     return body;
 }

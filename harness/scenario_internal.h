@@ -15,7 +15,7 @@
  * scenario_ports.c     free ports, by name
  * scenario_fixes.c     the flags of a build
  * scenario_services.c  services: their names, their places, ${NAME.port}
- * scenario_body.c      what a request carries
+ * scenario_body*.c     what a request carries; scenario_rope.c, its bytes
  * scenario_replay.c    bodies from files
  * scenario_phases.c    phases and cycles
  * scenario_experiments.c  doses and stalls: their keys and their phases
@@ -196,7 +196,7 @@ struct sm_service *sm_service_begin(struct sm_loader *loader, int table, const c
  * Raises when there is no such service. */
 const char *sm_service_variable(struct sm_loader *loader, const char *name);
 
-/* scenario_body.c */
+/* scenario_body.c; its parts share scenario_body.h */
 const struct sm_body *sm_value_body(struct sm_loader *loader, int index);
 
 /* scenario_replay.c: the body of the replay {...} at index. */

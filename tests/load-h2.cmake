@@ -7,3 +7,9 @@ spillmark_unit_test(load-http2 unit/test_load_http2.c unit/load_block.c unit/chi
                     unit/rude_server.c LIBS spillmark-harness)
 target_compile_definitions(test-load-http2 PRIVATE SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}")
 set_tests_properties(unit.load-http2 PROPERTIES TIMEOUT 120)
+add_executable(body-bytes load/body_bytes.c unit/load_block.c)
+target_include_directories(body-bytes PRIVATE ${CMAKE_SOURCE_DIR})
+target_link_libraries(body-bytes PRIVATE spillmark-harness PkgConfig::CMOCKA)
+add_test(NAME unit.bodies COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/load/test_bodies.py
+                                  $<TARGET_FILE:body-bytes>)
+set_tests_properties(unit.bodies PROPERTIES LABELS unit TIMEOUT 60)

@@ -85,8 +85,9 @@ static void wrong_types_and_units(void **state) {
     check_inside(state, "budget = { 5 }", WORDS("budget", "without a name"));
     check_inside(state, "declared = { fds = '8MB' }", WORDS("declared.fds", "\"8MB\""));
     check_inside(state, "title = { 'x' }", WORDS("title", "must be a text"));
-    check_inside(state, "load = http_load { url = 'http://h/', rate = '5/s', body = 5 }",
-                 WORDS("load.body", "must be a text, text(n), noise(n), json {...} or replay {...}"));
+    check_inside(
+        state, "load = http_load { url = 'http://h/', rate = '5/s', body = 5 }",
+        WORDS("load.body", "must be a text, text(n), noise(n), json {...} or replay {...}"));
 }
 
 static void blocks_that_depend_on_themselves(void **state) {
@@ -180,7 +181,32 @@ static void bodies(void **state) {
         {"json { text() }", "one length"},
         {"json { text(-1) }", "is not a size"},
         {"json { text('1 parsec') }", "\"1 parsec\" is not a size"},
-        {"json { text('1GB') }", "the most"},
+        {"json { text('2TB') }", "the most"},
+        {"json { noise(4) }", "noise {...} cannot be put into JSON"},
+        {"in_turn {}", "has no values"},
+        {"in_turn { 'a', phase {} }", "not phase {...}"},
+        {"template(3)", "a number of variants and a function"},
+        {"template(0, function() return 'a' end)", "the least"},
+        {"template(2, function(i) return template end)", "a number of variants and"},
+        {"template(99, function(i) return string.rep('x', 1e6) end)", "more than 8 MiB"},
+        {"text(uniform(2, 1))", "the least and the most"},
+        {"text(exponential())", "the mean"},
+        {"json { text(uniform(1, 2)), in_turn { 1, 2, 3, 4, 5, 6, 7 } }", "4096 variants"},
+        {"join { a = 'x' }", "join {...} takes a list"},
+        {"join { 'a', {} }", "not a table"},
+        {"file()", "one path"},
+        {"file 'missing.bin'", "missing.bin: No such file"},
+        {"file '.'", "not a regular file"},
+        {"gzip()", "one body"},
+        {"gzip(join { number() })", "cannot be written into what is compressed"},
+        {"gzip(gzip 'a')", "a whole body, once"},
+        {"msgpack { phase {} }", "phase {...} cannot be put into MessagePack"},
+        {"protobuf { {1, 'string'} }", "a number, a type and a value"},
+        {"protobuf { {0, 'string', 'x'} }", "the least"},
+        {"protobuf { {1, 'strang', 'x'} }", "did you mean \"string\"?"},
+        {"protobuf { {1, 'int32', 'x'} }", "needs a whole number"},
+        {"protobuf { {1, 'bool', 1} }", "true or false"},
+        {"protobuf { {1, 'double', {}} , a = 2 }", "has the name"},
         {"json { a = 0/0 }", "JSON has no such number"},
         {"json { a = phase {} }", "phase {...} cannot be put into JSON"},
         {"json { 1, a = 2 }", "has the name \"a\""},
@@ -196,6 +222,10 @@ static void bodies(void **state) {
                  cases[i][0]);
         check_inside(state, inside, WORDS("load.body", cases[i][1]));
     }
+    check_inside(state,
+                 "load = http_load { url = 'http://h/',"
+                 " body = template(2, function() while true do end end) }",
+                 WORDS("does it loop for ever?"));
 }
 
 static void cycles(void **state) {
