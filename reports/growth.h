@@ -30,7 +30,8 @@ struct sm_verdict {
     } driver;                  /* what the growth goes with, when growing */
     int may_stop;              /* a run may end on it, see sm_growth_may_stop */
     char why[256];             /* the figure that decided it, as a clause */
-    char needs[256];           /* when inconclusive: how much longer, or which experiment */
+    char needs[256];           /* when inconclusive: how much longer, or which experiment; ends
+                                  with the line to write among the scenario's phases */
 };
 
 enum sm_channel { SM_CHANNEL_HEAP, SM_CHANNEL_RSS, SM_CHANNEL_FD, SM_CHANNEL_OTHER };

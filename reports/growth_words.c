@@ -45,6 +45,12 @@ static struct words at_most(const struct sm_growth_scene *scene, double value) {
     return per_second(scene->channel, value < least ? 0 : value);
 }
 
+/* An experiment is one line of a scenario's phases, and the last thing said. */
+#define STALL_LINE "stall { \"%.0fs\", \"%.0fs\", slow_disk { \"${data}\", stall = true } }"
+
+/* Nobody watches for longer. */
+static const double LONGEST_S = 3600;
+
 /* The error of a slope falls with the 3/2 power of the time watched. */
 static double seconds_for(double window_s, double ratio) {
     return window_s * fmin(1000, pow(fmax(1.1, ratio), 2. / 3));
@@ -105,7 +111,8 @@ static void explain_doubt(const struct sm_growth_scene *scene,
         snprintf(verdict->why, sizeof verdict->why,
                  "only %.1f s of constant load were sampled, too few to tell a trend",
                  scene->window_s);
-        snprintf(verdict->needs, sizeof verdict->needs, "at least 20 s of constant load");
+        snprintf(verdict->needs, sizeof verdict->needs,
+                 "at least 20 s of constant load: phase { \"load\", \"20s\" }");
         break;
     case SM_DOUBT_SATURATION:
     case SM_DOUBT_NONE:
@@ -121,8 +128,9 @@ static void explain_doubt(const struct sm_growth_scene *scene,
     case SM_DOUBT_RECENT:
         snprintf(verdict->why, sizeof verdict->why,
                  "it is flat now, but has not been for long compared with how it rose before");
-        snprintf(verdict->needs, sizeof verdict->needs, "about %.0f s of constant load",
-                 scene->window_s * 2);
+        snprintf(verdict->needs, sizeof verdict->needs,
+                 "about %.0f s of constant load: phase { \"load\", \"%.0fs\" }",
+                 scene->window_s * 2, scene->window_s * 2);
         break;
     case SM_DOUBT_NOISE:
         longer = seconds_for(scene->window_s, 3 * p->noise / scene->resolution_per_s);
@@ -133,9 +141,25 @@ static void explain_doubt(const struct sm_growth_scene *scene,
         snprintf(verdict->needs, sizeof verdict->needs,
                  "about %.0f s of constant load, or cycles of load and rest, which leave the "
                  "noise of work under way out: doses { \"4s\", \"2s\" }",
-                 fmax(longer, 1.5 * scene->window_s));
+                 fmin(fmax(longer, 1.5 * scene->window_s), LONGEST_S));
         break;
     }
+}
+
+static void explain_under_cap(const struct sm_growth_scene *scene,
+                              const struct sm_window_verdict *window, struct sm_verdict *verdict) {
+    double seconds = fmax(scene->window_s * 1.2,
+                          1.2 * scene->declared_cap / fmax(window->profile.plain_rate, 1e-9));
+    seconds = ceil(fmin(seconds, LONGEST_S));
+    if (scene->in_fault)
+        snprintf(verdict->needs, sizeof verdict->needs,
+                 "about %.0f s, until it passes 1.2 times the declared bound: " STALL_LINE, seconds,
+                 seconds, 2 * seconds);
+    else
+        snprintf(verdict->needs, sizeof verdict->needs,
+                 "about %.0f s, until it passes 1.2 times the declared bound: "
+                 "phase { \"load\", \"%.0fs\" }",
+                 seconds, seconds);
 }
 
 void sm_growth_explain_window(const struct sm_growth_scene *scene,
@@ -155,20 +179,18 @@ void sm_growth_explain_window(const struct sm_growth_scene *scene,
                  "it rose by %s during the fault, but a bounded queue that is not yet full looks "
                  "exactly like an unbounded one",
                  quantity(c, scene->risen).text);
-        snprintf(verdict->needs, sizeof verdict->needs,
-                 "a declared bound, or a fault that lasts until more than 1.2 times the bound "
-                 "has been pushed: stall { \"%.0fs\", \"%.0fs\", faults = ... }",
-                 scene->window_s, 2 * scene->window_s);
+        snprintf(
+            verdict->needs, sizeof verdict->needs,
+            "a declared bound, and a fault that lasts until more than 1.2 times of it has been "
+            "pushed: " STALL_LINE,
+            scene->window_s, 2 * scene->window_s);
         return;
     case SM_RULE_UNDER_CAP:
         snprintf(verdict->why, sizeof verdict->why,
                  "it rose by %s at about %s, but may still be filling the %s declared",
                  quantity(c, scene->risen).text, per_second(c, window->profile.plain_rate).text,
                  quantity(c, scene->declared_cap).text);
-        snprintf(verdict->needs, sizeof verdict->needs,
-                 "about %.0f s, until it passes 1.2 times the declared bound",
-                 fmax(scene->window_s * 1.2,
-                      1.2 * scene->declared_cap / fmax(window->profile.plain_rate, 1e-9)));
+        explain_under_cap(scene, window, verdict);
         return;
     case SM_RULE_LOAD_CHANGED:
         snprintf(verdict->why, sizeof verdict->why,
@@ -234,8 +256,11 @@ void sm_growth_explain_cycles(const struct sm_growth_scene *scene,
             per_second(c, fmax(fabs(cycles->high - cycles->rate), fabs(cycles->rate - cycles->low)))
                 .text,
             per_second(c, scene->resolution_per_s).text);
-    snprintf(verdict->needs, sizeof verdict->needs, "%d cycles of load and rest instead of %d",
-             cycles->marks + (cycles->marks > 8 ? cycles->marks / 2 : 4), cycles->marks);
+    int more = (cycles->marks * 3 / 2 + 3) / 4 * 4; /* doses come in fours */
+    snprintf(verdict->needs, sizeof verdict->needs,
+             "%d cycles of load and rest instead of %d: "
+             "doses { \"4s\", \"2s\", cycles = %d }",
+             more, cycles->marks, more);
 }
 
 void sm_growth_explain_missing(struct sm_verdict *verdict) {

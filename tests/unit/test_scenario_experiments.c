@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "reports/growth_words.h"
 #include "scenario_text.h"
 #include "temp_dir.h"
 
@@ -86,12 +87,53 @@ static void mistakes_are_named(void **state) {
     }
 }
 
+static void load_needed(void **state, const struct sm_verdict *verdict) {
+    static const char *const experiments[] = {"phase {", "doses {", "stall {"};
+    const char *line = NULL;
+    char inside[400];
+    for (size_t i = 0; i < 3 && !line; i++)
+        line = strstr(verdict->needs, experiments[i]);
+    assert_non_null(line);
+    snprintf(inside, sizeof inside, "phases = { %s }", line);
+    struct sm_scenario *scenario = good(state, inside);
+    assert_true(scenario->phase_count > 0);
+    sm_scenario_free(scenario);
+}
+
+/* Whatever is in doubt, and whichever rule is in the way: what is needed is a line that loads. */
+static void what_a_verdict_needs_can_be_pasted(void **state) {
+    for (int doubt = SM_DOUBT_SHORT; doubt <= SM_DOUBT_RECENT; doubt++)
+        for (int rule = SM_RULE_NONE; rule <= SM_RULE_LOAD_CHANGED; rule++)
+            for (int in_fault = 0; in_fault < 2; in_fault++) {
+                struct sm_growth_scene scene = {.resolution_per_s = 4096,
+                                                .declared_cap = 8e6,
+                                                .window_s = 17.4,
+                                                .in_fault = in_fault,
+                                                .rule = (enum sm_growth_rule)rule};
+                struct sm_window_verdict window = {.kind = SM_VERDICT_INCONCLUSIVE,
+                                                   .doubt = (enum sm_window_doubt)doubt,
+                                                   .profile = {.noise = 5e4, .plain_rate = 10},
+                                                   .used_seconds = 9};
+                struct sm_verdict verdict = {.kind = SM_VERDICT_INCONCLUSIVE};
+                sm_growth_explain_window(&scene, &window, &verdict);
+                load_needed(state, &verdict);
+            }
+    for (int marks = 0; marks < 40; marks++) {
+        struct sm_growth_scene scene = {.resolution_per_s = 4096};
+        struct sm_cycles_verdict cycles = {.marks = marks};
+        struct sm_verdict verdict = {.kind = SM_VERDICT_INCONCLUSIVE, .suspect = marks % 2};
+        sm_growth_explain_cycles(&scene, &cycles, &verdict);
+        load_needed(state, &verdict);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(doses_go_low_high_high_low),
         cmocka_unit_test(doses_are_eight_and_as_told),
         cmocka_unit_test(a_stall_comes_twice),
         cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(what_a_verdict_needs_can_be_pasted),
     };
     return cmocka_run_group_tests(tests, test_temp_dir_make, test_temp_dir_remove);
 }
