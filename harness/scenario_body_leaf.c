@@ -147,6 +147,46 @@ static void add_file(struct sm_body_build *build, int index) {
     loader->at = before;
 }
 
+/* The bytes of a Lua string as they are, NULs and all. */
+static void add_raw(struct sm_body_build *build, int index) {
+    struct sm_loader *loader = build->loader;
+    struct sm_place before = sm_place_enter(loader, sm_tag_at(loader, index));
+    int table = sm_body_push_table(build, index);
+    lua_rawgeti(loader->lua, table, 1);
+    if (sm_list_length(loader, table) != 1 || lua_type(loader->lua, -1) != LUA_TSTRING)
+        sm_raise(loader, "write raw(\"\\x01\\x02\")", "raw takes one string");
+    size_t length;
+    const char *bytes = lua_tolstring(loader->lua, -1, &length);
+    sm_rope_add(&build->rope, bytes, length);
+    build->is_binary = true;
+    lua_settop(loader->lua, table - 1);
+    loader->at = before;
+}
+
+/* The format that a number asks for itself; otherwise what the body around it has. */
+static enum sm_body_number number_format(struct sm_body_build *build, int index,
+                                         enum sm_body_number number) {
+    static const char *const names[] = {"decimal", "big_endian", "varint"};
+    static const enum sm_body_number formats[] = {SM_BODY_NUMBER_DECIMAL, SM_BODY_NUMBER_BIG_ENDIAN,
+                                                  SM_BODY_NUMBER_VARINT};
+    struct sm_loader *loader = build->loader;
+    int table = sm_body_push_table(build, index);
+    bool is_asked = sm_list_length(loader, table) > 0;
+    lua_rawgeti(loader->lua, table, 1);
+    const char *name = is_asked ? lua_tostring(loader->lua, -1) : NULL;
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            number = formats[i];
+            is_asked = false;
+        }
+    }
+    if (is_asked)
+        sm_raise(loader, "write number \"big_endian\", \"decimal\" or \"varint\"",
+                 "no such format of a number");
+    lua_settop(loader->lua, table - 1);
+    return number;
+}
+
 static void add_number(struct sm_body_build *build, enum sm_body_number number) {
     struct sm_body_part part = {.number = number, .length = sm_body_number_bytes(number), .fd = -1};
     sm_rope_add_part(&build->rope, &part);
@@ -162,7 +202,9 @@ bool sm_body_add_leaf(struct sm_body_build *build, int index, enum sm_body_numbe
     } else if (sm_body_tag(build, index, "file")) {
         add_file(build, index);
     } else if (sm_body_tag(build, index, "number")) {
-        add_number(build, number);
+        add_number(build, number_format(build, index, number));
+    } else if (sm_body_tag(build, index, "raw")) {
+        add_raw(build, index);
     } else if (type == LUA_TSTRING || (type == LUA_TNUMBER && build->depth > 0)) {
         const char *text = sm_value_text(build->loader, index);
         sm_rope_add(&build->rope, text, strlen(text));

@@ -12,9 +12,9 @@ static const char *const tag_metatable = "spillmark.tag";
 
 /* Constructors that are no members of a family. */
 static const char *const other_constructors[] = {
-    "scenario", "choice",  "param",    "fixes",       "text",      "noise", "json",
-    "cycles",   "msgpack", "protobuf", "gzip",        "join",      "file",  "number",
-    "template", "in_turn", "uniform",  "exponential", "lognormal", NULL};
+    "scenario", "choice",  "param",    "fixes",   "text",        "noise",     "json",
+    "cycles",   "msgpack", "protobuf", "gzip",    "join",        "file",      "number",
+    "template", "in_turn", "raw",      "uniform", "exponential", "lognormal", NULL};
 
 static void copy_table(lua_State *lua, int from) {
     lua_newtable(lua);

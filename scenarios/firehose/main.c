@@ -66,12 +66,15 @@ static bool start(struct ingester *ingester) {
            (!options->backfill_url || start_source(ingester, "repo_backfill", "list", NULL));
 }
 
+/* Nothing more is read before what was read is brought to its end. */
 static void finish(struct ingester *ingester) {
+    for (size_t i = 0; i < ingester->source_count; i++) {
+        if (ingester->sources[i].pipeline)
+            fh_pipeline_close(ingester->sources[i].pipeline);
+    }
     fh_stop_request();
     for (size_t i = 0; i < ingester->source_count; i++) {
         struct source *source = &ingester->sources[i];
-        if (source->pipeline)
-            fh_pipeline_close(source->pipeline);
         fh_relay_finish(source->relay);
         fh_backfill_finish(source->backfill);
         fh_pipeline_finish(source->pipeline);
