@@ -85,6 +85,13 @@ ssize_t sm_body_piece(const struct sm_body_variant *variant, int64_t unit_number
     return 0;
 }
 
+size_t sm_body_held(const struct sm_body_variant *variant, size_t offset, const char **ret_bytes) {
+    const struct sm_body_part *part = variant->parts, *end = part + variant->part_count;
+    for (; part < end && offset >= part->length; part++)
+        offset -= part->length;
+    return part < end && part->bytes ? (size_t)part_piece(part, 0, offset, NULL, ret_bytes) : 0;
+}
+
 static int copy_file(int fd, size_t at, char *to, size_t length) {
     for (ssize_t got; length > 0; at += (size_t)got, to += got, length -= (size_t)got)
         if ((got = read_file(fd, at, to, length)) < 0)

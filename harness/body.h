@@ -61,6 +61,9 @@ bool sm_body_is_fixed(const struct sm_body *body);
 ssize_t sm_body_piece(const struct sm_body_variant *variant, int64_t unit_number, size_t offset,
                       char *scratch, const char **ret_piece);
 
+/* How many bytes from an offset on lie together in the body itself, and where; 0: none. */
+size_t sm_body_held(const struct sm_body_variant *variant, size_t offset, const char **ret_bytes);
+
 /* Copies `length` bytes, which must be there, from an offset on. Returns 0, or as above. */
 int sm_body_copy(const struct sm_body_variant *variant, int64_t unit_number, size_t offset,
                  char *to, size_t length);

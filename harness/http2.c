@@ -9,8 +9,10 @@
 #include "http2_fields.h"
 
 enum {
+    FRAME_HEAD_BYTES = 9,
     WINDOW_BYTES = 16 << 20, /* of replies under way, which are thrown away as they come */
     TURN_BYTES = 2 << 20,    /* sent on one connection before the others and the schedule are due */
+    FRAME_BYTES = 1 << 20,   /* at the most, where the peer allows as much */
     TURN_READS = 16,
     GREETING = 48,
     TRIES = 5,
@@ -110,7 +112,7 @@ static ssize_t on_read(nghttp2_session *session, int32_t stream_id, uint8_t *buf
 static ssize_t on_read_length(nghttp2_session *session, uint8_t type, int32_t stream_id,
                               int32_t session_window, int32_t stream_window, uint32_t most_in_frame,
                               void *user) {
-    int64_t length = most_in_frame < SM_BODY_SCRATCH / 2 ? most_in_frame : SM_BODY_SCRATCH / 2;
+    int64_t length = most_in_frame < FRAME_BYTES ? most_in_frame : FRAME_BYTES;
     (void)session, (void)type, (void)stream_id, (void)user;
     if (length > session_window)
         length = session_window;
@@ -127,7 +129,7 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (connection->outbox.queued_bytes >= SM_BODY_SCRATCH)
         return NGHTTP2_ERR_WOULDBLOCK;
-    int rc = sm_outbox_add(&connection->outbox, head, 9);
+    int rc = sm_outbox_add(&connection->outbox, head, FRAME_HEAD_BYTES);
     while (rc == 0 && length > 0) {
         int64_t number = exchange->base.unit.number * load->messages + exchange->message;
         size_t left = sm_payload_length(&load->payload, number) - exchange->offset;

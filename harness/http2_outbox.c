@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    DIRECT_BYTES = 65536, /* from here on bytes are sent from where they are held */
+    LEAD_BYTES = 16384,   /* of them that go with the head before them, so that no packet is tiny */
+};
+
 /* Bytes to send: literal ones from `offset` on, or of a message. */
 struct sm_outbox_entry {
     bool is_literal;
@@ -101,23 +106,41 @@ int sm_outbox_add_payload(struct sm_outbox *outbox, int64_t number, size_t offse
     return 0;
 }
 
-/* Puts what comes next together, up to the room there is. */
+/* Where much of an entry, from `sent` on, lies together: how much, and where. */
+static size_t find_direct(const struct sm_outbox_entry *entry, size_t sent,
+                          const struct sm_payload *payload, const char **ret_bytes) {
+    size_t prefix = payload->has_prefix ? SM_PAYLOAD_PREFIX : 0, left = entry->length - sent;
+    if (entry->is_literal || left < DIRECT_BYTES || entry->offset + sent < prefix)
+        return 0;
+    size_t length = sm_body_held(sm_body_variant(payload->body, entry->number),
+                                 entry->offset + sent - prefix, ret_bytes);
+    if (length > left)
+        length = left;
+    return length >= DIRECT_BYTES ? length : 0;
+}
+
+/* Puts what comes next together, up to the room there is, or to where it need not be copied. */
 static ssize_t compose(const struct sm_outbox *outbox, const struct sm_payload *payload,
                        char *scratch) {
     size_t length = 0, sent = outbox->next_sent;
+    const char *unused;
     for (size_t i = outbox->next; i < outbox->entry_count && length < SM_BODY_SCRATCH; i++) {
         const struct sm_outbox_entry *entry = &outbox->entries[i];
         size_t left = entry->length - sent, room = SM_BODY_SCRATCH - length;
+        bool is_direct = find_direct(entry, sent, payload, &unused) > 0;
+        if (is_direct)
+            room = length < LEAD_BYTES ? LEAD_BYTES - length : 0;
         size_t now = left < room ? left : room;
-        if (entry->is_literal) {
+        int rc = 0;
+        if (entry->is_literal)
             memcpy(scratch + length, outbox->literal + entry->offset + sent, now);
-        } else {
-            int rc =
-                copy_payload(payload, entry->number, entry->offset + sent, scratch + length, now);
-            if (rc < 0)
-                return rc;
-        }
+        else
+            rc = copy_payload(payload, entry->number, entry->offset + sent, scratch + length, now);
+        if (rc < 0)
+            return rc;
         length += now;
+        if (is_direct)
+            break;
         sent = 0;
     }
     return (ssize_t)length;
@@ -142,13 +165,12 @@ static void step_over(struct sm_outbox *outbox, size_t sent) {
 ssize_t sm_outbox_send(struct sm_outbox *outbox, struct sm_link *link,
                        const struct sm_payload *payload, char *scratch) {
     const struct sm_outbox_entry *first = &outbox->entries[outbox->next];
-    bool is_one = outbox->next + 1 == outbox->entry_count && first->is_literal;
     const char *bytes = scratch;
-    ssize_t length;
-    if (is_one) {
+    ssize_t length = (ssize_t)find_direct(first, outbox->next_sent, payload, &bytes);
+    if (outbox->next + 1 == outbox->entry_count && first->is_literal) {
         bytes = outbox->literal + first->offset + outbox->next_sent;
         length = (ssize_t)(first->length - outbox->next_sent);
-    } else {
+    } else if (length == 0) {
         length = compose(outbox, payload, scratch);
     }
     if (length < 0)

@@ -13,3 +13,5 @@ target_link_libraries(body-bytes PRIVATE spillmark-harness PkgConfig::CMOCKA)
 add_test(NAME unit.bodies COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/load/test_bodies.py
                                   $<TARGET_FILE:body-bytes>)
 set_tests_properties(unit.bodies PROPERTIES LABELS unit TIMEOUT 60)
+add_executable(bench-http2-sink bench/http2_sink.c)
+target_link_libraries(bench-http2-sink PRIVATE PkgConfig::NGHTTP2 Threads::Threads)
