@@ -1,7 +1,19 @@
 # HTTP/2 and gRPC as load, against servers of other makes.
 spillmark_unit_test(load-grpc unit/test_load_grpc.c unit/load_block.c unit/child_server.c
                     unit/temp_dir.c LIBS spillmark-harness)
-target_compile_definitions(test-load-grpc PRIVATE SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}")
+set(LOAD_NPM ${CMAKE_CURRENT_BINARY_DIR}/load-npm)
+add_custom_command(
+  OUTPUT ${LOAD_NPM}/installed
+  COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/load/package.json
+          ${CMAKE_CURRENT_SOURCE_DIR}/load/package-lock.json ${LOAD_NPM}
+  COMMAND ${CMAKE_COMMAND} -E chdir ${LOAD_NPM} ${NPM} ci --ignore-scripts --no-audit --no-fund
+          --loglevel=error
+  COMMAND ${CMAKE_COMMAND} -E touch ${LOAD_NPM}/installed
+  DEPENDS load/package.json load/package-lock.json
+  COMMENT "Installing what the load drivers are tested against")
+add_custom_target(load-npm ALL DEPENDS ${LOAD_NPM}/installed)
+target_compile_definitions(test-load-grpc PRIVATE SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}"
+                           SPILLMARK_NODE_MODULES="${LOAD_NPM}/node_modules")
 set_tests_properties(unit.load-grpc PROPERTIES LABELS e2e TIMEOUT 120)
 spillmark_unit_test(load-http2 unit/test_load_http2.c unit/load_block.c unit/child_server.c
                     unit/rude_server.c LIBS spillmark-harness)
@@ -15,3 +27,10 @@ add_test(NAME unit.bodies COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/l
 set_tests_properties(unit.bodies PROPERTIES LABELS unit TIMEOUT 60)
 add_executable(bench-http2-sink bench/http2_sink.c)
 target_link_libraries(bench-http2-sink PRIVATE PkgConfig::NGHTTP2 Threads::Threads)
+spillmark_unit_test(load-huge unit/test_load_huge.c unit/load_block.c unit/child_server.c
+                    LIBS spillmark-harness)
+target_compile_definitions(test-load-huge PRIVATE
+                           SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}"
+                           SPILLMARK_SINK="$<TARGET_FILE:bench-http2-sink>")
+add_dependencies(test-load-huge bench-http2-sink)
+set_tests_properties(unit.load-huge PROPERTIES LABELS e2e TIMEOUT 180)

@@ -1,4 +1,4 @@
-/* grpc_load against the gRPC server of another make: python3-grpcio on gRPC's C core. */
+/* grpc_load against the gRPC servers of others: python3-grpcio on gRPC's C core, and Node's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,20 +14,25 @@
 #include "load_block.h"
 #include "temp_dir.h"
 
-/* One server for all tests. */
-static struct child_server *server;
+/* One server of each kind for all tests. */
+static struct child_server *server, *node_server;
 
-static int start_server(void **state) {
+static int start_servers(void **state) {
     (void)state;
+    setenv("NODE_PATH", SPILLMARK_NODE_MODULES, 1);
     server = child_server_start(
         (const char *const[]){"/usr/bin/python3", SPILLMARK_TESTS "/load/grpc_server.py", NULL});
+    node_server = child_server_start(
+        (const char *const[]){"node", SPILLMARK_TESTS "/load/grpc_server.js", NULL});
     return 0;
 }
 
-static int stop_server(void **state) {
+static int stop_servers(void **state) {
     (void)state;
     if (server)
         child_server_stop(server);
+    if (node_server)
+        child_server_stop(node_server);
     return 0;
 }
 
@@ -60,13 +65,11 @@ static const struct {
     {"Part", "server", "1", "text(100)", "", "gRPC DATA_LOSS: the rest is gone", 0, 10, 0},
     {"RefuseEarly", "client", "400", "noise '1MB'", "",
      "gRPC PERMISSION_DENIED while sending: enough", 0, 10, 0},
-    {"Missing", "none", "1", "text(100)", "", "gRPC UNIMPLEMENTED: Method not found!", 0, 10, 0},
     {"Stall", "none", "1", "text(100)", "", "time-out", 0, 0, 10},
 };
 
-static void every_manner_has_its_outcome(void **state) {
-    (void)state;
-    if (!server)
+static void check_manners(const struct child_server *asked) {
+    if (!asked)
         skip();
     for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
         char method[64], header[64];
@@ -76,7 +79,7 @@ static void every_manner_has_its_outcome(void **state) {
         snprintf(header, sizeof header, manners[i].header[0] ? "{ '%s' }" : "{}",
                  manners[i].header);
         call_until_done(&run,
-                        (const struct load_setting[]){{"url", child_server_url(server)},
+                        (const struct load_setting[]){{"url", child_server_url(asked)},
                                                       {"method", method},
                                                       {"stream", manners[i].stream},
                                                       {"messages", manners[i].messages},
@@ -95,6 +98,32 @@ static void every_manner_has_its_outcome(void **state) {
         assert_int_equal(run.counts.unanswered, manners[i].unanswered);
         load_run_close(&run);
     }
+}
+
+static void every_manner_has_its_outcome(void **state) {
+    (void)state;
+    check_manners(server);
+}
+
+static void on_node_as_well(void **state) {
+    (void)state;
+    check_manners(node_server);
+}
+
+static void a_method_that_is_missing(void **state) {
+    struct load_run run;
+    (void)state;
+    if (!server)
+        skip();
+    call_until_done(&run,
+                    (const struct load_setting[]){{"url", child_server_url(server)},
+                                                  {"method", "/test.Service/Missing"},
+                                                  {"count", "10"},
+                                                  {NULL, NULL}},
+                    10);
+    assert_int_equal(load_run_outcome(&run, "gRPC UNIMPLEMENTED: Method not found!"), 10);
+    assert_int_equal(run.counts.refused, 10);
+    load_run_close(&run);
 }
 
 static void a_rate_on_few_connections(void **state) {
@@ -140,9 +169,11 @@ static void a_unix_socket_serves_as_well(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_manner_has_its_outcome),
+        cmocka_unit_test(on_node_as_well),
+        cmocka_unit_test(a_method_that_is_missing),
         cmocka_unit_test(a_rate_on_few_connections),
         cmocka_unit_test_setup_teardown(a_unix_socket_serves_as_well, test_temp_dir_make,
                                         test_temp_dir_remove),
     };
-    return cmocka_run_group_tests(tests, start_server, stop_server);
+    return cmocka_run_group_tests(tests, start_servers, stop_servers);
 }

@@ -1,0 +1,22 @@
+"""Reads HTTP/1.1 requests of any size and answers each 200 when all of it has come. Prints its port."""
+import re
+import socket
+import threading
+
+
+def serve(peer):
+    buffer = memoryview(bytearray(1 << 20))
+    while got := peer.recv_into(buffer):
+        head = bytes(buffer[:got]).partition(b"\r\n\r\n")
+        left = int(re.search(rb"Content-Length: (\d+)", head[0])[1]) - len(head[2])
+        while left and (got := peer.recv_into(buffer)):
+            left -= got
+        if left:
+            break
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
