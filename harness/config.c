@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,6 +147,14 @@ static json_t *blocks_json(const struct sm_value *value) {
     return list;
 }
 
+/* Whole bytes and counts without a fraction. */
+static json_t *quantity_json(enum sm_unit unit, double value) {
+    static const double exact = 9007199254740992.0; /* 2^53 */
+    int is_whole = unit == SM_UNIT_COUNT || unit == SM_UNIT_BYTES || unit == SM_UNIT_BYTES_PER_S;
+    return is_whole && value < exact && value == floor(value) ? json_integer((json_int_t)value)
+                                                              : json_real(value);
+}
+
 static json_t *value_json(const struct sm_key *key, const struct sm_value *value) {
     switch (key->type) {
     case SM_KEY_TEXT:
@@ -156,7 +165,7 @@ static json_t *value_json(const struct sm_key *key, const struct sm_value *value
     case SM_KEY_BOOL:
         return json_boolean(value->truth);
     case SM_KEY_QUANTITY:
-        return json_real(value->quantity);
+        return quantity_json(key->unit, value->quantity);
     case SM_KEY_BLOCK:
         return block_json(value->blocks[0], 1);
     case SM_KEY_BLOCKS:

@@ -114,12 +114,13 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
         return rc;
     execution->start_ns = sm_now_ns();
     execution->next_tick_ns = execution->next_second_ns = execution->start_ns;
+    sm_execution_open_actors(execution);
     if ((rc = open_record(execution, err)) || (rc = sm_execution_make_limit(execution, err)) ||
         (rc = open_sampler(execution, err)) || (rc = sm_execution_open_faults(execution, err)) ||
         (rc = sm_execution_open_loads(execution, err)) ||
         (rc = sm_execution_start_services(execution, err)) ||
         (rc = sm_execution_start_loads(execution, true, err)) ||
-        (rc = sm_execution_open_target(execution, err)) ||
+        (sm_execution_look_before(execution), rc = sm_execution_start_target(execution, err)) ||
         (rc = start_watcher(execution, err)) ||
         (rc = sm_execution_start_settler(execution, err)) ||
         (rc = sm_execution_start_loads(execution, false, err)))
@@ -134,9 +135,9 @@ static void wind_up(struct sm_execution *execution) {
     sm_execution_stop_loads(execution, sm_interrupt_pending() ? 0 : load_grace_s);
     if (execution->watcher && execution->target.is_running)
         sm_watcher_ask_now(execution->watcher);
-    execution->is_winding_up = true;
     sm_execution_stop(execution, &execution->target);
     sm_sampler_checkpoint(execution->sampler, sm_now_ns());
+    sm_execution_tell_watch_failures(execution, 1);
     sm_execution_write_ledger(execution);
     sm_execution_stop_services(execution);
     sm_progress_end(&execution->progress);
@@ -175,6 +176,7 @@ static void take_down(struct sm_execution *execution, int keep) {
     sm_execution_stop_loads(execution, 0);
     sm_execution_close_loads(execution);
     sm_execution_close_faults(execution);
+    sm_execution_close_actors(execution);
     if (execution->sampler) {
         files = sm_sampler_take_module_files(execution->sampler, &file_count);
         sm_sampler_close(execution->sampler);
@@ -202,6 +204,7 @@ int sm_execute(const struct sm_execution_options *options, struct sm_execution_e
     sm_interrupt_install();
     int rc = bring_up(execution, err);
     if (rc == 0) {
+        execution->is_up = true;
         if (execution->scenario)
             sm_execution_run_phases(execution);
         else

@@ -3,6 +3,7 @@
 #include "execution_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -126,7 +127,10 @@ int sm_execution_wait_ready(struct sm_execution *execution, struct sm_execution_
         struct sm_error last = {0};
         if (check_ready(actor, &last) == 1)
             return 0;
-        sm_execution_reap(execution, ready_poll_s);
+        if (execution->is_up)
+            sm_execution_tick(execution);
+        else
+            sm_execution_reap(execution, ready_poll_s);
         if (!actor->is_running)
             return sm_execution_died_early(execution, actor, err);
         if (sm_interrupt_pending()) {
@@ -140,11 +144,28 @@ int sm_execution_wait_ready(struct sm_execution *execution, struct sm_execution_
     }
 }
 
+/* What an earlier life printed goes to NAME.1.log, NAME.2.log: a text in the log that says "ready" is
+ * then this life's. */
+static void put_log_away(struct sm_execution_actor *actor) {
+    char path[PATH_MAX];
+    size_t length = strlen(actor->log);
+    static const char suffix[] = ".log";
+    if (length < sizeof suffix)
+        return;
+    snprintf(path, sizeof path, "%.*s.%d.log", (int)(length - (sizeof suffix - 1)), actor->log,
+             actor->lives);
+    if (rename(actor->log, path) && errno != ENOENT)
+        fprintf(stderr, "spillmark: %s stays where it is: %s\n", actor->log, strerror(errno));
+}
+
 int sm_execution_spawn(struct sm_execution *execution, struct sm_execution_actor *actor,
                        const struct sm_spawn *spawn, struct sm_error *err) {
+    if (actor->lives > 0 && spawn->output_path)
+        put_log_away(actor);
     int rc = sm_keeper_spawn(execution->keeper, spawn, &actor->pid, err);
     if (rc)
         return rc;
+    actor->lives++;
     actor->is_running = true;
     actor->is_stopped_by_us = false;
     actor->status = 0;

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "../reports/record.h"
+#include "condition.h"
 #include "execution.h"
 #include "fault.h"
 #include "keeper.h"
 #include "limit.h"
 #include "load.h"
 #include "progress.h"
+#include "relay.h"
 #include "run_dir.h"
 #include "sampler.h"
 #include "settler.h"
@@ -34,13 +36,21 @@ struct sm_execution_actor {
     pid_t pid;
     bool is_running, is_stopped_by_us;
     int status; /* as by waitpid, once it is not running */
+    int lives;  /* begun */
+    struct sm_relay *relay; /* NULL = none */
 };
 
 struct sm_execution_fault {
     const struct sm_fault_ops *ops;
     const struct sm_block *block;
     void *fault;
-    int64_t begun_ns; /* since the start of the run, -1 while not at work */
+    bool has_condition;
+    struct sm_condition condition;
+    /* Times since the start of the run, of the phase that has it. */
+    bool is_waiting;     /* for due_ns, then for its condition until give_up_ns */
+    int64_t due_ns, give_up_ns;
+    int64_t begun_ns;    /* -1 while not at work */
+    int64_t end_ns;
     struct sm_receipt at_begin;
 };
 
@@ -71,10 +81,12 @@ struct sm_execution {
     struct sm_execution_actor services[SM_EXECUTION_SERVICES];
     size_t service_count;
     struct sm_execution_actor target;
-    bool is_winding_up; /* what ticks now, waits for something to stop */
+    bool is_up; /* the phases have begun: who waits, goes on sampling */
+    bool is_stopping; /* what ticks now, waits for something to end, also when interrupted */
     int64_t start_ns;     /* CLOCK_MONOTONIC of the run's zero */
     int64_t next_tick_ns, next_second_ns;
     int64_t load_written_ns;
+    int64_t watch_failures_told;
     struct sm_execution_end *end;
 };
 
@@ -107,6 +119,9 @@ char *sm_execution_actor_end(const struct sm_execution *execution,
 const char *sm_execution_event_kind(const struct sm_execution_actor *actor);
 
 /* execution_services.c */
+/* Makes target and services known by their names; nothing is started. */
+void sm_execution_open_actors(struct sm_execution *execution);
+void sm_execution_close_actors(struct sm_execution *execution);
 int sm_execution_start_services(struct sm_execution *execution, struct sm_error *err);
 /* Once more, of one that has ended; waits until it is ready. */
 int sm_execution_start_service(struct sm_execution *execution, struct sm_execution_actor *actor,
@@ -114,7 +129,8 @@ int sm_execution_start_service(struct sm_execution *execution, struct sm_executi
 void sm_execution_stop_services(struct sm_execution *execution);
 
 /* execution_target.c */
-int sm_execution_open_target(struct sm_execution *execution, struct sm_error *err);
+/* What is said before the start about which series will be missing. */
+void sm_execution_look_before(struct sm_execution *execution);
 /* Starts it, also once more; waits until it is ready. */
 int sm_execution_start_target(struct sm_execution *execution, struct sm_error *err);
 
@@ -132,6 +148,8 @@ void sm_execution_read_loads(struct sm_execution *execution);
 void sm_execution_write_loads(struct sm_execution *execution);
 void sm_execution_stop_loads(struct sm_execution *execution, double grace_s);
 void sm_execution_write_ledger(struct sm_execution *execution);
+/* The newest value of what a condition can name; NAN when it is not known. */
+double sm_execution_figure(struct sm_execution *execution, const char *series);
 void sm_execution_close_loads(struct sm_execution *execution);
 
 /* execution_control.c: the positive control, when one was asked for. */
@@ -140,9 +158,14 @@ void sm_execution_write_control(struct sm_execution *execution);
 
 /* execution_faults.c */
 int sm_execution_open_faults(struct sm_execution *execution, struct sm_error *err);
-int sm_execution_begin_faults(struct sm_execution *execution,
-                              const struct sm_scenario_phase *phase, struct sm_error *err);
-void sm_execution_end_faults(struct sm_execution *execution);
+/* Those of a phase that begins at from_ns and lasts until until_ns. */
+void sm_execution_plan_faults(struct sm_execution *execution,
+                              const struct sm_scenario_phase *phase, int64_t from_ns,
+                              int64_t until_ns);
+/* Begins and ends what is due. */
+int sm_execution_run_faults(struct sm_execution *execution, struct sm_error *err);
+/* Ends all that are at work, and gives up those that wait for their condition. */
+int sm_execution_end_faults(struct sm_execution *execution, struct sm_error *err);
 void sm_execution_close_faults(struct sm_execution *execution);
 
 /* execution_sure.c; all do nothing without --until-sure. Phases count from 0. */
@@ -157,6 +180,7 @@ void sm_execution_stop_settler(struct sm_execution *execution);
 /* execution_phases.c. Each returns 0 to go on, 1 when the run is to end early (end->ended_by is
  * set). */
 int sm_execution_tick(struct sm_execution *execution);
+void sm_execution_tell_watch_failures(struct sm_execution *execution, int is_end);
 int sm_execution_run_phases(struct sm_execution *execution);
 int sm_execution_run_command(struct sm_execution *execution);
 /* Ticks on until at_ns (since the zero) or until the actor is gone. */

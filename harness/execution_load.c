@@ -3,6 +3,7 @@
 #include "execution_internal.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,29 @@ void sm_execution_write_ledger(struct sm_execution *execution) {
         };
     }
     sm_record_set_ledger(execution->record, &ledger);
+}
+
+double sm_execution_figure(struct sm_execution *execution, const char *series) {
+    struct sm_load_counts sum = {0};
+    struct sm_sampler_now now;
+    sm_sampler_now(execution->sampler, &now);
+    for (size_t i = 0; i < execution->load_count; i++)
+        add_counts(&sum, &execution->loads[i].counts);
+    const struct {
+        const char *name;
+        double value;
+    } figures[] = {{"heap", now.heap_bytes},
+                   {"rss", now.rss_bytes},
+                   {"fds", now.fds},
+                   {"offered", (double)sum.offered},
+                   {"accepted", (double)sum.accepted},
+                   {"refused", (double)sum.refused},
+                   {"unanswered", (double)sum.unanswered}};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        if (strcmp(figures[i].name, series) == 0)
+            return figures[i].value;
+    double newest = execution->watcher ? sm_watcher_newest(execution->watcher, series) : -1;
+    return newest < 0 ? NAN : newest;
 }
 
 void sm_execution_close_loads(struct sm_execution *execution) {

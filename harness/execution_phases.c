@@ -19,6 +19,20 @@ static int end_early(struct sm_execution *execution, const char *by, const char 
     return 1;
 }
 
+/* Of readings that failed the first is told at once, the rest with their number in the end. */
+void sm_execution_tell_watch_failures(struct sm_execution *execution, int is_end) {
+    struct sm_error last = {0};
+    char line[300];
+    int64_t failures = execution->watcher ? sm_watcher_failures(execution->watcher, &last) : 0;
+    int64_t told = execution->watch_failures_told;
+    if (failures == told || (told > 0 && !is_end))
+        return;
+    sm_execution_event(execution, "gauge", "%lld reading%s of gauges or delivered units failed; %s",
+                       (long long)failures, failures == 1 ? "" : "s",
+                       sm_error_format(&last, line, sizeof line));
+    execution->watch_failures_told = failures;
+}
+
 static void take_watched(struct sm_execution *execution) {
     struct sm_watch_value values[64];
     size_t count;
@@ -27,8 +41,8 @@ static void take_watched(struct sm_execution *execution) {
     do {
         count = sm_watcher_take(execution->watcher, values, 64);
         for (size_t i = 0; i < count; i++)
-            sm_sampler_put(execution->sampler, values[i].series, SM_UNIT_COUNT, values[i].t_ns,
-                           values[i].value);
+            sm_sampler_put(execution->sampler, values[i].series, sm_gauge_unit(values[i].series),
+                           values[i].t_ns, values[i].value);
     } while (count == 64);
 }
 
@@ -67,7 +81,7 @@ static int check_ends(struct sm_execution *execution) {
 
 int sm_execution_tick(struct sm_execution *execution) {
     int64_t period_ns = (int64_t)(1e9 / execution->options->sample_rate_hz);
-    if (!sm_interrupt_pending() || execution->is_winding_up)
+    if (!sm_interrupt_pending() || execution->is_stopping)
         sm_sleep_until_ns(execution->next_tick_ns);
     int64_t now_ns = sm_now_ns();
     execution->next_tick_ns += period_ns;
@@ -81,6 +95,7 @@ int sm_execution_tick(struct sm_execution *execution) {
     if (now_ns >= execution->next_second_ns) {
         execution->next_second_ns = now_ns + second_ns;
         sm_execution_write_loads(execution);
+        sm_execution_tell_watch_failures(execution, 0);
         sm_record_commit(execution->record);
     }
     return check_ends(execution);
@@ -113,15 +128,28 @@ static void show(struct sm_execution *execution, const char *phase, int64_t from
 void sm_execution_tick_until(struct sm_execution *execution, const struct sm_execution_actor *actor,
                              int64_t at_ns) {
     int64_t from_ns = sm_execution_now(execution);
+    bool was_stopping = execution->is_stopping;
+    execution->is_stopping = true;
     while (actor->is_running && sm_execution_now(execution) < at_ns) {
         sm_execution_tick(execution);
         show(execution, "stopping", from_ns, 0);
     }
+    execution->is_stopping = was_stopping;
 }
 
 static void ask_to_give_back(struct sm_execution *execution) {
     int count = sm_sampler_give_back(execution->sampler, sm_now_ns());
     sm_execution_event(execution, "allocator", "%d asked to give free pages back", count);
+}
+
+static int run_faults(struct sm_execution *execution) {
+    struct sm_error err = {0};
+    char line[256];
+    if (sm_execution_run_faults(execution, &err) == 0)
+        return 0;
+    if (sm_interrupt_pending())
+        return check_ends(execution);
+    return end_early(execution, "error", sm_error_format(&err, line, sizeof line));
 }
 
 static int run_phase(struct sm_execution *execution, const struct sm_scenario_phase *phase,
@@ -141,24 +169,25 @@ static int run_phase(struct sm_execution *execution, const struct sm_scenario_ph
     };
     sm_record_add_phase(execution->record, &row);
     sm_execution_event(execution, "phase", "%s begins", phase->name);
-    if (sm_execution_begin_faults(execution, phase, &err)) {
-        sm_error_format(&err, line, sizeof line);
-        ended = end_early(execution, "error", line);
-    }
     sm_execution_set_load(execution, phase->load_factor);
     int64_t until_ns = row.from_ns + (int64_t)(phase->duration_s * 1e9);
+    sm_execution_plan_faults(execution, phase, row.from_ns, until_ns);
+    ended = run_faults(execution);
     int64_t give_back_ns = phase->give_back ? (row.from_ns + until_ns) / 2 : INT64_MAX;
     while (!ended && sm_execution_now(execution) < until_ns) {
         if (sm_execution_now(execution) >= give_back_ns) {
             ask_to_give_back(execution);
             give_back_ns = INT64_MAX;
         }
-        ended = sm_execution_tick(execution);
+        ended = sm_execution_tick(execution) || run_faults(execution);
         show(execution, phase->name, row.from_ns, phase->duration_s);
         if (!ended && sm_execution_is_sure(execution, phase, line, sizeof line))
             ended = end_early(execution, "sure", line);
     }
-    sm_execution_end_faults(execution);
+    if (sm_execution_end_faults(execution, &err)) {
+        sm_error_format(&err, line, sizeof line);
+        ended = end_early(execution, "error", line);
+    }
     row.to_ns = sm_execution_now(execution);
     sm_sampler_checkpoint(execution->sampler, sm_now_ns());
     sm_record_add_phase(execution->record, &row);

@@ -53,6 +53,8 @@ static int set_up(struct sm_execution *execution, struct sm_execution_actor *act
     if (rc == 0 && command.count > 0 &&
         (actor->is_running || !WIFEXITED(actor->status) || WEXITSTATUS(actor->status) != 0))
         rc = sm_execution_died_early(execution, actor, err);
+    if (rc == 0 && command.count > 0)
+        actor->lives = 0; /* what it printed belongs to the service's first */
     sm_arena_free(&command.arena);
     return rc;
 }
@@ -77,19 +79,37 @@ int sm_execution_start_service(struct sm_execution *execution, struct sm_executi
     return rc;
 }
 
-int sm_execution_start_services(struct sm_execution *execution, struct sm_error *err) {
+void sm_execution_open_actors(struct sm_execution *execution) {
     const struct sm_scenario *scenario = execution->scenario;
+    execution->target = (struct sm_execution_actor){
+        .name = "target", .block = scenario ? scenario->target : NULL, .log = execution->dir->log};
     for (size_t i = 0; scenario && i < scenario->service_count; i++) {
         const struct sm_service *service = &scenario->services[i];
+        execution->services[execution->service_count++] =
+            (struct sm_execution_actor){.name = service->name,
+                                        .block = service->block,
+                                        .service = service,
+                                        .log = service->log};
+    }
+}
+
+static int open_relay(struct sm_execution_actor *actor, struct sm_error *err) {
+    const struct sm_service *service = actor->service;
+    const struct sm_relay_places places = {.front_port = service->front_port,
+                                           .back_port = service->port,
+                                           .front_unix_path = service->front_unix_path,
+                                           .back_unix_path = service->unix_path};
+    return service->has_relay ? sm_relay_open(&places, &actor->relay, err) : 0;
+}
+
+int sm_execution_start_services(struct sm_execution *execution, struct sm_error *err) {
+    for (size_t i = 0; i < execution->service_count; i++) {
         struct sm_execution_actor *actor = &execution->services[i];
-        *actor = (struct sm_execution_actor){.name = service->name,
-                                             .block = service->block,
-                                             .service = service,
-                                             .log = service->log};
-        execution->service_count++;
-        int rc = make_directory(execution, service, err);
+        int rc = make_directory(execution, actor->service, err);
         if (rc == 0)
             rc = sm_execution_start_service(execution, actor, err);
+        if (rc == 0)
+            rc = open_relay(actor, err);
         if (rc)
             return rc;
     }
@@ -99,4 +119,11 @@ int sm_execution_start_services(struct sm_execution *execution, struct sm_error 
 void sm_execution_stop_services(struct sm_execution *execution) {
     for (size_t i = execution->service_count; i-- > 0;)
         sm_execution_stop(execution, &execution->services[i]);
+}
+
+void sm_execution_close_actors(struct sm_execution *execution) {
+    for (size_t i = 0; i < execution->service_count; i++) {
+        sm_relay_close(execution->services[i].relay);
+        execution->services[i].relay = NULL;
+    }
 }

@@ -54,18 +54,6 @@ static int spawn_command(struct sm_execution *execution, struct sm_error *err) {
     return sm_execution_spawn(execution, &execution->target, &spawn, err);
 }
 
-/* Says before the start which series will be missing, and goes on. */
-static void look_before(struct sm_execution *execution, const char *program) {
-    char file[PATH_MAX];
-    struct sm_preflight look;
-    const char *path = getenv("PATH");
-    if (sm_preflight_find(program, path ? path : "", file) || sm_preflight(file, &look, NULL) ||
-        look.note[0] == '\0')
-        return;
-    fprintf(stderr, "spillmark: %s\n", look.note);
-    sm_execution_event(execution, "probe", "%s", look.note);
-}
-
 int sm_execution_start_target(struct sm_execution *execution, struct sm_error *err) {
     const struct sm_scenario *scenario = execution->scenario;
     int rc = scenario ? spawn_target(execution, err) : spawn_command(execution, err);
@@ -80,11 +68,16 @@ int sm_execution_start_target(struct sm_execution *execution, struct sm_error *e
     return rc;
 }
 
-int sm_execution_open_target(struct sm_execution *execution, struct sm_error *err) {
-    const struct sm_scenario *scenario = execution->scenario;
-    execution->target = (struct sm_execution_actor){
-        .name = "target", .block = scenario ? scenario->target : NULL, .log = execution->dir->log};
-    look_before(execution, scenario ? sm_block_texts(scenario->target, "command", NULL)[0]
-                                    : execution->options->command[0]);
-    return sm_execution_start_target(execution, err);
+void sm_execution_look_before(struct sm_execution *execution) {
+    char file[PATH_MAX];
+    struct sm_preflight look;
+    const char *path = getenv("PATH");
+    const char *program = execution->scenario
+                              ? sm_block_texts(execution->target.block, "command", NULL)[0]
+                              : execution->options->command[0];
+    if (sm_preflight_find(program, path ? path : "", file) || sm_preflight(file, &look, NULL) ||
+        look.note[0] == '\0')
+        return;
+    fprintf(stderr, "spillmark: %s\n", look.note);
+    sm_execution_event(execution, "probe", "%s", look.note);
 }

@@ -78,6 +78,7 @@ static const struct sm_key keys[] = {
      .unit = SM_UNIT_COUNT,
      .fallback = "1",
      .help = "of the chance"},
+    SM_FAULT_TIME_KEYS,
     {.name = NULL},
 };
 

@@ -35,6 +35,7 @@ static const struct sm_key keys[] = {
      .type = SM_KEY_QUANTITY,
      .unit = SM_UNIT_SECONDS,
      .help = "nothing gets through for this long after the fault begins"},
+    SM_FAULT_TIME_KEYS,
     {.name = NULL},
 };
 

@@ -150,6 +150,11 @@ void sm_run_dir_clean(struct sm_run_dir *dir, int everything) {
         unlink(path);
     }
     unlink(dir->log);
+    for (int life = 1, code = 0; code == 0; life++) {
+        char path[640];
+        snprintf(path, sizeof path, "%s/target.%d.log", dir->path, life);
+        code = unlink(path);
+    }
     sm_remove_tree(dir->services);
     if (dir->made_path && rmdir(dir->path) == 0) {
         /* The parent only when it is ours and now empty. */

@@ -12,7 +12,7 @@ struct sm_run_dir {
     char data[600];    /* path/data */
     char scratch[64];  /* /tmp/spillmark-XXXXXX */
     char record[600];  /* path/run.db */
-    char log[600];     /* path/target.log */
+    char log[600];     /* path/target.log; target.1.log and so on of lives before a restart */
     char services[600]; /* path/services: their logs, which stay, and directories, which go */
     int made_path;     /* this run made the run directory */
     int made;          /* sm_run_dir_make has succeeded */

@@ -52,6 +52,7 @@ static void check_gauges(struct sm_loader *loader) {
 
 static void load(struct sm_loader *loader) {
     struct sm_scenario *scenario = loader->scenario;
+    scenario->time_scale = loader->time_scale;
     sm_library_fill(loader);
     int index = run_script(loader);
     lua_getiuservalue(loader->lua, index, 1);

@@ -38,6 +38,7 @@ struct sm_scenario {
     size_t load_count;
     struct sm_scenario_phase *phases;
     size_t phase_count;
+    double time_scale;                /* for times within a phase */
     const struct sm_block *delivered; /* may be NULL */
     const struct sm_block *dropped;   /* may be NULL */
     struct sm_budget_item *budget;

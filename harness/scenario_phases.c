@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "condition.h"
 #include "scenario_experiments.h"
 
 enum { PHASES_MAX = 5000, CYCLES_MAX = 2000, NESTED_MAX = 8 };
@@ -20,6 +21,26 @@ static struct sm_scenario_phase *next_phase(struct sm_loader *loader, double dur
     return phase;
 }
 
+/* A fault that could never begin would let a run pass untested. */
+static void check_fault_times(struct sm_loader *loader, const struct sm_block *const *faults,
+                              size_t count, double duration_s) {
+    struct sm_condition condition;
+    struct sm_error err = {0};
+    for (size_t i = 0; i < count; i++) {
+        const struct sm_block *fault = faults[i];
+        size_t before = sm_path_add(loader, "%sfaults[%zu]", loader->at.path[0] ? "." : "", i + 1);
+        if (sm_block_quantity(fault, "at") >= duration_s)
+            sm_raise(loader, "make at shorter, or the phase longer",
+                     "%s would begin when its phase has ended", fault->type);
+        if (sm_block_has(fault, "when") &&
+            sm_condition_parse(sm_block_text(fault, "when"), &condition, &err))
+            sm_raise(loader, err.todo, "when: %s", err.what);
+        if (sm_block_has(fault, "within") && !sm_block_has(fault, "when"))
+            sm_raise(loader, "add when = \"heap above 100MB\"", "within: nothing to wait for");
+        sm_path_cut(loader, before);
+    }
+}
+
 static void add_phase(struct sm_loader *loader, int index) {
     const struct sm_block *block = sm_check_block(loader, index, "phase");
     if (loader->cycle > 0 && sm_block_has(block, "cycle"))
@@ -29,6 +50,8 @@ static void add_phase(struct sm_loader *loader, int index) {
     phase->cycle = loader->cycle > 0 ? loader->cycle : (int)sm_block_quantity(block, "cycle");
     phase->load_factor = sm_block_quantity(block, "load");
     phase->faults = sm_block_blocks(block, "faults", &phase->fault_count);
+    check_fault_times(loader, phase->faults, phase->fault_count,
+                      sm_block_quantity(block, "duration"));
     phase->give_back = sm_block_bool(block, "give_back");
     if (phase->give_back && (phase->load_factor > 0 || phase->fault_count > 0))
         sm_raise(loader, "add load = off, and faults to another phase",
@@ -55,8 +78,10 @@ static void add_experiment(struct sm_loader *loader, int index) {
         phase->name = (char *)part.name;
         phase->load_factor = part.load_factor;
         phase->give_back = part.give_back;
-        if (part.has_faults)
+        if (part.has_faults) {
             phase->faults = sm_block_blocks(block, "faults", &phase->fault_count);
+            check_fault_times(loader, phase->faults, phase->fault_count, part.duration_s);
+        }
         if (part.cycle > 0)
             loader->last_cycle = phase->cycle = cycles_before + part.cycle;
     }

@@ -2,6 +2,8 @@
  * line here. */
 #include "sources.h"
 
+#include <string.h>
+
 extern const struct sm_ready_ops sm_http_ready, sm_tcp_ready, sm_unix_ready, sm_log_ready;
 extern const struct sm_gauge_ops sm_http_gauge;
 extern const struct sm_delivered_ops sm_sqlite_delivered, sm_redis_delivered, sm_command_delivered;
@@ -9,5 +11,13 @@ extern const struct sm_delivered_ops sm_sqlite_delivered, sm_redis_delivered, sm
 const struct sm_ready_ops *const sm_ready_table[] = {&sm_http_ready, &sm_tcp_ready, &sm_unix_ready,
                                                      &sm_log_ready, NULL};
 const struct sm_gauge_ops *const sm_gauge_table[] = {&sm_http_gauge, NULL};
-const struct sm_delivered_ops *const sm_delivered_table[] = {&sm_sqlite_delivered,
-                                                             &sm_redis_delivered, &sm_command_delivered, NULL};
+const struct sm_delivered_ops *const sm_delivered_table[] = {
+    &sm_sqlite_delivered, &sm_redis_delivered, &sm_command_delivered, NULL};
+
+enum sm_unit sm_gauge_unit(const char *name) {
+    static const char suffix[] = "_bytes";
+    size_t length = strlen(name), suffix_length = sizeof suffix - 1;
+    return length > suffix_length && strcmp(name + length - suffix_length, suffix) == 0
+               ? SM_UNIT_BYTES
+               : SM_UNIT_COUNT;
+}

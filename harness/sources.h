@@ -19,6 +19,9 @@ struct sm_ready_ops {
 };
 extern const struct sm_ready_ops *const sm_ready_table[];
 
+/* Bytes when its name ends with _bytes, else a count. */
+enum sm_unit sm_gauge_unit(const char *name);
+
 /* Gauges (family "gauge"): http { ... } reads a JSON object of numbers; each key is a gauge, and
  * of an object within it "outer.inner". What is no number, or has a longer name than fits, is left
  * out. Runs in a thread of the caller; returns within timeout_s. */

@@ -271,12 +271,32 @@ static void add_asked(const struct sm_fault *fault, char *words, size_t words_by
     json_t *asked = json_loads(fault->asked, 0, NULL), *value;
     const char *key;
     json_object_foreach(asked, key, value) {
-        char *other = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+        if (json_is_number(value)) {
+            add_words(words, words_bytes, " %s=%.10g", key, json_number_value(value));
+            continue;
+        }
+        char *other = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
         const char *shown = json_is_string(value) ? json_string_value(value) : other;
         add_words(words, words_bytes, " %s=%s", key, shown ? shown : "?");
         free(other);
     }
     json_decref(asked);
+}
+
+static void print_receipt(const struct sm_text *text, const struct sm_fault *fault) {
+    char words[160] = "    receipt:";
+    if (!fault->calls && !fault->bytes && fault->delay_s <= 0) {
+        sm_text_print(text, SM_STYLE_BAD, "%s no call, no byte, no delay: no effect\n", words);
+        return;
+    }
+    add_words(words, sizeof words, " %lld call%s", (long long)fault->calls,
+              fault->calls == 1 ? "" : "s");
+    if (fault->bytes)
+        add_words(words, sizeof words, ", %s", SM_UNIT_TEXT(SM_UNIT_BYTES, (double)fault->bytes));
+    if (fault->delay_s > 0)
+        add_words(words, sizeof words, ", %s of delay",
+                  SM_UNIT_TEXT(SM_UNIT_SECONDS, fault->delay_s));
+    sm_text_print(text, SM_STYLE_PLAIN, "%s\n", words);
 }
 
 void sm_text_faults(const struct sm_text *text, const struct sm_run *run) {
@@ -285,7 +305,6 @@ void sm_text_faults(const struct sm_text *text, const struct sm_run *run) {
     sm_text_heading(text, "FAULTS");
     for (size_t i = 0; i < run->faults_count; i++) {
         const struct sm_fault *fault = &run->faults[i];
-        int has_effect = fault->calls || fault->bytes || fault->delay_s > 0;
         sm_text_print(text, SM_STYLE_PLAIN, "  ");
         sm_text_put(text, SM_STYLE_BOLD, strlen(fault->kind) > 40 ? -40 : 0, fault->kind);
         char words[700] = "";
@@ -297,11 +316,7 @@ void sm_text_faults(const struct sm_text *text, const struct sm_run *run) {
         add_asked(fault, words, sizeof words);
         sm_text_print(text, SM_STYLE_PLAIN, " ");
         sm_text_wrap(text, SM_STYLE_PLAIN, 4, 3 + (int)strlen(fault->kind), words);
-        sm_text_print(text, has_effect ? SM_STYLE_PLAIN : SM_STYLE_BAD,
-                      "    receipt: %lld calls, %s, %s of delay%s\n", (long long)fault->calls,
-                      SM_UNIT_TEXT(SM_UNIT_BYTES, (double)fault->bytes),
-                      SM_UNIT_TEXT(SM_UNIT_SECONDS, fault->delay_s),
-                      has_effect ? "" : ": no effect");
+        print_receipt(text, fault);
         if (fault->note[0])
             sm_text_wrap(text, SM_STYLE_DIM, 4, 0, fault->note);
     }

@@ -146,6 +146,15 @@ static int decide_failure(struct sm_analysis *analysis) {
     return 1;
 }
 
+/* Of the target's own process: the last one, where it was started several times. */
+static const char *last_exit(const struct sm_run *run) {
+    const char *exit = "";
+    for (size_t i = 0; i < run->processes_count; i++)
+        if (run->processes[i].parent_pid == run->processes[0].parent_pid)
+            exit = run->processes[i].exit;
+    return exit;
+}
+
 static int decide_broken(const struct sm_run *run, struct sm_analysis *analysis) {
     const char *by = sm_run_meta(run, SM_META_ENDED_BY);
     int target = strcmp(by, "target") == 0;
@@ -155,7 +164,7 @@ static int decide_broken(const struct sm_run *run, struct sm_analysis *analysis)
     analysis->verdict = SM_RUN_INCONCLUSIVE;
     analysis->exit_status = SM_STATUS_BROKEN;
     if (target) {
-        const char *how = run->processes_count ? run->processes[0].exit : "";
+        const char *how = last_exit(run);
         say(analysis,
             "The target ended before the schedule did%s%s, so nothing is settled; what it "
             "did until then is below.",
@@ -214,9 +223,9 @@ static int decide_doubt(const struct sm_run *run, struct sm_analysis *analysis) 
     }
     if (fault) {
         say(analysis,
-            "The fault %s had no effect: its receipt shows not one call, byte or delay, so "
+            "The fault %s had no effect: its receipt shows not one call, byte or delay%s%s%s, so "
             "the run did not test what it was to test.",
-            fault->kind);
+            fault->kind, fault->note[0] ? " (" : "", fault->note, fault->note[0] ? ")" : "");
         return doubt(analysis);
     }
     if (line) {
