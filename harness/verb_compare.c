@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../reports/comparison.h"
 #include "../reports/render.h"
 #include "outcome.h"
 #include "verbs.h"
 #include "whole_file.h"
 
-enum { RUNS = 8 };
+enum { RUNS = SM_COMPARED_RUNS, PAGE_RUNS = 8 };
 
 struct compared {
     struct sm_outcome outcomes[RUNS];
@@ -33,8 +34,14 @@ static int render(const struct compared *compared, const char *format, FILE *to,
     }
     if (strcmp(format, "html") == 0)
         return sm_render_html_compare(runs, analyses, compared->count, to, err);
-    sm_render_side_by_side(runs[0], analyses[0], runs[1], analyses[1], to);
-    return 0;
+    struct sm_compared_run all[RUNS];
+    for (size_t i = 0; i < compared->count; i++)
+        all[i] = (struct sm_compared_run){runs[i], analyses[i]};
+    if (compared->count == 2) {
+        sm_render_side_by_side(runs[0], analyses[0], runs[1], analyses[1], to);
+        fputc('\n', to);
+    }
+    return sm_render_comparison(all, compared->count, to, err);
 }
 
 static int check_arguments(const char *format, int runs) {
@@ -43,10 +50,8 @@ static int check_arguments(const char *format, int runs) {
         return sm_verb_usage("compare", "--format %s is not text or html", format);
     if (runs < 2)
         return sm_verb_usage("compare", "two runs are needed");
-    if (runs > (is_html ? RUNS : 2))
-        return sm_verb_usage("compare",
-                             is_html ? "more than %d runs" : "more than %d runs: --format html",
-                             is_html ? RUNS : 2);
+    if (runs > (is_html ? PAGE_RUNS : RUNS))
+        return sm_verb_usage("compare", "more than %d runs", is_html ? PAGE_RUNS : RUNS);
     return 0;
 }
 

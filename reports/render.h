@@ -67,6 +67,11 @@ int sm_render_html_compare(const struct sm_run *const *runs,
 /* The verdict and the budget, line by line: what `gate` prints. */
 void sm_render_budget(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to);
 
+/* 2 .. 64 runs, figure by figure, and which parameter moved which figure. 0 or a negative errno. */
+struct sm_compared_run;
+int sm_render_comparison(const struct sm_compared_run *runs, size_t count, FILE *to,
+                         struct sm_error *err);
+
 /* Two runs side by side: verdicts, reasons and figures. */
 void sm_render_side_by_side(const struct sm_run *run_a, const struct sm_analysis *analysis_a,
                             const struct sm_run *run_b, const struct sm_analysis *analysis_b,

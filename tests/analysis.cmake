@@ -1,5 +1,5 @@
 # What a run means: series, sites, causes, ledger, budget, verdict, and its reports.
-foreach(part analysis causes ledger budget power stacks timeline suggest render)
+foreach(part analysis causes comparison ledger budget power stacks timeline suggest render)
   spillmark_unit_test(${part} unit/test_${part}.c unit/analysed_run.c unit/synthetic_run.c
                       unit/temp_dir.c
                       LIBS spillmark-reports PkgConfig::JANSSON)

@@ -255,7 +255,8 @@ static void write_head(struct simulation *s) {
                          0);
     sm_record_set_meta(record, SM_META_SCENARIO, run->names ? run->names : "synthetic/slow-disk");
     sm_record_set_meta(record, SM_META_TITLE, run->names ? run->names : "A batcher that never was");
-    sm_record_set_meta(record, SM_META_PARAMS, "{\"build\": \"before\", \"rate\": 4000}");
+    sm_record_set_meta(record, SM_META_PARAMS,
+                       run->params ? run->params : "{\"build\": \"before\", \"rate\": 4000}");
     sm_record_set_meta(record, SM_META_PROBE, "{\"sample_interval_bytes\": 524288}");
     if (run->control_per_s > 0)
         sm_record_set_meta(record, SM_META_CONTROL, "{\"asked_per_s\": 50000}");

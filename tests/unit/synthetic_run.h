@@ -30,6 +30,7 @@ struct synthetic_run {
     int is_empty;             /* no phases, no samples */
     int is_without_delivered; /* nobody counts deliveries */
     const char *budget[16];   /* "heap", "bounded", "heap_peak", "64MB", ..., NULL */
+    const char *params;       /* JSON; default build=before, rate=4000 */
     const char *ended_by;     /* default "schedule" */
     const char *names;        /* of the program, its functions, files and one more gauge; NULL */
 };
