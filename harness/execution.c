@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,6 +53,17 @@ static void write_scenario(struct sm_execution *execution) {
         sm_record_add_declared_bound(execution->record, &scenario->declared[i]);
 }
 
+static void write_shard(struct sm_execution *execution) {
+    const struct sm_shard *shard = &execution->options->shard;
+    char text[32];
+    if (shard->count == 0)
+        return;
+    snprintf(text, sizeof text, "%d/%d", shard->index + 1, shard->count);
+    sm_record_set_meta(execution->record, SM_META_SHARD, text);
+    if (execution->options->load_only)
+        sm_record_set_meta(execution->record, SM_META_LOAD_ONLY, "1");
+}
+
 static int open_record(struct sm_execution *execution, struct sm_error *err) {
     char started[32];
     int rc = sm_record_create(execution->dir->record, &execution->record, err);
@@ -64,6 +76,7 @@ static int open_record(struct sm_execution *execution, struct sm_error *err) {
     sm_record_set_meta(execution->record, SM_META_ENVIRONMENT, environment ? environment : "{}");
     free(environment);
     write_scenario(execution);
+    write_shard(execution);
     return sm_record_commit(execution->record);
 }
 
@@ -99,6 +112,45 @@ static int start_watcher(struct sm_execution *execution, struct sm_error *err) {
                             err);
 }
 
+/* Another shard has the target: all there is to do is to wait until it is ready. */
+static int await_target(struct sm_execution *execution, struct sm_error *err) {
+    const struct sm_block *program = execution->scenario->target;
+    const struct sm_block *ready = sm_block_block(program, "ready");
+    execution->target.is_stopped_by_us = true;
+    bool is_seen_from_here = ready && strcmp(ready->type, "log") != 0;
+    return is_seen_from_here ? sm_execution_wait_ready(execution, &execution->target, err) : 0;
+}
+
+static int bring_up_actors(struct sm_execution *execution, struct sm_error *err) {
+    int rc = 0;
+    if (execution->options->load_only)
+        return await_target(execution, err);
+    if ((rc = sm_execution_start_services(execution, err)) ||
+        (rc = sm_execution_start_loads(execution, true, err)) ||
+        (sm_execution_look_before(execution), rc = sm_execution_start_target(execution, err)) ||
+        (rc = start_watcher(execution, err)) || (rc = sm_execution_start_settler(execution, err)))
+        return rc;
+    return 0;
+}
+
+/* All shards may begin together, if their clocks agree. */
+static int await_start(struct sm_execution *execution, struct sm_error *err) {
+    double start_s = execution->options->start_at_unix_s;
+    for (;;) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        double left_s = start_s - (double)now.tv_sec - (double)now.tv_nsec / 1e9;
+        if (left_s <= 0)
+            return 0;
+        if (sm_interrupt_pending()) {
+            if (err)
+                err->status = SM_STATUS_INCONCLUSIVE;
+            return sm_error_set(err, -EINTR, NULL, NULL, "interrupted before the start");
+        }
+        sm_sleep_until_ns(sm_now_ns() + (int64_t)(fmin(left_s, 0.1) * 1e9));
+    }
+}
+
 /* Everything that can fail before the first phase, in order. */
 static int bring_up(struct sm_execution *execution, struct sm_error *err) {
     int rc = 0;
@@ -117,12 +169,8 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
     sm_execution_open_actors(execution);
     if ((rc = open_record(execution, err)) || (rc = sm_execution_make_limit(execution, err)) ||
         (rc = open_sampler(execution, err)) || (rc = sm_execution_open_faults(execution, err)) ||
-        (rc = sm_execution_open_loads(execution, err)) ||
-        (rc = sm_execution_start_services(execution, err)) ||
-        (rc = sm_execution_start_loads(execution, true, err)) ||
-        (sm_execution_look_before(execution), rc = sm_execution_start_target(execution, err)) ||
-        (rc = start_watcher(execution, err)) ||
-        (rc = sm_execution_start_settler(execution, err)) ||
+        (rc = sm_execution_open_loads(execution, err)) || (rc = bring_up_actors(execution, err)) ||
+        (rc = await_start(execution, err)) ||
         (rc = sm_execution_start_loads(execution, false, err)))
         return rc;
     return 0;

@@ -8,6 +8,7 @@
  * positive control). */
 #pragma once
 
+#include "load.h"
 #include "scenario.h"
 
 struct sm_execution_options {
@@ -21,6 +22,9 @@ struct sm_execution_options {
     int is_without_probe; /* measured from outside only */
     double control_per_s; /* positive control, bytes per second of load; 0 = none, < 0 = chosen */
     int until_sure; /* end as soon as the outcome is sure */
+    struct sm_shard shard; /* count 0 = the whole load */
+    int load_only;         /* neither target nor services: another shard has them */
+    double start_at_unix_s; /* the phases begin then; 0 = at once */
     const char *allocator; /* sm_allocator_library's name, NULL = what the scenario says */
 };
 

@@ -131,7 +131,7 @@ int sm_execution_wait_ready(struct sm_execution *execution, struct sm_execution_
             sm_execution_tick(execution);
         else
             sm_execution_reap(execution, ready_poll_s);
-        if (!actor->is_running)
+        if (!actor->is_running && !actor->is_stopped_by_us)
             return sm_execution_died_early(execution, actor, err);
         if (sm_interrupt_pending()) {
             if (err)

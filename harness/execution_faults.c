@@ -48,7 +48,8 @@ static int open_fault(struct sm_execution *execution, const struct sm_block *blo
 
 int sm_execution_open_faults(struct sm_execution *execution, struct sm_error *err) {
     const struct sm_scenario *scenario = execution->scenario;
-    for (size_t p = 0; scenario && p < scenario->phase_count; p++) {
+    for (size_t p = 0; scenario && !execution->options->load_only && p < scenario->phase_count;
+         p++) {
         const struct sm_scenario_phase *phase = &scenario->phases[p];
         for (size_t f = 0; f < phase->fault_count; f++) {
             if (find_fault(execution, phase->faults[f]))
@@ -89,6 +90,8 @@ void sm_execution_plan_faults(struct sm_execution *execution, const struct sm_sc
                               int64_t from_ns, int64_t until_ns) {
     for (size_t f = 0; f < phase->fault_count; f++) {
         struct sm_execution_fault *fault = find_fault(execution, phase->faults[f]);
+        if (!fault) /* another shard's */
+            continue;
         fault->is_waiting = true;
         fault->due_ns = from_ns + scaled_ns(execution, fault->block, "at");
         fault->give_up_ns = until_ns;

@@ -8,7 +8,7 @@
 int sm_execution_make_limit(struct sm_execution *execution, struct sm_error *err) {
     const struct sm_scenario *scenario = execution->scenario;
     char line[400];
-    if (!scenario)
+    if (!scenario || execution->options->load_only)
         return 0;
     double bytes = sm_block_quantity(scenario->target, "memory");
     if (bytes <= 0)

@@ -17,6 +17,22 @@ static const struct sm_load_ops *find_ops(const char *name) {
     return NULL;
 }
 
+/* Of a run in parts this is one. */
+static int share(const struct sm_execution *execution, const struct sm_execution_load *load,
+                 struct sm_error *err) {
+    const struct sm_shard *shard = &execution->options->shard;
+    if (shard->count == 0)
+        return 0;
+    if (!load->ops->set_shard) {
+        if (err)
+            err->status = SM_STATUS_USAGE;
+        return sm_error_set(err, -EINVAL, load->block->where, "run it without --shard",
+                            "%s cannot be driven in shards", load->ops->name);
+    }
+    load->ops->set_shard(load->driver, shard);
+    return 0;
+}
+
 int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err) {
     const struct sm_scenario *scenario = execution->scenario;
     for (size_t i = 0; scenario && i < scenario->load_count; i++) {
@@ -42,6 +58,8 @@ int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err
         int rc = load->ops->open(block, &load->driver, err);
         if (rc == -EINVAL && err && !err->status)
             err->status = SM_STATUS_USAGE; /* keys that do not go together */
+        if (rc == 0)
+            rc = share(execution, load, err);
         if (rc)
             return rc;
     }
@@ -187,7 +205,7 @@ static int64_t delivered_total(struct sm_execution *execution) {
     const struct sm_block *delivered = execution->scenario->delivered;
     double value = -1;
     struct sm_error err = {0};
-    if (!delivered)
+    if (!delivered || execution->options->load_only)
         return -1;
     for (const struct sm_delivered_ops *const *ops = sm_delivered_table; *ops; ops++)
         if (strcmp((*ops)->name, delivered->type) == 0 &&
@@ -213,7 +231,7 @@ void sm_execution_write_ledger(struct sm_execution *execution) {
             .delivered = delivered_total(execution),
             .dropped = dropped_total(execution),
             /* A target that has ended holds nothing any more. */
-            .in_flight = execution->target.is_running ? -1 : 0,
+            .in_flight = execution->target.is_running || execution->options->load_only ? -1 : 0,
             .unit_bytes =
                 sum.offered > 0 ? (double)sum.bytes_offered / (double)sum.offered : 0,
         };

@@ -26,6 +26,12 @@ struct sm_load_snapshot {
     struct sm_histogram *latency_ns, *slip_ns;
 };
 
+/* A part of a load that several machines drive together: of the same schedule, unit number n is
+ * the part's for which n % count is its index (from 0). */
+struct sm_shard {
+    int index, count;
+};
+
 enum { SM_LOAD_OUTCOME_BYTES = 128 };
 
 struct sm_load_outcome_count {
@@ -39,6 +45,8 @@ struct sm_load_ops {
     const char *help;
     const struct sm_key *keys;
     int (*open)(const struct sm_block *config, void **ret_driver, struct sm_error *err);
+    /* Before start, where the load is not driven whole. NULL: it cannot be parted. */
+    void (*set_shard)(void *driver, const struct sm_shard *shard);
     int (*start)(void *driver, struct sm_error *err);
     /* 0 pauses the schedule, 1 as declared (and from the start on, unless set before it). */
     void (*set_factor)(void *driver, double factor);

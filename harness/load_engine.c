@@ -24,6 +24,7 @@ struct sm_engine {
     void *driver;
     struct sm_schedule_options options;
     int64_t concurrency, timeout_ns;
+    struct sm_shard shard;
     struct sm_tally *tally;
     int expired_outcome, stopped_outcome;
     int epoll_fd, wake_fd;
@@ -114,6 +115,7 @@ int sm_engine_open(const struct sm_block *config, const struct sm_engine_ops *op
     engine->ops = ops;
     engine->driver = driver;
     engine->epoll_fd = engine->wake_fd = -1;
+    engine->shard.count = 1;
     engine->due.due_ns = engine->next.due_ns = SM_NEVER_NS;
     pthread_mutex_init(&engine->lock, NULL);
     int rc = check_model(config, err);
@@ -161,14 +163,40 @@ void sm_engine_waits(struct sm_engine *engine, const char *words) {
     engine->stopped_outcome = sm_tally_outcome(engine->tally, text);
 }
 
+/* Of the whole schedule every shard has each so-manieth unit. */
+static bool is_own(const struct sm_engine *engine, int64_t number) {
+    return number % engine->shard.count == engine->shard.index;
+}
+
+static int64_t share_of(const struct sm_engine *engine, int64_t whole) {
+    return whole / engine->shard.count + (engine->shard.index < whole % engine->shard.count);
+}
+
+/* The units of other shards are nobody's to wait for. */
+static void skip_others(struct sm_engine *engine) {
+    while (engine->next.number < engine->due.number && !is_own(engine, engine->next.number))
+        sm_cursor_next(&engine->next);
+}
+
 static void offer_due(struct sm_engine *engine, int64_t now_ns) {
     int64_t offered = 0;
-    for (; offered < OFFER_BATCH && engine->due.due_ns <= now_ns; offered++) {
+    for (int i = 0; i < OFFER_BATCH && engine->due.due_ns <= now_ns; i++) {
         engine->last_due_ns = engine->due.due_ns;
+        offered += is_own(engine, engine->due.number);
         sm_cursor_next(&engine->due);
     }
     if (offered)
         sm_tally_offer(engine->tally, offered);
+    skip_others(engine);
+}
+
+/* When the next unit of this shard is due. A cursor that has gone ahead could not turn back when
+ * the rate changes, so a copy looks. */
+static int64_t own_due_ns(const struct sm_engine *engine) {
+    struct sm_cursor ahead = engine->due;
+    while (ahead.due_ns != SM_NEVER_NS && !is_own(engine, ahead.number))
+        sm_cursor_next(&ahead);
+    return ahead.due_ns;
 }
 
 /* Steps over the next waiting unit and says how late that is by the driver's own fault: since it
@@ -179,6 +207,7 @@ static void step_over(struct sm_engine *engine, int64_t now_ns) {
     int64_t since_ns = due_ns < engine->rest_from_ns ? engine->rest_to_ns : due_ns;
     sm_tally_slip(engine->tally, now_ns - since_ns);
     sm_cursor_next(&engine->next);
+    skip_others(engine);
 }
 
 static void fail_next(struct sm_engine *engine, int64_t now_ns, int outcome) {
@@ -217,12 +246,14 @@ static bool send_waiting(struct sm_engine *engine) {
 
 /* Closed loop: a unit is due when there is room for it. */
 static bool send_concurrent(struct sm_engine *engine) {
-    int64_t room = (int64_t)((double)engine->concurrency * engine->factor + 0.5);
+    int64_t room = (int64_t)((double)share_of(engine, engine->concurrency) * engine->factor + 0.5);
+    int64_t count = share_of(engine, engine->options.count);
     for (int i = 0; i < SEND_BATCH; i++) {
         if (engine->sent - engine->ended >= room ||
-            (engine->options.count && engine->sent >= engine->options.count))
+            (engine->options.count && engine->sent >= count))
             return false;
-        struct sm_load_unit unit = {engine->sent, sm_now_ns()};
+        struct sm_load_unit unit = {engine->sent * engine->shard.count + engine->shard.index,
+                                    sm_now_ns()};
         sm_tally_offer(engine->tally, 1);
         engine->sent++;
         if (!engine->ops->send(engine->driver, &unit, unit.due_ns)) {
@@ -236,7 +267,7 @@ static bool send_concurrent(struct sm_engine *engine) {
 
 /* When the engine itself must look again, whatever the driver is waiting for. */
 static int64_t next_look_ns(const struct sm_engine *engine, int64_t now_ns) {
-    int64_t look_ns = engine->stopping ? engine->stop_at_ns : engine->due.due_ns;
+    int64_t look_ns = engine->stopping ? engine->stop_at_ns : own_due_ns(engine);
     if (is_waiting(engine)) {
         int64_t expiry_ns = engine->next.due_ns + engine->timeout_ns;
         if (expiry_ns < look_ns)
@@ -372,6 +403,10 @@ static void wake(struct sm_engine *engine) {
     /* Fails only when the count is at its end already, and then it wakes all the same. */
     if (write(engine->wake_fd, &one, sizeof one) < 0)
         return;
+}
+
+void sm_driver_set_shard(void *driver, const struct sm_shard *shard) {
+    engine_of(driver)->shard = *shard;
 }
 
 void sm_driver_set_factor(void *driver, double factor) {

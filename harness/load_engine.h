@@ -129,6 +129,7 @@ int64_t sm_engine_concurrency(const struct sm_engine *engine);
 
 /* For struct sm_load_ops of any driver whose struct begins with its engine. */
 int sm_driver_start(void *driver, struct sm_error *err);
+void sm_driver_set_shard(void *driver, const struct sm_shard *shard);
 void sm_driver_set_factor(void *driver, double factor);
 void sm_driver_snapshot(void *driver, struct sm_load_snapshot *snapshot);
 size_t sm_driver_outcomes(void *driver, struct sm_load_outcome_count *outcomes, size_t capacity);

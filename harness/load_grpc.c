@@ -274,6 +274,7 @@ const struct sm_load_ops sm_grpc_load = {
     .help = "gRPC calls, unary or streaming, over TCP, TLS or a unix socket",
     .keys = grpc_keys,
     .open = grpc_open,
+    .set_shard = sm_driver_set_shard,
     .start = sm_driver_start,
     .set_factor = sm_driver_set_factor,
     .snapshot = sm_driver_snapshot,

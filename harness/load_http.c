@@ -251,6 +251,7 @@ const struct sm_load_ops sm_http_load = {
     .help = "HTTP/1.1 requests over TCP, TLS or a unix socket",
     .keys = http_keys,
     .open = http_open,
+    .set_shard = sm_driver_set_shard,
     .start = sm_driver_start,
     .set_factor = sm_driver_set_factor,
     .snapshot = sm_driver_snapshot,

@@ -83,6 +83,7 @@ const struct sm_load_ops sm_http2_load = {
     .help = "HTTP/2 requests over TCP, TLS or a unix socket",
     .keys = http2_keys,
     .open = http2_open,
+    .set_shard = sm_driver_set_shard,
     .start = sm_driver_start,
     .set_factor = sm_driver_set_factor,
     .snapshot = sm_driver_snapshot,

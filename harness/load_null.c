@@ -62,6 +62,7 @@ const struct sm_load_ops sm_null_load = {
     .help = "counts units that go nowhere",
     .keys = null_keys,
     .open = null_open,
+    .set_shard = sm_driver_set_shard,
     .start = sm_driver_start,
     .set_factor = sm_driver_set_factor,
     .snapshot = sm_driver_snapshot,

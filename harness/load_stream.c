@@ -322,6 +322,7 @@ const struct sm_load_ops sm_stream_load = {
     .help = "bytes over TCP, TLS or a unix socket, for protocols of lines or of fixed lengths",
     .keys = stream_keys,
     .open = stream_open,
+    .set_shard = sm_driver_set_shard,
     .start = sm_driver_start,
     .set_factor = sm_driver_set_factor,
     .snapshot = sm_driver_snapshot,

@@ -383,6 +383,7 @@ const struct sm_load_ops sm_websocket_load = {
     .help = "messages over WebSockets that it opens",
     .keys = websocket_keys,
     .open = websocket_open,
+    .set_shard = sm_driver_set_shard,
     .start = sm_driver_start,
     .set_factor = sm_driver_set_factor,
     .snapshot = sm_driver_snapshot,

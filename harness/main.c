@@ -14,6 +14,7 @@ const struct sm_verb sm_verb_table[] = {
     {"run",
      "run SCENARIO [-p NAME=VALUE]... [-o DIR] [--time-scale X] [--repeat N] "
      "[--until-sure] [--allocator NAME] [--own-cost[=PAIRS]] "
+     "[--shard I/N [--load-only]] [--start-at UNIX_SECONDS] "
      "[--positive-control[=RATE]]",
      "run a scenario: a file, or a shipped name like log-batcher/slow-disk", sm_verb_run},
     {"probe", "probe [-o DIR] [--sample-bytes N] [--positive-control[=RATE]] -- COMMAND [ARG...]",
@@ -23,6 +24,7 @@ const struct sm_verb sm_verb_table[] = {
     {"gate", "gate RUN [--budget FILE]", "check a run against budgets, for CI", sm_verb_gate},
     {"compare", "compare RUN RUN... [--format text|html] [-o FILE]", "two or more runs over each other",
      sm_verb_compare},
+    {"merge", "merge RUN... -o DIR", "join the runs of all shards into one record", sm_verb_merge},
     {"list", "list", "shipped scenarios with their parameters", sm_verb_list},
     {"doctor", "doctor", "what this machine allows, and what to do about it", sm_verb_doctor},
     {NULL, NULL, NULL, NULL},

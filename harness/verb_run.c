@@ -15,7 +15,7 @@
 #include "run_dir.h"
 #include "verbs.h"
 
-enum { SETTINGS_MAX = 64 };
+enum { SETTINGS_MAX = 64, SHARDS_MAX = 1024 };
 static const double default_rate_hz = 20;
 static const int default_pairs = 6;
 static const uint64_t default_interval_bytes = 512 * 1024, default_seed = 20261;
@@ -27,6 +27,9 @@ struct run_arguments {
     double time_scale;
     long repeat;
     int until_sure;
+    struct sm_shard shard; /* count 0 = all of the load */
+    int load_only;
+    double start_at_unix_s;
     const char *allocator; /* NULL = the scenario's */
     int own_cost_pairs;    /* 0 = not to be measured */
     double control_per_s;  /* as in sm_execution_options */
@@ -54,19 +57,45 @@ static int parse_number(const char *option, const char *text, double low, double
     return 0;
 }
 
+static const struct option long_options[] = {
+    {"time-scale", required_argument, NULL, 't'},
+{"repeat", required_argument, NULL, 'r'},
+{"output", required_argument, NULL, 'o'},
+{"allocator", required_argument, NULL, 'a'},
+{"own-cost", optional_argument, NULL, 'c'},
+{"positive-control", optional_argument, NULL, 'k'},
+{"until-sure", no_argument, NULL, 's'},
+{"shard", required_argument, NULL, 'S'},
+    {"load-only", no_argument, NULL, 'L'},
+    {"start-at", required_argument, NULL, 'T'},
+    {NULL, 0, NULL, 0}};
+
+static int parse_shard(const char *text, struct sm_shard *shard) {
+    char *end;
+    long index = strtol(text, &end, 10), count = 0;
+    if (end != text && *end == '/')
+        count = strtol(end + 1, &end, 10);
+    if (*end || index < 1 || index > count || count > SHARDS_MAX)
+        return sm_verb_usage("run", "--shard %s is not like 2/3, at most %d", text, SHARDS_MAX);
+    *shard = (struct sm_shard){(int)index - 1, (int)count};
+    return 0;
+}
+
+/* The options of a run in parts. */
+static int parse_shard_option(struct run_arguments *arguments, int option) {
+    if (option == 'S')
+        return parse_shard(optarg, &arguments->shard);
+    if (option == 'T')
+        return parse_number("--start-at", optarg, 1, 1e11, &arguments->start_at_unix_s);
+    arguments->load_only = 1;
+    return 0;
+}
+
 static int parse_arguments(int argc, char **argv, struct run_arguments *arguments) {
-    static const struct option options[] = {{"time-scale", required_argument, NULL, 't'},
-                                            {"repeat", required_argument, NULL, 'r'},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {"allocator", required_argument, NULL, 'a'},
-                                            {"own-cost", optional_argument, NULL, 'c'},
-                                            {"positive-control", optional_argument, NULL, 'k'},
-                                            {"until-sure", no_argument, NULL, 's'},
-                                            {NULL, 0, NULL, 0}};
     double repeat = 1, pairs = default_pairs;
     int option, rc = 0;
     opterr = 0;
-    while (rc == 0 && (option = getopt_long(argc, argv, ":p:o:", options, NULL)) != -1) {
+    while (rc == 0 && (option = getopt_long(argc, argv, ":p:o:", long_options, NULL)) != -1) {
         switch (option) {
         case 'p':
             rc = parse_setting(arguments, optarg);
@@ -91,6 +120,11 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
         case 's':
             arguments->until_sure = 1;
             break;
+        case 'S':
+        case 'L':
+        case 'T':
+            rc = parse_shard_option(arguments, option);
+            break;
         case 't':
             rc = parse_number("--time-scale", optarg, 0.001, 1000, &arguments->time_scale);
             break;
@@ -105,6 +139,8 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
         return rc;
     if (optind != argc - 1)
         return sm_verb_usage("run", optind == argc ? "no scenario given" : "too many arguments");
+    if (arguments->load_only && !arguments->shard.count)
+        return sm_verb_usage("run", "--load-only is for a shard: add --shard 2/3");
     arguments->scenario = argv[optind];
     arguments->repeat = (long)repeat;
     return 0;
@@ -172,6 +208,9 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
         .seed = default_seed,
         .allocator = arguments->allocator,
         .until_sure = arguments->until_sure,
+        .shard = arguments->shard,
+        .load_only = arguments->load_only,
+        .start_at_unix_s = arguments->start_at_unix_s,
         .control_per_s = arguments->control_per_s,
     };
     int rc = sm_execute(&options, &end, &err);

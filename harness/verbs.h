@@ -17,6 +17,7 @@ int sm_verb_probe(int argc, char **argv);
 int sm_verb_report(int argc, char **argv);
 int sm_verb_gate(int argc, char **argv);
 int sm_verb_compare(int argc, char **argv);
+int sm_verb_merge(int argc, char **argv);
 int sm_verb_list(int argc, char **argv);
 int sm_verb_doctor(int argc, char **argv);
 

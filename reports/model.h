@@ -203,6 +203,8 @@ struct sm_meta {
 #define SM_META_OWN_COST    "own_cost"     /* JSON object, only where it was measured */
 #define SM_META_CONTROL     "positive_control" /* JSON object, only where one was asked for */
 #define SM_META_LIMIT       "limit"        /* JSON object: bytes, limit_way, what it did */
+#define SM_META_SHARD       "shard"        /* "2/3", only of a load driven in parts */
+#define SM_META_LOAD_ONLY   "load_only"    /* "1" where another shard had the target */
 #define SM_META_ENDED_BY    "ended_by"     /* "schedule", "sure", "interrupt", "target", "service", ... */
 #define SM_META_ENDED_WHY   "ended_why"    /* by "sure": what was; else absent */
 #define SM_META_DURATION    "duration_ns"

@@ -5,3 +5,4 @@ spillmark_unit_test(load-stream unit/test_load_stream.c unit/load_block.c unit/r
                     unit/temp_dir.c LIBS spillmark-harness)
 set_tests_properties(unit.load-stream PROPERTIES LABELS e2e TIMEOUT 60)
 spillmark_e2e_test(websocket 60)
+spillmark_e2e_test(shards 120)
