@@ -60,6 +60,12 @@ static void read_build_id(struct spillmark_module *module, const struct dl_phdr_
     }
 }
 
+static bool is_same(const struct spillmark_module *module, const struct dl_phdr_info *info) {
+    return module->bias == info->dlpi_addr &&
+           (info->dlpi_name[0] == '\0' ||
+            strncmp(module->path, info->dlpi_name, sizeof module->path - 1) == 0);
+}
+
 /* The module that is loaded at `low`. */
 static struct spillmark_module *find(uint64_t low) {
     uint32_t used = smp_section(SPILLMARK_SECTION_MODULES)->used;
@@ -70,6 +76,23 @@ static struct spillmark_module *find(uint64_t low) {
         }
     }
     return NULL;
+}
+
+/* The same file at the same place, as plugins are that come and go: its entry serves again. Built
+ * anew it is another. */
+static bool revive(const struct dl_phdr_info *info, struct range range) {
+    struct spillmark_module now = {0};
+    read_build_id(&now, info);
+    uint32_t used = smp_section(SPILLMARK_SECTION_MODULES)->used;
+    for (uint32_t i = 0; i < used; i++) {
+        struct spillmark_module *module = &smp_process.modules[i];
+        if (module->low == range.low && module->high == range.high && is_same(module, info) &&
+            memcmp(module->build_id, now.build_id, sizeof now.build_id) == 0) {
+            module->unloaded_ns = 0;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void add(const struct dl_phdr_info *info, struct range range) {
@@ -91,12 +114,6 @@ static void add(const struct dl_phdr_info *info, struct range range) {
     __atomic_store_n(&section->used, section->used + 1, __ATOMIC_RELEASE);
 }
 
-static bool is_same(const struct spillmark_module *module, const struct dl_phdr_info *info) {
-    return module->bias == info->dlpi_addr &&
-           (info->dlpi_name[0] == '\0' ||
-            strncmp(module->path, info->dlpi_name, sizeof module->path - 1) == 0);
-}
-
 static void list(const struct dl_phdr_info *info) {
     struct range range = range_of(info);
     struct spillmark_module *module = find(range.low);
@@ -104,7 +121,7 @@ static void list(const struct dl_phdr_info *info) {
         module->unloaded_ns = smp_clock_ns(); /* closed by a call that was not seen */
         module = NULL;
     }
-    if (module == NULL && range.high != 0) {
+    if (module == NULL && range.high != 0 && !revive(info, range)) {
         add(info, range);
     }
 }

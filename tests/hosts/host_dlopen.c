@@ -1,5 +1,6 @@
 /* host_dlopen.c - libraries are opened and closed in one thread while others allocate and throw
- * their stacks at the probe: the loader's lock against the unwinder. */
+ * their stacks at the probe: the loader's lock against the unwinder. Threads are short-lived, so
+ * that an unwinder that keeps what it learnt by thread has to ask anew all the time. */
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
@@ -17,15 +18,26 @@ static int count(struct dl_phdr_info *info, size_t size, void *data) {
     return 0;
 }
 
+enum { TURNS = 40 };
+
 static void *churn(void *argument) {
-    for (unsigned i = 0; !stop; i++) {
+    for (unsigned i = 0; i < TURNS; i++) {
         void *block = malloc(i % 3000 + 1);
         block = realloc(block, i % 7000 + 1);
         free(block);
-        if (i % 1000 == 0) {
+        if (i == TURNS / 2) {
             int objects = 0;
             dl_iterate_phdr(count, &objects);
         }
+    }
+    return argument;
+}
+
+static void *keep_churning(void *argument) {
+    while (!stop) {
+        pthread_t brief;
+        HOST_CHECK(pthread_create(&brief, NULL, churn, NULL) == 0);
+        pthread_join(brief, NULL);
     }
     return argument;
 }
@@ -35,7 +47,7 @@ int main(int argc, char **argv) {
     int rounds = argc > 2 ? atoi(argv[2]) : 300;
     pthread_t threads[3];
     for (int i = 0; i < 3; i++) {
-        pthread_create(&threads[i], NULL, churn, NULL);
+        pthread_create(&threads[i], NULL, keep_churning, NULL);
     }
     void *last = NULL;
     for (int i = 0; i < rounds; i++) {

@@ -1,7 +1,9 @@
 /* host_early.c - allocates and opens before constructors, in constructors, in destructors of
  * thread-local data, in exit handlers. */
+#include <link.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "pool_view.h"
@@ -53,8 +55,22 @@ __attribute__((destructor)) static void destruct(void) {
     close(early_fd);
 }
 
+/* A library that came with the probe would put its symbols before those of libraries that the
+ * program opens later, libunwind's before libgcc's for one. */
+static int came_along(struct dl_phdr_info *info, size_t size, void *argument) {
+    (void)size;
+    (void)argument;
+    static const char *const own[] = {"spillmark-probe", "/libc.so", "/ld-linux", "vdso"};
+    bool known = info->dlpi_name[0] == '\0';
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        known |= strstr(info->dlpi_name, own[i]) != NULL;
+    }
+    return !known;
+}
+
 int main(void) {
     const struct spillmark_slot *slot = host_slot();
+    HOST_CHECK(dl_iterate_phdr(came_along, NULL) == 0);
     atexit(at_exit);
     HOST_CHECK(((char *)from_preinit)[9999] == 0);
     for (int i = 0; i < 3; i++) {
