@@ -9,6 +9,7 @@
 #include "allocator.h"
 #include "heap.h"
 #include "modules.h"
+#include "object.h"
 #include "operators.h"
 #include "size.h"
 #include "slot.h"
@@ -40,12 +41,12 @@ static uint32_t which_allocator(const struct smp_real_heap *heap) {
                  {"mimalloc", SPILLMARK_ALLOCATOR_MIMALLOC},
                  {"libc.so", SPILLMARK_ALLOCATOR_GLIBC},
                  {"libc-2", SPILLMARK_ALLOCATOR_GLIBC}};
-    Dl_info info;
-    if (dladdr((const void *)heap->malloc, &info) == 0 || info.dli_fname == NULL) {
+    const struct link_map *library = smp_library_of((const void *)heap->malloc);
+    if (library == NULL) {
         return SPILLMARK_ALLOCATOR_UNKNOWN;
     }
-    const char *slash = strrchr(info.dli_fname, '/');
-    const char *file = slash != NULL ? slash + 1 : info.dli_fname;
+    const char *slash = strrchr(library->l_name, '/');
+    const char *file = slash != NULL ? slash + 1 : library->l_name;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strstr(file, names[i].part) != NULL) {
             return names[i].allocator;
@@ -97,9 +98,13 @@ static void find_allocator(struct smp_real_heap *heap) {
     smp_process.chunk_headers =
         smp_process.allocator == SPILLMARK_ALLOCATOR_GLIBC && headers_agree(heap);
     smp_process.slot->allocator = smp_process.allocator;
+    if (smp_process.allocator > SPILLMARK_ALLOCATOR_GLIBC) {
+        smp_real_find_foreign(heap);
+    }
     if (hidden_allocator()) {
         smp_process.features &= ~(uint32_t)(SPILLMARK_FEATURE_HEAP | SPILLMARK_FEATURE_STACKS);
         smp_process.slot->off_reason = SPILLMARK_OFF_HIDDEN_ALLOCATOR;
+        smp_real_no_plain();
     }
 }
 

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "arena.h"
+#include "process.h"
+#include "size.h"
 
 SMP_EXPORT void *malloc(size_t bytes) {
     return smp_allocated(smp_real.malloc(bytes));
@@ -60,30 +62,37 @@ SMP_EXPORT void *reallocarray(void *block, size_t count, size_t bytes) {
     return realloc(block, total);
 }
 
+/* For the rarer ways to allocate, which may be another allocator's. */
+static void *allocated(void *block, bool foreign) {
+    return foreign ? block : smp_allocated(block);
+}
+
 SMP_EXPORT int posix_memalign(void **ret_block, size_t alignment, size_t bytes) {
     int failed = smp_real.posix_memalign(ret_block, alignment, bytes);
-    if (failed == 0) {
+    if (failed == 0 && !smp_foreign.posix_memalign) {
         smp_allocated(*ret_block);
     }
     return failed;
 }
 
 SMP_EXPORT void *aligned_alloc(size_t alignment, size_t bytes) {
-    return smp_allocated(smp_real.aligned_alloc(alignment, bytes));
+    return allocated(smp_real.aligned_alloc(alignment, bytes), smp_foreign.aligned_alloc);
 }
 
 SMP_EXPORT void *memalign(size_t alignment, size_t bytes) {
-    return smp_allocated(smp_real.memalign(alignment, bytes));
+    return allocated(smp_real.memalign(alignment, bytes), smp_foreign.memalign);
 }
 
 SMP_EXPORT void *valloc(size_t bytes) {
-    return smp_allocated(smp_real.valloc(bytes));
+    return allocated(smp_real.valloc(bytes), smp_foreign.valloc);
 }
 
 SMP_EXPORT void *pvalloc(size_t bytes) {
-    return smp_allocated(smp_real.pvalloc(bytes));
+    return allocated(smp_real.pvalloc(bytes), smp_foreign.pvalloc);
 }
 
 SMP_EXPORT size_t malloc_usable_size(void *block) {
-    return smp_arena_holds(block) ? smp_arena_size(block) : smp_real.malloc_usable_size(block);
+    return smp_process.chunk_headers && block != NULL ? smp_chunk_bytes(block)
+           : smp_arena_holds(block)                   ? smp_arena_size(block)
+                                                      : smp_real.malloc_usable_size(block);
 }

@@ -20,6 +20,12 @@ bool smp_object_of(uintptr_t address, struct dl_phdr_info *ret_info) {
     return true;
 }
 
+const struct link_map *smp_library_of(const void *address) {
+    struct dl_find_object found;
+    return address != NULL && _dl_find_object((void *)address, &found) == 0 ? found.dlfo_link_map
+                                                                            : NULL;
+}
+
 const void *smp_eh_frame_header(uintptr_t address) {
     struct dl_find_object found;
     return _dl_find_object((void *)address, &found) == 0 ? found.dlfo_eh_frame : NULL;

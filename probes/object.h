@@ -11,5 +11,8 @@
 /* Describes the object as dl_iterate_phdr would, but for the counts of loads and unloads. */
 bool smp_object_of(uintptr_t address, struct dl_phdr_info *ret_info);
 
+/* The library that holds an address, or NULL. */
+const struct link_map *smp_library_of(const void *address);
+
 /* Its .eh_frame_hdr, or NULL. */
 const void *smp_eh_frame_header(uintptr_t address);

@@ -2,10 +2,10 @@
  * operator delete calls free. So each is called once and watched. */
 #include "operators.h"
 
-#include <dlfcn.h>
 #include <stdint.h>
 
 #include "early.h"
+#include "object.h"
 
 enum { BYTES = 64, ALIGNMENT = 64 };
 
@@ -19,16 +19,11 @@ static const char tag;
 
 #define TAG ((uintptr_t)&tag)
 
-static const void *base_of(const void *function) {
-    Dl_info info;
-    return function != NULL && dladdr(function, &info) != 0 ? info.dli_fbase : NULL;
-}
-
 /* The slot, if what is in it comes with the allocator. */
 static struct smp_real_slot *slot_beside(const char *name, const struct smp_real_heap *heap) {
     struct smp_real_slot *slot = smp_real_slot_of(name);
     return slot != NULL && slot->function != NULL &&
-                   base_of(slot->function) == base_of((const void *)heap->malloc)
+                   smp_library_of(slot->function) == smp_library_of((const void *)heap->malloc)
                ? slot
                : NULL;
 }

@@ -2,9 +2,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <string.h>
 
 #include "early.h"
+#include "object.h"
 
 struct smp_real_heap smp_real = {
 #define X(name, result, parameters) .name = smp_early_##name,
@@ -33,6 +35,15 @@ bool smp_real_find(struct smp_real_heap *ret_heap) {
     return true;
 }
 
+struct smp_foreign smp_foreign;
+
+void smp_real_find_foreign(const struct smp_real_heap *heap) {
+    const struct link_map *library = smp_library_of((const void *)heap->malloc);
+#define X(name, result, parameters) smp_foreign.name = smp_library_of((const void *)heap->name) != library;
+    SMP_REAL_HEAP_TABLE(X)
+#undef X
+}
+
 extern struct smp_real_slot __start_smp_real_slots[] __attribute__((visibility("hidden")));
 extern struct smp_real_slot __stop_smp_real_slots[] __attribute__((visibility("hidden")));
 
@@ -40,10 +51,20 @@ static bool is_operator(const char *name) {
     return name[0] == '_' && name[1] == 'Z';
 }
 
+static const char *const libraries[] = {"libstdc++.so.6", "libc++.so.1"};
+
+static bool may_be_plain = true;
+
+static bool is_plain(const void *function) {
+    const struct link_map *library = smp_library_of(function);
+    return may_be_plain && library != NULL &&
+           (strstr(library->l_name, libraries[0]) != NULL ||
+            strstr(library->l_name, libraries[1]) != NULL);
+}
+
 /* A plugin that brings a C++ library of its own, opened with RTLD_LOCAL, still finds the probe's
  * operator new first; what it needs is not among the next definitions then. */
 static void *out_of_sight(const char *name) {
-    static const char *const libraries[] = {"libstdc++.so.6", "libc++.so.1"};
     void *found = NULL;
     for (int i = 0; found == NULL && i < 2; i++) {
         void *library = dlopen(libraries[i], RTLD_LAZY | RTLD_NOLOAD);
@@ -61,6 +82,7 @@ void *smp_real_slow(struct smp_real_slot *slot) {
     if (found == NULL && is_operator(slot->name)) {
         found = out_of_sight(slot->name);
     }
+    slot->plain = is_operator(slot->name) && is_plain(found);
     __atomic_store_n(&slot->function, found, __ATOMIC_RELEASE);
     errno = saved_errno;
     return found;
@@ -71,7 +93,16 @@ void smp_real_find_all(void) {
          slot++) {
         if (slot->function == NULL) {
             slot->function = dlsym(RTLD_NEXT, slot->name);
+            slot->plain = is_operator(slot->name) && is_plain(slot->function);
         }
+    }
+}
+
+void smp_real_no_plain(void) {
+    may_be_plain = false;
+    for (struct smp_real_slot *slot = __start_smp_real_slots; slot < __stop_smp_real_slots;
+         slot++) {
+        slot->plain = false;
     }
 }
 

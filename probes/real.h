@@ -26,6 +26,19 @@ struct smp_real_heap {
 
 extern struct smp_real_heap smp_real;
 
+/* Functions whose blocks are not of malloc's heap: jemalloc, for one, leaves pvalloc to libc. Such
+ * blocks are not counted, for free cannot take them, nor can their size be asked. */
+struct smp_foreign {
+#define X(name, result, parameters) bool name;
+    SMP_REAL_HEAP_TABLE(X)
+#undef X
+};
+
+extern struct smp_foreign smp_foreign;
+
+/* Fills it, when an allocator with a heap of its own lies beneath. Under the boot only. */
+void smp_real_find_foreign(const struct smp_real_heap *heap);
+
 /* Looks the malloc family up. False if malloc or free is missing. Under the boot only. */
 bool smp_real_find(struct smp_real_heap *ret_heap);
 
@@ -35,10 +48,15 @@ struct smp_real_slot {
     void *function; /* NULL until found */
     const char *name;
     bool by_itself; /* an operator of C++ that does not pass through malloc or free */
+    bool plain;     /* an operator of the C++ library: malloc or free, and what to do on failure */
 };
 
 /* Looks up every slot. Under the boot only. */
 void smp_real_find_all(void);
+
+/* From now on no operator is plain: what the C++ library calls malloc is another allocator's than
+ * smp_real's. Under the boot only. */
+void smp_real_no_plain(void);
 
 /* The slot of a hook, or NULL. Under the boot only. */
 struct smp_real_slot *smp_real_slot_of(const char *name);
@@ -48,7 +66,7 @@ void *smp_real_slow(struct smp_real_slot *slot);
 
 #define SMP_REAL_SLOT(text)                                                                        \
     static struct smp_real_slot real_slot                                                          \
-        __attribute__((section("smp_real_slots"), used, aligned(8))) = {NULL, text, false}
+        __attribute__((section("smp_real_slots"), used, aligned(8))) = {NULL, text, false, false}
 
 /* The real function behind the hook `hook`, typed like it; NULL if nothing defines it. */
 #define SMP_REAL(hook)                                                                             \

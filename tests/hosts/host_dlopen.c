@@ -5,6 +5,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "pool_view.h"
 
@@ -18,7 +19,7 @@ static int count(struct dl_phdr_info *info, size_t size, void *data) {
     return 0;
 }
 
-enum { TURNS = 40 };
+enum { TURNS = 40, PATIENCE_S = 10 };
 
 static void *churn(void *argument) {
     for (unsigned i = 0; i < TURNS; i++) {
@@ -42,10 +43,33 @@ static void *keep_churning(void *argument) {
     return argument;
 }
 
+/* A call that no thread has made before. */
+static void *first_time(void *argument) {
+    void *block = malloc(321);
+    __asm__ volatile("" : : "r"(block) : "memory");
+    free(block);
+    return argument;
+}
+
+/* While this thread has the loader's lock, another meets a stack that is new to it. */
+static int under_lock(struct dl_phdr_info *info, size_t size, void *argument) {
+    (void)info;
+    (void)size;
+    (void)argument;
+    pthread_t other;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_S;
+    HOST_CHECK(pthread_create(&other, NULL, first_time, NULL) == 0);
+    HOST_CHECK(pthread_timedjoin_np(other, NULL, &until) == 0);
+    return 1;
+}
+
 int main(int argc, char **argv) {
     const char *path = argc > 1 ? argv[1] : "./plugin.so";
     int rounds = argc > 2 ? atoi(argv[2]) : 300;
     pthread_t threads[3];
+    HOST_CHECK(dl_iterate_phdr(under_lock, NULL) == 1);
     for (int i = 0; i < 3; i++) {
         pthread_create(&threads[i], NULL, keep_churning, NULL);
     }

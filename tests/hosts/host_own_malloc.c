@@ -1,4 +1,5 @@
-/* host_own_malloc.c - an executable with an allocator of its own, which calls never leave. */
+/* host_own_malloc.c - an executable with an allocator of its own, which calls never leave, those of
+ * C++'s operators neither. */
 #include <string.h>
 
 #include "pool_view.h"
@@ -34,12 +35,19 @@ void *realloc(void *block, size_t bytes) {
     return moved;
 }
 
+/* operator new and delete, of the C++ library. */
+void *_Znwm(size_t bytes);
+void _ZdlPv(void *block);
+
 int main(void) {
     const struct spillmark_slot *slot = host_slot();
     char *text = strdup("hidden");
     HOST_CHECK(strcmp(text, "hidden") == 0);
     HOST_CHECK((slot->features & SPILLMARK_FEATURE_HEAP) == 0);
     HOST_CHECK((slot->features & SPILLMARK_FEATURE_FDS) != 0);
+    char *made = _Znwm(100);
+    HOST_CHECK(made >= memory && made < memory + sizeof memory);
+    _ZdlPv(made);
     int fd = open("/dev/null", O_RDONLY);
     const struct spillmark_descriptor *table = view_entries(slot, SPILLMARK_SECTION_DESCRIPTORS);
     HOST_CHECK(table[fd].open == 1);

@@ -7,7 +7,7 @@
 
 #include "stepping.h"
 
-enum { ROUNDS = 24, READ_BYTES = 3 };
+enum { ROUNDS = 16, READ_BYTES = 3 };
 
 static const struct spillmark_slot *slot;
 static struct code_range probe;

@@ -1,5 +1,5 @@
-/* plugin_frame.c - a function with a frame of PLUGIN_FRAME_BYTES. Built twice, each with the code of
- * the other at the same addresses but for that. */
+/* plugin_frame.c - a function with a frame of PLUGIN_FRAME_BYTES. Built twice, each with the code
+ * of the other at the same addresses but for that. */
 #include <stdlib.h>
 
 void *plugin_in_frame(void);
