@@ -77,14 +77,14 @@ static double declared_for(const struct sm_run *run, const char *series) {
     return 0;
 }
 
-/* Units offered per second while the load was on. */
-static double offered_per_s(const struct sm_run *run) {
+/* Units offered per second: of the time with load, or of all. */
+static double offered_per_s(const struct sm_run *run, int is_rest_counted) {
     const struct sm_series *offered = sm_run_series(run, 0, "offered");
     double units = 0, seconds = 0;
     for (size_t i = 0; i < run->phases_count; i++) {
         const struct sm_phase *phase = &run->phases[i];
         int64_t end_ns = sm_timeline_phase_end(run, phase);
-        if (phase->load_factor <= 0)
+        if (phase->load_factor <= 0 && !is_rest_counted)
             continue;
         units +=
             sm_timeline_at(run, offered, end_ns) - sm_timeline_at(run, offered, phase->from_ns);
@@ -93,10 +93,23 @@ static double offered_per_s(const struct sm_run *run) {
     return seconds > 0 && units > 0 ? units / seconds : NAN;
 }
 
+/* The growth per second that the budget says matters; 0 = it says none. */
+static double resolution_asked(const struct sm_run *run, const struct sm_series *series) {
+    for (size_t i = 0; i < run->budget_items_count; i++) {
+        const struct sm_budget_item *item = &run->budget_items[i];
+        if (item->is_bounded && item->value > 0 && strcmp(item->name, series->name) == 0)
+            return item->value;
+    }
+    return 0;
+}
+
 static double resolution_for(const struct sm_run *run, const struct sm_trace *trace,
                              const struct sm_series *series, const double *values) {
+    double asked = resolution_asked(run, series);
+    if (asked > 0)
+        return asked;
     double resolution = sm_growth_default_resolution(trace, channel_of(series), values);
-    double payload_per_s = offered_per_s(run) * run->ledger.unit_bytes;
+    double payload_per_s = offered_per_s(run, 0) * run->ledger.unit_bytes;
     if (series->unit == SM_UNIT_BYTES && payload_per_s > 0)
         resolution = fmax(resolution, sm_growth_resolution_of_bytes(0, payload_per_s));
     return resolution;
@@ -157,8 +170,11 @@ static int judge_series(const struct sm_run *run, const struct sm_trace *trace, 
         return r;
     result->is_judged = 1;
     result->rate_per_s = rate_of(run, series, &result->verdict, from_ns);
-    result->rate_per_unit = interval_of(result->rate_per_s.value, result->rate_per_s.low,
-                                        result->rate_per_s.high, offered_per_s(run));
+    /* What cycles leave behind is stated for their rests as well as their loads. */
+    int is_in_cycles = trace->plan == SM_PLAN_CYCLES || trace->plan == SM_PLAN_FAULT_CYCLES;
+    result->rate_per_unit =
+        interval_of(result->rate_per_s.value, result->rate_per_s.low, result->rate_per_s.high,
+                    offered_per_s(run, is_in_cycles));
     if (result->verdict.kind != SM_VERDICT_GROWING && is_power_wanted(series))
         r = sm_power_measure(trace, channel_of(series), values, declared_for(run, series->name),
                              result);

@@ -20,7 +20,7 @@ struct rule {
     const char *name;
     const char *subject;
     enum sm_unit unit;
-    int is_bounded; /* the limit must be "bounded" */
+    int is_bounded; /* the limit must be "bounded", or the growth that matters */
     void (*judge)(const struct context *context, const struct rule *rule);
 };
 
@@ -96,11 +96,14 @@ int sm_budget_check_name(const char *name, const char *limit, struct sm_budget_i
     if (wants_bounded && (gauge || rule->is_bounded))
         return fill_item(name, limit, 1, 0, out, err);
     enum sm_unit unit = gauge ? SM_UNIT_NONE : rule->unit;
+    enum sm_unit growth = sm_unit_per_second(unit);
+    if ((gauge || rule->is_bounded) && sm_unit_parse(growth, limit, &value) == 0 && value > 0)
+        return fill_item(name, limit, 1, value, out, err);
     if (rule && rule->is_bounded) {
-        snprintf(todo, sizeof todo, "write %s = bounded, or %s_peak = \"%s\"", name, name,
-                 sm_unit_example(unit));
+        snprintf(todo, sizeof todo, "write %s = bounded, %s = \"%s\", or %s_peak = \"%s\"", name,
+                 name, sm_unit_example(growth), name, sm_unit_example(unit));
         if (strcmp(name, "slack") == 0)
-            snprintf(todo, sizeof todo, "write slack = bounded");
+            snprintf(todo, sizeof todo, "write slack = bounded, or slack = \"64KB/s\"");
         return sm_error_set(err, -EINVAL, NULL, todo, "the limit of %s cannot be \"%s\"", name,
                             limit);
     }

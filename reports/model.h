@@ -169,9 +169,10 @@ struct sm_ledger_totals {
 /* One line of the budget as the scenario states it. */
 struct sm_budget_item {
     char *name;  /* "heap", "heap_peak", "fds", "unaccounted", "latency_p99", "gauge:NAME" */
-    char *limit; /* as written: "bounded", "64MB" */
-    int32_t is_bounded; /* the limit is "bounded" */
-    double value;       /* else the limit in base units */
+    char *limit; /* as written: "bounded", "50KB/s", "64MB" */
+    int32_t is_bounded; /* the limit is "bounded" or a growth */
+    double value;       /* the growth per second that matters, 0 = by default; else the limit in
+                           base units */
 };
 
 /* A bound that the program declares for a series (a queue's capacity in bytes or units). */

@@ -21,6 +21,7 @@ static void good_lines_are_taken(void **state) {
     } cases[] = {
         {"heap", "bounded", 1, 0},       {"rss", "bounded", 1, 0},
         {"slack", "bounded", 1, 0},      {"fds", "bounded", 1, 0},
+        {"heap", "50KB/s", 1, 50000},    {"gauge:queued", "2/s", 1, 2},
         {"heap_peak", "64MB", 0, 64e6},  {"rss_peak", "1GiB", 0, 1073741824},
         {"fds_peak", "200", 0, 200},     {"unaccounted", "0", 0, 0},
         {"dropped", "10", 0, 10},        {"refused", "1k", 0, 1000},
@@ -55,6 +56,8 @@ static void wrong_lines_are_refused_with_the_right_one(void **state) {
         {"heap_peak", "64 apples", "\"64MB\""},
         {"latency_p99", "20", "\"20s\""},
         {"unaccounted", "-1", "unaccounted = "},
+        {"heap", "0/s", "heap = bounded"},
+        {"heap_peak", "50KB/s", "\"64MB\""},
         {"gauge:", "1", ""},
         {"slack", "64MB", "slack = bounded"},
         {"", "1", ""},
