@@ -15,7 +15,7 @@ enum {
     FRAME_BYTES = 1 << 20,   /* at the most, where the peer allows as much */
     TURN_READS = 16,
     GREETING = 48,
-    TRIES = 5,
+    TRIES = 50,
     DEFAULT_CONNECTIONS = 16,
 };
 

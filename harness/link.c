@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ struct sm_link {
     void *owner;
     enum link_state state;
     bool wants_write;
+    char words[CURL_ERROR_SIZE]; /* libcurl's own on its last error */
     curl_socket_t fd;
     struct watch watches[WATCHES];
 };
@@ -103,6 +105,14 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user) {
     return 0;
 }
 
+/* Asked to negotiate HTTP/2, libcurl would speak it too, where we want to: so we ask ourselves. */
+static CURLcode ask_for_http2(CURL *easy, void *context, void *user) {
+    static const unsigned char protocols[] = {2, 'h', '2'};
+    (void)easy, (void)user;
+    return SSL_CTX_set_alpn_protos(context, protocols, sizeof protocols) == 0 ? CURLE_OK
+                                                                              : CURLE_OUT_OF_MEMORY;
+}
+
 static int make_easy(struct sm_link *link, const struct sm_link_options *options) {
     CURL *easy = link->easy = curl_easy_init();
     if (!easy)
@@ -116,6 +126,7 @@ static int make_easy(struct sm_link *link, const struct sm_link_options *options
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options->is_insecure ? 0L : 2L);
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, link);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, link->words);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 24L * 3600);
     /* Untouched, but no receive takes more than would fit into it. */
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
@@ -127,8 +138,11 @@ static int make_easy(struct sm_link *link, const struct sm_link_options *options
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                     (long)(options->is_http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    if (options->is_http2) {
+        curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, ask_for_http2);
+    }
     return rc == CURLE_OK ? 0 : rc == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
 }
 
@@ -213,6 +227,7 @@ int sm_link_connect(struct sm_link *link) {
     if (rc != CURLM_OK)
         return rc == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
     link->state = LINK_CONNECTING;
+    link->words[0] = '\0';
     return 0;
 }
 
@@ -272,14 +287,16 @@ static int why_failed(const struct sm_link *link, CURLcode result, char words[SM
     int code = result == CURLE_COULDNT_CONNECT ? errno_of(link, 0) : -EIO;
     if (code == 0)
         code = link->part->links->is_unix ? -EAGAIN : -ECONNREFUSED;
+    static const char distrust[] = "SSL certificate problem: ";
+    const char *said = link->words[0] ? link->words : curl_easy_strerror(result);
     if (code == -ECONNREFUSED)
         snprintf(words, SM_LINK_WORDS, "connection refused");
     else if (code != -EIO)
         snprintf(words, SM_LINK_WORDS, "cannot connect: %s", strerrordesc_np(-code));
-    else if (result == CURLE_PEER_FAILED_VERIFICATION)
-        snprintf(words, SM_LINK_WORDS, "certificate not trusted");
+    else if (strncmp(said, distrust, strlen(distrust)) == 0)
+        snprintf(words, SM_LINK_WORDS, "certificate not trusted: %.80s", said + strlen(distrust));
     else
-        snprintf(words, SM_LINK_WORDS, "%s", curl_easy_strerror(result));
+        snprintf(words, SM_LINK_WORDS, "cannot connect: %.90s", said);
     return code;
 }
 
@@ -289,6 +306,7 @@ static void forget_errno(struct sm_link *link) {
     CURL *fresh = curl_easy_duphandle(link->easy);
     if (!fresh)
         return;
+    curl_easy_setopt(fresh, CURLOPT_ERRORBUFFER, link->words);
     curl_easy_cleanup(link->easy);
     link->easy = fresh;
 }

@@ -24,7 +24,7 @@ struct sm_link_options {
     bool is_http2;         /* over TLS, HTTP/2 is asked for */
 };
 
-enum { SM_LINK_WORDS = 64 };
+enum { SM_LINK_WORDS = 112 };
 
 /* What a link tells its owner, in the thread of sm_links_ready and sm_links_tick. */
 struct sm_link_events {

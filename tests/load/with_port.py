@@ -18,7 +18,6 @@ if os.fork() == 0:
         print(port, flush=True)
         break
     os._exit(0)
-os.close(1)
-os.open("/dev/null", os.O_WRONLY)
+os.dup2(os.open("/dev/null", os.O_WRONLY), 1)
 command = [argument.replace("{port}", str(port)) for argument in sys.argv[1:]]
 os.execvp(command[0], command)

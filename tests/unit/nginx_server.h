@@ -1,9 +1,11 @@
 /* nginx_server.h - a real nginx with a configuration, port and directory of a test's own. */
 #pragma once
 
+#include <stdbool.h>
+
 struct nginx_server;
 
-/* Listens on directory/s and on a free port of 127.0.0.1 (with `tcp_options`: "", "ssl");
+/* Listens on directory/s and on a free port of 127.0.0.1 (with `tcp_options`: "", "ssl", "http2");
  * `locations` is nginx configuration within `server { }`. NULL when there is no nginx. */
 struct nginx_server *nginx_server_start(const char *directory, const char *tcp_options,
                                         const char *locations);
@@ -13,3 +15,5 @@ const char *nginx_server_unix(const struct nginx_server *server); /* path of the
 /* Lines of its access log so far that contain `text`. */
 long nginx_server_logged(const struct nginx_server *server, const char *text);
 void nginx_server_stop(struct nginx_server *server);
+/* Makes a key, and a certificate for 127.0.0.1 signed by itself: DIRECTORY/key and /cert. */
+bool nginx_server_certify(const char *directory);

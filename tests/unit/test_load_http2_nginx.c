@@ -1,0 +1,217 @@
+/* http2_load against nginx, over TCP, TLS and a unix socket, and through a proxy. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "child_server.h"
+#include "load_block.h"
+#include "nginx_server.h"
+#include "temp_dir.h"
+
+static const char locations[] = "keepalive_requests 50; client_max_body_size 100k;"
+                                "location /ok { return 200 'ok'; }"
+                                "location /limited { limit_except GET { deny all; } return 200; }"
+                                "location /gone { return 444; }" /* closes without a reply */
+                                "location /teapot { return 418 'no'; }";
+
+static void run_until_done(struct load_run *run, const char *driver,
+                           const struct load_setting *settings, int64_t count) {
+    load_run_open(run, driver, settings);
+    load_run_start(run);
+    load_run_until_done(run, count);
+    load_run_stop(run, 0);
+}
+
+/* All of `count` have this outcome. */
+static void check(const char *driver, const struct load_setting *settings, int64_t count,
+                  const char *outcome) {
+    struct load_run run;
+    run_until_done(&run, driver, settings, count);
+    if (load_run_outcome(&run, outcome) != count)
+        load_run_print(&run, outcome);
+    assert_int_equal(load_run_outcome(&run, outcome), count);
+    assert_int_equal(run.counts.accepted, strcmp(outcome, "HTTP 200") == 0 ? count : 0);
+    load_run_close(&run);
+}
+
+static struct nginx_server *start(const char *directory, const char *options, const char *inside) {
+    struct nginx_server *server = nginx_server_start(directory, options, inside);
+    if (!server)
+        skip();
+    return server;
+}
+
+/* It ends each connection after fifty requests, by a GOAWAY: no unit is lost to that, and none is
+ * served twice. */
+static void every_unit_is_logged_once(void **state) {
+    struct nginx_server *server = start(*state, "http2", locations);
+    check("http2_load",
+          (const struct load_setting[]){{"url", nginx_server_url(server)},
+                                        {"path", "/ok"},
+                                        {"rate", "5000/s"},
+                                        {"count", "3000"},
+                                        {"connections", "8"},
+                                        {"body", "json { a = text(100), n = number() }"},
+                                        {NULL, NULL}},
+          3000, "HTTP 200");
+    assert_int_equal(nginx_server_logged(server, "POST /ok HTTP/2.0\" 200"), 3000);
+    assert_int_equal(nginx_server_logged(server, "/ok"), 3000);
+    nginx_server_stop(server);
+}
+
+static void a_unix_socket_and_its_log(void **state) {
+    char inside[512], path[256];
+    snprintf(path, sizeof path, "%s/s2", (const char *)*state);
+    snprintf(inside, sizeof inside, "listen unix:%s http2; location / { return 200; }", path);
+    struct nginx_server *server = start(*state, "http2", inside);
+    /* Once one address answers, all are listened to. */
+    check("http2_load",
+          (const struct load_setting[]){
+              {"url", nginx_server_url(server)}, {"count", "1"}, {NULL, NULL}},
+          1, "HTTP 200");
+    check("http2_load",
+          (const struct load_setting[]){{"unix", path},
+                                        {"path", "/unix"},
+                                        {"concurrency", "64"},
+                                        {"count", "2000"},
+                                        {"connections", "4"},
+                                        {NULL, NULL}},
+          2000, "HTTP 200");
+    assert_int_equal(nginx_server_logged(server, "GET /unix HTTP/2.0\" 200"), 2000);
+    nginx_server_stop(server);
+}
+
+static const char *const refusals[][2] = {{"/none", "HTTP 404"},
+                                          {"/teapot", "HTTP 418"},
+                                          {"/limited", "HTTP 403"},
+                                          {"/gone", "RST_STREAM PROTOCOL_ERROR"}};
+
+static void refusals_are_told_by_their_status(void **state) {
+    struct nginx_server *server = start(*state, "http2", locations);
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        check("http2_load",
+              (const struct load_setting[]){{"url", nginx_server_url(server)},
+                                            {"path", refusals[i][0]},
+                                            {"count", "20"},
+                                            {"body", "text(10)"},
+                                            {NULL, NULL}},
+              20, refusals[i][1]);
+    nginx_server_stop(server);
+}
+
+static void tls_asks_for_http2_and_checks(void **state) {
+    const char *directory = *state;
+    char tls[1024], url[64], ca[256];
+    if (!nginx_server_certify(directory))
+        skip();
+    snprintf(tls, sizeof tls,
+             "ssl_certificate %s/cert; ssl_certificate_key %s/key; client_max_body_size 0;"
+             "location / { return 200; }",
+             directory, directory);
+    snprintf(ca, sizeof ca, "%s/cert", directory);
+    struct nginx_server *server = start(directory, "ssl http2", tls);
+    snprintf(url, sizeof url, "https://127.0.0.1:%d", nginx_server_port(server));
+    check("http2_load",
+          (const struct load_setting[]){{"url", url},
+                                        {"count", "200"},
+                                        {"ca", ca},
+                                        {"body", "text(3000)"},
+                                        {"rate", "1000/s"},
+                                        {NULL, NULL}},
+          200, "HTTP 200");
+    assert_int_equal(nginx_server_logged(server, "POST / HTTP/2.0\" 200"), 200);
+    check("http2_load",
+          (const struct load_setting[]){
+              {"url", url}, {"count", "10"}, {"insecure", "true"}, {NULL, NULL}},
+          10, "HTTP 200");
+    check("http2_load", (const struct load_setting[]){{"url", url}, {"count", "10"}, {NULL, NULL}},
+          10, "certificate not trusted: self-signed certificate");
+    check("http2_load",
+          (const struct load_setting[]){
+              {"url", nginx_server_url(server)}, {"count", "5"}, {"streams", "1"}, {NULL, NULL}},
+          5, "not HTTP/2: HTTP/1.1 400 Bad Request");
+    nginx_server_stop(server);
+}
+
+/* What is asked for is not there at all, or it is something else: in its own words. */
+static void wrong_addresses_are_named(void **state) {
+    struct nginx_server *server = start(*state, "", locations);
+    char tls_url[64];
+    snprintf(tls_url, sizeof tls_url, "https://127.0.0.1:%d", nginx_server_port(server));
+    check("http2_load",
+          (const struct load_setting[]){
+              {"url", nginx_server_url(server)}, {"count", "5"}, {"streams", "1"}, {NULL, NULL}},
+          5, "not HTTP/2: HTTP/1.1 400 Bad Request");
+    struct load_run run;
+    run_until_done(&run, "http_load",
+                   (const struct load_setting[]){{"url", tls_url}, {"count", "5"}, {NULL, NULL}},
+                   5);
+    struct sm_load_outcome_count outcome;
+    assert_int_equal(run.ops->outcomes(run.driver, &outcome, 1), 1);
+    assert_non_null(strstr(outcome.outcome, "wrong version number"));
+    load_run_close(&run);
+    check("http2_load",
+          (const struct load_setting[]){
+              {"url", "http://no-such-host.invalid/"}, {"count", "5"}, {NULL, NULL}},
+          5, "cannot connect: Could not resolve host: no-such-host.invalid");
+    nginx_server_stop(server);
+}
+
+/* tinyproxy, which lets nothing through but to this port. */
+static struct child_server *start_proxy(const char *directory, int port) {
+    char script[600];
+    snprintf(script, sizeof script,
+             "printf 'Port {port}\\nListen 127.0.0.1\\nAllow 127.0.0.1\\nConnectPort %d\\n"
+             "DisableViaHeader Yes\\n' > '%s/tinyproxy' && exec tinyproxy -d -c '%s/tinyproxy'",
+             port, directory, directory);
+    return child_server_start((const char *const[]){"python3", SPILLMARK_TESTS "/load/with_port.py",
+                                                    "sh", "-c", script, NULL});
+}
+
+static void a_proxy_is_tunnelled_through(void **state) {
+    char url[64];
+    if (!nginx_server_certify(*state))
+        skip();
+    char tls[1024];
+    snprintf(tls, sizeof tls,
+             "ssl_certificate %s/cert; ssl_certificate_key %s/key; location / { return 200; }",
+             (const char *)*state, (const char *)*state);
+    struct nginx_server *server = start(*state, "ssl http2", tls);
+    struct child_server *proxy = start_proxy(*state, nginx_server_port(server));
+    if (!proxy)
+        skip();
+    snprintf(url, sizeof url, "https://127.0.0.1:%d", nginx_server_port(server));
+    const struct load_setting through[] = {{"url", url},         {"proxy", child_server_url(proxy)},
+                                           {"insecure", "true"}, {"count", "50"},
+                                           {"connections", "5"}, {"body", "text(3000)"},
+                                           {NULL, NULL}};
+    check("http2_load", through, 50, "HTTP 200");
+    check("http_load", through, 50, "HTTP 200");
+    assert_int_equal(nginx_server_logged(server, "HTTP/2.0\" 200"), 50);
+    assert_int_equal(nginx_server_logged(server, "HTTP/1.1\" 200"), 50);
+    check("http_load",
+          (const struct load_setting[]){{"url", "http://127.0.0.1:1/"},
+                                        {"proxy", child_server_url(proxy)},
+                                        {"count", "5"},
+                                        {NULL, NULL}},
+          5, "cannot connect: CONNECT tunnel failed, response 403");
+    child_server_stop(proxy);
+    nginx_server_stop(server);
+}
+
+#define in_dir(test) cmocka_unit_test_setup_teardown(test, test_temp_dir_make, test_temp_dir_remove)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        in_dir(every_unit_is_logged_once),         in_dir(a_unix_socket_and_its_log),
+        in_dir(refusals_are_told_by_their_status), in_dir(tls_asks_for_http2_and_checks),
+        in_dir(wrong_addresses_are_named),         in_dir(a_proxy_is_tunnelled_through),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
