@@ -6,15 +6,17 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { THREADS_MAX = 64, LAST_ATTEMPTS = 4 };
+enum { THREADS_MAX = 2048, LAST_ATTEMPTS = 4 };
 
 struct mi_flusher {
     struct mi_flusher_config config;
-    pthread_t threads[THREADS_MAX], ticker;
-    unsigned started;
+    pthread_t ticker;
     bool has_ticker;
     pthread_mutex_t lock; /* all below */
     pthread_cond_t changed;
+    pthread_t threads[THREADS_MAX];
+    unsigned started, idle; /* threads there are; of these, without work */
+    size_t waiting;         /* flushes in the list */
     struct mi_flush *first, **end;
     unsigned at_work; /* flushes taken and not yet done */
     bool is_stopping; /* no tick any more; what fails is given up in the end */
@@ -55,14 +57,17 @@ static void *flusher_main(void *argument) {
     struct mi_flusher *flusher = argument;
     pthread_mutex_lock(&flusher->lock);
     for (;;) {
+        flusher->idle++;
         while (!flusher->first && !flusher->is_ending)
             pthread_cond_wait(&flusher->changed, &flusher->lock);
+        flusher->idle--;
         struct mi_flush *flush = flusher->first;
         if (!flush)
             break;
         flusher->first = flush->next;
         if (!flusher->first)
             flusher->end = &flusher->first;
+        flusher->waiting--;
         flusher->at_work++;
         pthread_mutex_unlock(&flusher->lock);
         flush_one(flusher, flush);
@@ -97,13 +102,25 @@ static void *ticker_main(void *argument) {
     return NULL;
 }
 
+/* A flush that waits for a storage that does not answer holds up no other: threads are started as
+ * they are needed. Without one more, those there are will come to it. */
+static void start_threads(struct mi_flusher *flusher) {
+    for (size_t missing = flusher->waiting; missing > flusher->idle; missing--) {
+        if (flusher->started == flusher->config.thread_count ||
+            pthread_create(&flusher->threads[flusher->started], NULL, flusher_main, flusher))
+            return;
+        flusher->started++;
+    }
+}
+
 void mi_flusher_push(struct mi_flusher *flusher, struct mi_flush *flushes) {
     if (!flushes)
         return;
     pthread_mutex_lock(&flusher->lock);
     *flusher->end = flushes;
-    while (*flusher->end)
-        flusher->end = &(*flusher->end)->next;
+    for (; *flusher->end; flusher->end = &(*flusher->end)->next)
+        flusher->waiting++;
+    start_threads(flusher);
     pthread_cond_broadcast(&flusher->changed);
     pthread_mutex_unlock(&flusher->lock);
 }
@@ -116,8 +133,8 @@ struct mi_flusher *mi_flusher_start(const struct mi_flusher_config *config) {
         flusher->end = &flusher->first;
         pthread_mutex_init(&flusher->lock, NULL);
         pthread_cond_init(&flusher->changed, NULL);
-        for (; rc == 0 && flusher->started < config->thread_count; flusher->started += rc == 0)
-            rc = pthread_create(&flusher->threads[flusher->started], NULL, flusher_main, flusher);
+        rc = pthread_create(&flusher->threads[0], NULL, flusher_main, flusher);
+        flusher->started = rc == 0;
         if (rc == 0)
             rc = pthread_create(&flusher->ticker, NULL, ticker_main, flusher);
         flusher->has_ticker = rc == 0;
