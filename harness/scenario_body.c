@@ -7,7 +7,7 @@
 
 enum {
     TURNS_MAX = 4096,
-    VARIANTS_MAX_BYTES = 8 << 20, /* held by all variants together */
+    VARIANTS_MAX_BYTES = 64 << 20, /* held by all variants together */
 };
 
 size_t sm_body_take_turn(struct sm_body_build *build, size_t count) {
