@@ -18,8 +18,10 @@ static const double LEAST_BYTES = 1e6, LEAST_UNITS = 100, OVER_DECLARED = 1.25;
 static int counts_what_is_held(const char *name) {
     static const char *const words[] = {"queue",  "in_flight", "inflight", "in-flight", "pending",
                                         "buffer", "backlog",   "depth",    "waiting"};
+    const char *group = strrchr(name, '.'); /* of an object within the reply */
+    name = group ? group + 1 : name;
     size_t length = strlen(name);
-    if (length > 6 && strcmp(name + length - 6, "_total") == 0)
+    if ((length > 6 && strcmp(name + length - 6, "_total") == 0) || strncmp(name, "total_", 6) == 0)
         return 0; /* a counter by convention */
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasestr(name, words[i]))

@@ -14,9 +14,10 @@ return scenario {
     shape         = choice { "columnar", "rows" },
     size          = choice { "50MB", "5MB" },
     at_once       = param { 1, help = "requests at the same moment, and threads for them" },
-    every         = param { 2, help = "seconds from one such moment to the next" },
+    every         = param { 4, help = "seconds from one such moment to the next" },
     workers       = 1,
-    seconds       = param { 20, help = "how long the load lasts" },
+    cycles        = 12,
+    rest          = param { 2, help = "seconds without load in each cycle" },
   },
 
   target = program {
@@ -39,10 +40,16 @@ return scenario {
     connections = "${at_once}",
   },
 
-  phases = {
-    phase { "load", "${seconds}s" },
-    phase { "settle", "8s", load = off },
-  },
+  -- One such moment in the middle of every load.
+  phases = function(p)
+    return {
+      phase { "warm-up", p.every / 2 .. "s" },
+      cycles(p.cycles, {
+        phase { "load", p.every .. "s" },
+        phase { "rest", p.rest .. "s", load = off },
+      }),
+    }
+  end,
 
   delivered = command { "${bin}/avro-rows", "${data}" },
   dropped   = gauge { "buffer.total_records_dropped" },
