@@ -171,8 +171,12 @@ static int open_file(struct file *file, const char *path, const struct mi_batch 
                : -1;
 }
 
-static int close_file(struct file *file) {
+/* A writer that cannot write what it still holds is not freed by the library: what is left of a
+ * file that failed goes where everything can be written. */
+static int close_file(struct file *file, bool has_failed) {
     int rc = 0;
+    if (has_failed && file->stream)
+        file->stream = freopen("/dev/null", "we", file->stream);
     if (file->writer && avro_file_writer_close(file->writer))
         rc = -1;
     if (file->stream && fclose(file->stream))
@@ -196,7 +200,7 @@ static int write_shape(const char *path, const struct mi_batch *shape) {
     while (rc == 0 && at.batch)
         rc = write_group(&file, &at, unions);
     int error = errno;
-    if (close_file(&file))
+    if (close_file(&file, rc != 0))
         rc = -1;
     free(unions);
     if (rc)
