@@ -53,10 +53,21 @@ static struct sm_execution_actor *actor_of(struct sm_execution *execution, pid_t
     return NULL;
 }
 
+/* What it kept, the guard has ended or is about to. */
+static void keeper_is_lost(struct sm_execution *execution) {
+    if (!execution->is_keeper_lost)
+        sm_execution_event(execution, "error", "the process that keeps the others was killed");
+    execution->is_keeper_lost = true;
+    execution->target.is_running = false;
+    for (size_t i = 0; i < execution->service_count; i++)
+        execution->services[i].is_running = false;
+}
+
 void sm_execution_reap(struct sm_execution *execution, double timeout_s) {
     struct sm_exit ended;
     char text[96];
-    while (sm_keeper_next_exit(execution->keeper, timeout_s, &ended) == 1) {
+    int rc;
+    while ((rc = sm_keeper_next_exit(execution->keeper, timeout_s, &ended)) == 1) {
         timeout_s = 0;
         sm_sampler_exited(execution->sampler, ended.pid, ended.status, sm_now_ns());
         struct sm_execution_actor *actor = actor_of(execution, ended.pid);
@@ -68,6 +79,8 @@ void sm_execution_reap(struct sm_execution *execution, double timeout_s) {
                            actor->service ? actor->name : "", actor->service ? ": " : "",
                            sm_exit_text(ended.status, text, sizeof text));
     }
+    if (rc == -EPIPE)
+        keeper_is_lost(execution);
     sm_execution_watch_limit(execution);
 }
 

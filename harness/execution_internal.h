@@ -81,6 +81,7 @@ struct sm_execution {
     struct sm_execution_actor services[SM_EXECUTION_SERVICES];
     size_t service_count;
     struct sm_execution_actor target;
+    bool is_keeper_lost;
     bool is_up; /* the phases have begun: who waits, goes on sampling */
     bool is_stopping; /* what ticks now, waits for something to end, also when interrupted */
     int64_t start_ns;     /* CLOCK_MONOTONIC of the run's zero */

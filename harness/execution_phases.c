@@ -64,6 +64,8 @@ static int check_ends(struct sm_execution *execution) {
         sm_error_format(sm_record_error(execution->record), line, sizeof line);
         return end_early(execution, "record", line);
     }
+    if (execution->is_keeper_lost)
+        return end_early(execution, "error", "the process that keeps the others was killed");
     const struct sm_execution_actor *target = &execution->target;
     if (!target->is_running && !target->is_stopped_by_us && execution->scenario) {
         snprintf(line, sizeof line, "the target ended on its own: %s",

@@ -15,11 +15,12 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "keeper_process.h"
+#include "keeper_guard.h"
 #include "keeper_sweep.h"
 #include "keeper_wire.h"
 
 static const double lost_keeper_grace_s = 1;
+enum { KEEPER_PATIENCE_MS = 20000 };
 
 struct sm_keeper {
     pid_t pid;
@@ -43,12 +44,12 @@ int sm_keeper_start(struct sm_keeper **ret_keeper, struct sm_error *err) {
     if (pid == 0) {
         close(requests[0]);
         close(exits[0]);
-        sm_keeper_process(requests[1], exits[1], harness);
+        sm_keeper_guard(requests[1], exits[1], harness);
     }
     close(requests[1]);
     close(exits[1]);
     setpgid(pid, pid);
-    /* Should the keeper be killed, what it leaves comes to us (lost_keeper). */
+    /* Should the guard be killed, the keeper and what it leaves come to us. */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     *keeper = (struct sm_keeper){.pid = pid, .requests_fd = requests[0], .exits_fd = exits[0]};
     *ret_keeper = keeper;
@@ -149,6 +150,13 @@ static int is_not_in_our_group(pid_t pid) {
     return sm_proc_stat(pid, &stat) == 0 && stat.group != getpgrp();
 }
 
+/* Without its guard the keeper is our child, and does its work all the same: it holds the other end
+ * of this socket until it has. */
+static void await_keeper(const struct sm_keeper *keeper) {
+    struct pollfd polled = {.fd = keeper->requests_fd, .events = POLLIN};
+    poll(&polled, 1, KEEPER_PATIENCE_MS);
+}
+
 void sm_keeper_stop(struct sm_keeper *keeper, double grace_s) {
     if (!keeper)
         return;
@@ -159,8 +167,10 @@ void sm_keeper_stop(struct sm_keeper *keeper, double grace_s) {
     int status = 0;
     while (waitpid(keeper->pid, &status, 0) < 0 && errno == EINTR)
         ;
-    if (!WIFEXITED(status))
+    if (!WIFEXITED(status)) {
+        await_keeper(keeper);
         sm_sweep(lost_keeper_grace_s, NULL, is_not_in_our_group);
+    }
     close(keeper->requests_fd);
     close(keeper->exits_fd);
     free(keeper);

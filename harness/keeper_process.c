@@ -15,8 +15,6 @@
 #include "keeper_sweep.h"
 #include "keeper_terminal.h"
 #include "keeper_wire.h"
-#include "limit_cgroup.h"
-#include "run_dir.h"
 
 static const double lost_harness_grace_s = 1;
 enum { SUSPENDED_POLL_MS = 100 };
@@ -33,8 +31,7 @@ struct keeper {
     struct program *programs;
     size_t program_count, program_capacity;
     struct sm_pid_list supervisors;
-    char **paths;
-    size_t path_count;
+    struct sm_owned_paths *owned;
     struct sm_keeper_terminal terminal;
     int done;
     double grace_s;
@@ -141,17 +138,7 @@ static int on_signal(struct keeper *keeper, const void *body, size_t bytes) {
 }
 
 static int on_own_path(struct keeper *keeper, const void *body, size_t bytes) {
-    int32_t code = -ENOMEM;
-    char *path = bytes ? strndup(body, bytes) : NULL;
-    char **paths = realloc(keeper->paths, (keeper->path_count + 1) * sizeof *paths);
-    if (paths)
-        keeper->paths = paths;
-    if (path && paths) {
-        keeper->paths[keeper->path_count++] = path;
-        code = 0;
-    } else {
-        free(path);
-    }
+    int32_t code = bytes ? sm_owned_add(keeper->owned, body, bytes) : -EINVAL;
     return sm_wire_send(keeper->requests_fd, &code, sizeof code);
 }
 
@@ -258,9 +245,12 @@ static void close_others(const int *kept, size_t kept_count) {
     close_range(from, ~0u, 0);
 }
 
-_Noreturn void sm_keeper_process(int requests_fd, int exits_fd, pid_t harness) {
-    struct keeper keeper = {
-        .requests_fd = requests_fd, .exits_fd = exits_fd, .grace_s = lost_harness_grace_s};
+_Noreturn void sm_keeper_process(int requests_fd, int exits_fd, pid_t harness,
+                                 struct sm_owned_paths *owned) {
+    struct keeper keeper = {.requests_fd = requests_fd,
+                            .exits_fd = exits_fd,
+                            .owned = owned,
+                            .grace_s = lost_harness_grace_s};
     const int kept[] = {requests_fd, exits_fd};
     close_others(kept, sizeof kept / sizeof *kept);
     keeper.signals_fd = open_signals();
@@ -276,10 +266,6 @@ _Noreturn void sm_keeper_process(int requests_fd, int exits_fd, pid_t harness) {
     sm_sweep(keeper.grace_s, &keeper.supervisors, NULL);
     if (keeper.terminal.borrower)
         sm_keeper_terminal_return(&keeper.terminal, keeper.terminal.borrower);
-    for (size_t i = keeper.path_count; i-- > 0;)
-        if (sm_cgroup_is(keeper.paths[i]))
-            sm_cgroup_remove(keeper.paths[i]);
-        else
-            sm_remove_tree(keeper.paths[i]);
+    sm_owned_remove(keeper.owned);
     _exit(0);
 }

@@ -9,7 +9,7 @@ if(NOT TARGET spillmark)
 endif()
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-foreach(name services actors)
+foreach(name services actors kills)
   add_test(NAME e2e.${name}
            COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_${name}.py)
   set_tests_properties(e2e.${name} PROPERTIES LABELS e2e TIMEOUT 200

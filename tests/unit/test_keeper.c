@@ -266,12 +266,12 @@ static void test_supervised_program(void **state) {
     read_file(watched, text, sizeof text);
     assert_string_equal(text, "through\n");
     assert_true(shared->rules[0].calls > 0);
-    await_descendants(1); /* the keeper */
+    await_descendants(2); /* the guard and the keeper */
     /* A program that cannot start leaves no supervisor. */
     const char *missing[] = {"no-such-program-anywhere", NULL};
     spawn.argv = missing;
     assert_int_equal(sm_keeper_spawn(keeper, &spawn, &pid, NULL), -ENOENT);
-    await_descendants(1);
+    await_descendants(2);
     sm_keeper_stop(keeper, 1);
     sm_supervisor_unshare(shared);
 }
@@ -338,8 +338,27 @@ static void await_end_of_file(int fd) {
     }
 }
 
+static pid_t only_child(pid_t parent) {
+    struct sm_pid_list children = {0};
+    sm_proc_children(parent, &children);
+    pid_t child = children.count == 1 ? children.pids[0] : 0;
+    sm_pid_list_free(&children);
+    return child;
+}
+
+/* With the harness goes its keeper or its guard, if it has come to have one. */
+static void kill_with(pid_t harness, int signal_number, int with_keeper, int with_guard) {
+    pid_t guard = only_child(harness), keeper = guard ? only_child(guard) : 0;
+    assert_int_equal(kill(harness, signal_number), 0);
+    if (with_keeper && keeper)
+        kill(keeper, SIGKILL);
+    if (with_guard && guard)
+        kill(guard, SIGKILL);
+}
+
 /* Kills a harness after a number of bytes from its programs and a while, and looks. */
-static void kill_harness(int signal_number, unsigned events, unsigned further_us) {
+static void kill_harness(int signal_number, unsigned events, unsigned further_us, int with_keeper,
+                         int with_guard) {
     char tree[512], byte;
     int output[2];
     in_scratch("harness", tree, sizeof tree);
@@ -352,7 +371,7 @@ static void kill_harness(int signal_number, unsigned events, unsigned further_us
         assert_int_equal(read(output[0], &byte, 1), 1);
     if (further_us)
         usleep(further_us); /* only varies the moment; nothing is expected of it */
-    assert_int_equal(kill(harness, signal_number), 0);
+    kill_with(harness, signal_number, with_keeper, with_guard);
     int status;
     assert_int_equal(waitpid(harness, &status, 0), harness);
     assert_true(WIFSIGNALED(status));
@@ -365,16 +384,15 @@ static void kill_harness(int signal_number, unsigned events, unsigned further_us
 static void test_nothing_outlives_a_killed_harness(void **state) {
     (void)state;
     unsigned seed = 20;
-    for (int round = 0; round < 12; round++) {
+    for (int round = 0; round < 16; round++) {
         unsigned events = (unsigned)rand_r(&seed) % 8, further_us = (unsigned)rand_r(&seed) % 20000;
-        kill_harness(round % 3 == 2 ? SIGTERM : SIGKILL, events, further_us);
+        kill_harness(round % 3 == 2 ? SIGTERM : SIGKILL, events, further_us, round % 4 == 1,
+                     round % 4 == 3);
     }
 }
 
-static void test_lost_keeper_is_made_good(void **state) {
-    (void)state;
+static void lose_one(int is_guard) {
     struct sm_keeper *keeper;
-    struct sm_pid_list children = {0};
     struct sm_exit ended;
     pid_t pid;
     int output[2], saved = dup(STDOUT_FILENO);
@@ -391,17 +409,27 @@ static void test_lost_keeper_is_made_good(void **state) {
     close(saved);
     assert_int_equal(read(output[0], &byte, 1), 1);
     assert_int_equal(read(output[0], &byte, 1), 1);
-    assert_int_equal(sm_proc_children(getpid(), &children), 0);
-    assert_int_equal(children.count, 1);
-    kill(children.pids[0], SIGKILL);
-    int rc;
-    while ((rc = sm_keeper_next_exit(keeper, patience_s, &ended)) == 1)
+    pid_t guard = only_child(getpid()), only_keeper = only_child(guard);
+    assert_true(guard > 0 && only_keeper > 0);
+    kill(is_guard ? guard : only_keeper, SIGKILL);
+    int rc = 0;
+    while (!is_guard && (rc = sm_keeper_next_exit(keeper, patience_s, &ended)) == 1)
         ;
-    assert_int_equal(rc, -EPIPE);
+    assert_int_equal(rc, is_guard ? 0 : -EPIPE);
     sm_keeper_stop(keeper, 0);
     await_end_of_file(output[0]);
     close(output[0]);
-    sm_pid_list_free(&children);
+    await_descendants(0);
+}
+
+static void test_lost_keeper_is_made_good(void **state) {
+    (void)state;
+    lose_one(0);
+}
+
+static void test_without_its_guard_the_keeper_goes_on(void **state) {
+    (void)state;
+    lose_one(1);
 }
 
 static int set_up(void **state) {
@@ -431,6 +459,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_supervisor_shared_too_late),
         cmocka_unit_test(test_nothing_outlives_a_killed_harness),
         cmocka_unit_test(test_lost_keeper_is_made_good),
+        cmocka_unit_test(test_without_its_guard_the_keeper_goes_on),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
