@@ -71,8 +71,10 @@ void sm_execution_reap(struct sm_execution *execution, double timeout_s) {
         timeout_s = 0;
         sm_sampler_exited(execution->sampler, ended.pid, ended.status, sm_now_ns());
         struct sm_execution_actor *actor = actor_of(execution, ended.pid);
-        if (!actor)
+        if (!actor) {
+            sm_execution_load_exited(execution, ended.pid, ended.status);
             continue;
+        }
         actor->is_running = false;
         actor->status = ended.status;
         sm_execution_event(execution, sm_execution_event_kind(actor), "%s%s%s",

@@ -25,6 +25,7 @@ struct sm_execution_load {
     struct sm_histogram *latency_ns, *slip_ns; /* of the interval now open */
     struct sm_load_counts counts, counts_written;
     int running;
+    bool is_on; /* in this phase */
 };
 
 /* The target, or a service. */
@@ -144,7 +145,12 @@ void sm_execution_write_limit(struct sm_execution *execution);
 int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err);
 /* Those that the target connects to, before it starts; the others when it is ready. */
 int sm_execution_start_loads(struct sm_execution *execution, bool serving, struct sm_error *err);
-void sm_execution_set_load(struct sm_execution *execution, double factor);
+/* Turns each load on or off as the phase says. */
+void sm_execution_set_load(struct sm_execution *execution, double factor, const char *phase);
+/* A load that is on has no more to do, and ends the phase. */
+bool sm_execution_load_is_over(const struct sm_execution *execution);
+/* A process has ended: true, when it was a load's. */
+bool sm_execution_load_exited(struct sm_execution *execution, pid_t pid, int status);
 void sm_execution_read_loads(struct sm_execution *execution);
 void sm_execution_write_loads(struct sm_execution *execution);
 void sm_execution_stop_loads(struct sm_execution *execution, double grace_s);

@@ -33,6 +33,39 @@ static int share(const struct sm_execution *execution, const struct sm_execution
     return 0;
 }
 
+static void reap(void *owner, double timeout_s) {
+    sm_execution_reap(owner, timeout_s);
+}
+
+static void attach(struct sm_execution *execution, const struct sm_execution_load *load) {
+    struct sm_load_process process = {
+        .keeper = execution->keeper, .reap = reap, .owner = execution};
+    snprintf(process.log, sizeof process.log, "%.500s/load-%zu.log", execution->dir->path,
+             execution->load_count);
+    if (load->ops->attach)
+        load->ops->attach(load->driver, &process);
+}
+
+/* A load that is on in certain phases only names some that there are. */
+static int check_phases(const struct sm_execution *execution, const struct sm_block *block,
+                        struct sm_error *err) {
+    const struct sm_scenario *scenario = execution->scenario;
+    size_t count = 0, p;
+    const char *const *names = sm_block_texts(block, "phases", &count);
+    for (size_t i = 0; i < count; i++) {
+        for (p = 0; p < scenario->phase_count; p++)
+            if (strcmp(scenario->phases[p].name, names[i]) == 0)
+                break;
+        if (p < scenario->phase_count)
+            continue;
+        if (err)
+            err->status = SM_STATUS_USAGE;
+        return sm_error_set(err, -EINVAL, block->where, NULL, "no phase is called \"%s\"",
+                            names[i]);
+    }
+    return 0;
+}
+
 int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err) {
     const struct sm_scenario *scenario = execution->scenario;
     for (size_t i = 0; scenario && i < scenario->load_count; i++) {
@@ -55,13 +88,16 @@ int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err
         execution->load_count++;
         if (!load->latency_ns || !load->slip_ns)
             return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
-        int rc = load->ops->open(block, &load->driver, err);
+        int rc = check_phases(execution, block, err);
+        if (rc == 0)
+            rc = load->ops->open(block, &load->driver, err);
         if (rc == -EINVAL && err && !err->status)
             err->status = SM_STATUS_USAGE; /* keys that do not go together */
         if (rc == 0)
             rc = share(execution, load, err);
         if (rc)
             return rc;
+        attach(execution, load);
     }
     return 0;
 }
@@ -81,10 +117,40 @@ int sm_execution_start_loads(struct sm_execution *execution, bool serving, struc
     return 0;
 }
 
-void sm_execution_set_load(struct sm_execution *execution, double factor) {
+static bool is_on_in(const struct sm_block *block, const char *phase) {
+    size_t count = 0;
+    const char *const *names = sm_block_texts(block, "phases", &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], phase) == 0)
+            return true;
+    return count == 0;
+}
+
+void sm_execution_set_load(struct sm_execution *execution, double factor, const char *phase) {
     execution->control.load_factor = factor;
-    for (size_t i = 0; i < execution->load_count; i++)
-        execution->loads[i].ops->set_factor(execution->loads[i].driver, factor);
+    for (size_t i = 0; i < execution->load_count; i++) {
+        struct sm_execution_load *load = &execution->loads[i];
+        load->is_on = factor > 0 && is_on_in(load->block, phase);
+        load->ops->set_factor(load->driver, load->is_on ? factor : 0);
+    }
+}
+
+bool sm_execution_load_is_over(const struct sm_execution *execution) {
+    for (size_t i = 0; i < execution->load_count; i++) {
+        const struct sm_execution_load *load = &execution->loads[i];
+        if (load->is_on && load->ops->is_over && load->ops->is_over(load->driver))
+            return true;
+    }
+    return false;
+}
+
+bool sm_execution_load_exited(struct sm_execution *execution, pid_t pid, int status) {
+    for (size_t i = 0; i < execution->load_count; i++) {
+        const struct sm_execution_load *load = &execution->loads[i];
+        if (load->ops->exited && load->ops->exited(load->driver, pid, status))
+            return true;
+    }
+    return false;
 }
 
 /* From the driver's units to those of the ledger. Bytes are bytes either way. */
@@ -106,6 +172,14 @@ static void add_counts(struct sm_load_counts *to, const struct sm_load_counts *f
     to->bytes_in_flight += from->bytes_in_flight;
 }
 
+/* What a program of the user's own sends only it knows. */
+static bool knows_units(const struct sm_execution *execution) {
+    for (size_t i = 0; i < execution->load_count; i++)
+        if (execution->loads[i].ops->exited)
+            return false;
+    return execution->load_count > 0;
+}
+
 void sm_execution_read_loads(struct sm_execution *execution) {
     struct sm_load_counts sum = {0};
     if (execution->load_count == 0)
@@ -119,6 +193,8 @@ void sm_execution_read_loads(struct sm_execution *execution) {
         weigh(&load->counts, (int64_t)sm_block_quantity(load->block, "weight"));
         add_counts(&sum, &load->counts);
     }
+    if (!knows_units(execution))
+        return;
     int64_t now_ns = sm_now_ns();
     const struct {
         const char *series;
@@ -169,6 +245,7 @@ void sm_execution_write_loads(struct sm_execution *execution) {
 
 void sm_execution_stop_loads(struct sm_execution *execution, double grace_s) {
     struct sm_load_outcome_count outcomes[64];
+    int64_t until_ns = sm_now_ns() + (int64_t)(grace_s * 1e9);
     size_t stopped = 0;
     for (size_t i = 0; i < execution->load_count; i++) {
         struct sm_execution_load *load = &execution->loads[i];
@@ -176,7 +253,7 @@ void sm_execution_stop_loads(struct sm_execution *execution, double grace_s) {
             continue;
         load->running = 0;
         stopped++;
-        load->ops->stop(load->driver, grace_s);
+        load->ops->stop(load->driver, fmax((double)(until_ns - sm_now_ns()) / 1e9, 0));
         size_t count = load->ops->outcomes(load->driver, outcomes, 64);
         for (size_t k = 0; k < count; k++) {
             struct sm_load_outcome row = {
@@ -220,7 +297,7 @@ static int64_t delivered_total(struct sm_execution *execution) {
 void sm_execution_write_ledger(struct sm_execution *execution) {
     struct sm_ledger_totals ledger = {-1, -1, -1, -1, -1, -1, -1, 0};
     struct sm_load_counts sum = {0};
-    if (execution->load_count > 0) {
+    if (knows_units(execution)) {
         for (size_t i = 0; i < execution->load_count; i++)
             add_counts(&sum, &execution->loads[i].counts);
         ledger = (struct sm_ledger_totals){
@@ -232,8 +309,7 @@ void sm_execution_write_ledger(struct sm_execution *execution) {
             .dropped = dropped_total(execution),
             /* A target that has ended holds nothing any more. */
             .in_flight = execution->target.is_running || execution->options->load_only ? -1 : 0,
-            .unit_bytes =
-                sum.offered > 0 ? (double)sum.bytes_offered / (double)sum.offered : 0,
+            .unit_bytes = sum.offered > 0 ? (double)sum.bytes_offered / (double)sum.offered : 0,
         };
     }
     sm_record_set_ledger(execution->record, &ledger);

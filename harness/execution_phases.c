@@ -171,12 +171,13 @@ static int run_phase(struct sm_execution *execution, const struct sm_scenario_ph
     };
     sm_record_add_phase(execution->record, &row);
     sm_execution_event(execution, "phase", "%s begins", phase->name);
-    sm_execution_set_load(execution, phase->load_factor);
+    sm_execution_set_load(execution, phase->load_factor, phase->name);
     int64_t until_ns = row.from_ns + (int64_t)(phase->duration_s * 1e9);
     sm_execution_plan_faults(execution, phase, row.from_ns, until_ns);
     ended = run_faults(execution);
     int64_t give_back_ns = phase->give_back ? (row.from_ns + until_ns) / 2 : INT64_MAX;
-    while (!ended && sm_execution_now(execution) < until_ns) {
+    while (!ended && sm_execution_now(execution) < until_ns &&
+           !sm_execution_load_is_over(execution)) {
         if (sm_execution_now(execution) >= give_back_ns) {
             ask_to_give_back(execution);
             give_back_ns = INT64_MAX;
@@ -202,7 +203,7 @@ int sm_execution_run_phases(struct sm_execution *execution) {
     int ended = 0;
     for (size_t i = 0; i < scenario->phase_count && !ended; i++)
         ended = run_phase(execution, &scenario->phases[i], (int32_t)i + 1);
-    sm_execution_set_load(execution, 0);
+    sm_execution_set_load(execution, 0, "");
     sm_progress_end(&execution->progress);
     return ended;
 }

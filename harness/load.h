@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "histogram.h"
+#include "keeper.h"
 
 /* Cumulative since start; a unit is one request unless the driver says otherwise.
  * offered = accepted + refused + unanswered + in_flight at every moment. */
@@ -39,15 +40,31 @@ struct sm_load_outcome_count {
     int64_t count;
 };
 
+/* For a load that is a process: what it needs of the run. */
+struct sm_load_process {
+    struct sm_keeper *keeper;
+    char log[600]; /* where what it prints goes */
+    pid_t pid;     /* 0: it does not run */
+    /* Hands over what has ended, waiting so long at the most. */
+    void (*reap)(void *owner, double timeout_s);
+    void *owner;
+};
+
 struct sm_load_ops {
     const char *name; /* the constructor's name in a scenario: "http_load" */
     bool serves;      /* the target connects to it: it is started, paused, before the target */
     const char *help;
     const struct sm_key *keys;
     int (*open)(const struct sm_block *config, void **ret_driver, struct sm_error *err);
+    /* Before start. NULL: it is no process. */
+    void (*attach)(void *driver, const struct sm_load_process *process);
     /* Before start, where the load is not driven whole. NULL: it cannot be parted. */
     void (*set_shard)(void *driver, const struct sm_shard *shard);
     int (*start)(void *driver, struct sm_error *err);
+    /* A process has ended; true: it was this load's. NULL: it has none. */
+    bool (*exited)(void *driver, pid_t pid, int status);
+    /* It has nothing more to do, and the phase need not go on. NULL: it never says so. */
+    bool (*is_over)(const void *driver);
     /* 0 pauses the schedule, 1 as declared (and from the start on, unless set before it). */
     void (*set_factor)(void *driver, double factor);
     void (*snapshot)(void *driver, struct sm_load_snapshot *snapshot);

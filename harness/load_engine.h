@@ -19,6 +19,18 @@
 /* Far beyond what can be sent, and little enough for the schedule alone to be kept up with. */
 #define SM_HIGHEST_RATE_PER_S 1e7
 
+/* Rows of every load's table of keys, which the run reads. */
+#define SM_LOAD_COMMON_KEYS                                                                        \
+    {.name = "phases",                                                                             \
+     .type = SM_KEY_TEXTS,                                                                         \
+     .help = "the names of the phases in which it is on, in place of all"},                        \
+    {                                                                                              \
+        .name = "weight", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_COUNT, .fallback = "1",         \
+        .at_least = 1, .at_most = 1e9,                                                             \
+        .help = "what each counts for in the ledger and in its rates, such as the rows in its "    \
+                "body"                                                                             \
+    }
+
 /* Rows that every driver's table of keys begins with. */
 #define SM_LOAD_KEYS SM_LOAD_KEYS_WITH_TIMEOUT("30s")
 #define SM_LOAD_KEYS_WITH_TIMEOUT(timeout_fallback)                                                \
@@ -68,16 +80,13 @@
          .at_least = 1e-3,                                                                         \
          .at_most = 1e6,                                                                           \
          .help = "from when a unit was due to the end of its reply"},                              \
-    {                                                                                              \
-        .name = "seed", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_COUNT, .fallback = "1",           \
-        .at_most = 1e15, .help = "of the arrivals"                                                 \
-    },                                                                                             \
-    {                                                                                              \
-        .name = "weight", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_COUNT, .fallback = "1",         \
-        .at_least = 1, .at_most = 1e9,                                                             \
-        .help = "what each counts for in the ledger and in its rates, such as the rows in its "    \
-                "body"                                                                             \
-    }
+        {.name = "seed",                                                                           \
+         .type = SM_KEY_QUANTITY,                                                                  \
+         .unit = SM_UNIT_COUNT,                                                                    \
+         .fallback = "1",                                                                          \
+         .at_most = 1e15,                                                                          \
+         .help = "of the arrivals"},                                                               \
+        SM_LOAD_COMMON_KEYS
 
 struct sm_engine;
 

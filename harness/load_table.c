@@ -6,6 +6,7 @@
     X(http)                                                                                        \
     X(http2)                                                                                       \
     X(null)                                                                                        \
+    X(process)                                                                                     \
     X(relay)                                                                                       \
     X(stream)                                                                                      \
     X(websocket)

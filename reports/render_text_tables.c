@@ -120,7 +120,7 @@ static void print_unaccounted(const struct sm_text *text, const struct sm_ledger
 
 static void print_outcomes(const struct sm_text *text, const struct sm_run *run,
                            const char *load) {
-    char words[500] = "replies:";
+    char words[500] = "outcomes:";
     size_t count = 0;
     for (size_t i = 0; i < run->load_outcomes_count; i++) {
         const struct sm_load_outcome *row = &run->load_outcomes[i];
@@ -157,6 +157,10 @@ static void print_loads(const struct sm_text *text, const struct sm_run *run) {
 void sm_text_ledger(const struct sm_text *text, const struct sm_run *run,
                     const struct sm_analysis *analysis) {
     const struct sm_ledger *ledger = &analysis->ledger;
+    if (ledger->offered < 0 && run->load_outcomes_count > 0) {
+        sm_text_heading(text, "LOAD");
+        print_loads(text, run);
+    }
     if (ledger->offered < 0)
         return;
     sm_text_heading(text, "LEDGER");

@@ -6,3 +6,4 @@ spillmark_unit_test(load-stream unit/test_load_stream.c unit/load_block.c unit/r
 set_tests_properties(unit.load-stream PROPERTIES LABELS e2e TIMEOUT 60)
 spillmark_e2e_test(websocket 60)
 spillmark_e2e_test(shards 120)
+spillmark_e2e_test(process_load 120)
