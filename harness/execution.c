@@ -171,6 +171,7 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
         (rc = open_sampler(execution, err)) || (rc = sm_execution_open_faults(execution, err)) ||
         (rc = sm_execution_open_loads(execution, err)) || (rc = bring_up_actors(execution, err)) ||
         (rc = await_start(execution, err)) ||
+        (rc = sm_execution_start_live(execution, err)) ||
         (rc = sm_execution_start_loads(execution, false, err)))
         return rc;
     return 0;
@@ -232,6 +233,7 @@ static void take_down(struct sm_execution *execution, int keep) {
     sm_record_close(execution->record, 1);
     if (keep)
         symbolize(execution->dir->record, files, file_count);
+    sm_live_finish(execution->live);
     close_module_files(files, file_count);
     sm_keeper_stop(execution->keeper, keeper_grace_s);
     sm_limit_free(execution->limit);

@@ -21,6 +21,8 @@ struct sm_execution_options {
     int is_trial;         /* run for a few figures: no progress, no names for stacks */
     int is_without_probe; /* measured from outside only */
     double control_per_s; /* positive control, bytes per second of load; 0 = none, < 0 = chosen */
+    int is_live;   /* serve the page of the run on live_port (0 = any) of the loopback */
+    int live_port;
     int until_sure; /* end as soon as the outcome is sure */
     struct sm_shard shard; /* count 0 = the whole load */
     int load_only;         /* neither target nor services: another shard has them */

@@ -7,6 +7,7 @@
 #include "fault.h"
 #include "keeper.h"
 #include "limit.h"
+#include "live.h"
 #include "load.h"
 #include "progress.h"
 #include "relay.h"
@@ -75,6 +76,7 @@ struct sm_execution {
         int64_t at_ns; /* CLOCK_MONOTONIC */
     } control;
     struct sm_progress progress;
+    struct sm_live *live; /* NULL unless asked for */
     struct sm_execution_load loads[SM_EXECUTION_LOADS];
     size_t load_count;
     struct sm_execution_fault faults[SM_EXECUTION_FAULTS];
@@ -183,6 +185,9 @@ void sm_execution_phase_done(struct sm_execution *execution, size_t index);
 int sm_execution_is_sure(struct sm_execution *execution, const struct sm_scenario_phase *phase,
                          char *why, size_t why_bytes);
 void sm_execution_stop_settler(struct sm_execution *execution);
+
+/* execution_live.c: does nothing unless asked for. */
+int sm_execution_start_live(struct sm_execution *execution, struct sm_error *err);
 
 /* execution_phases.c. Each returns 0 to go on, 1 when the run is to end early (end->ended_by is
  * set). */

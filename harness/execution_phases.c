@@ -125,6 +125,7 @@ static void show(struct sm_execution *execution, const char *phase, int64_t from
         figures.unanswered += counts->unanswered;
     }
     sm_progress_show(&execution->progress, &figures, sm_now_ns());
+    sm_live_show(execution->live, (double)sm_execution_now(execution) / 1e9, &figures);
 }
 
 void sm_execution_tick_until(struct sm_execution *execution, const struct sm_execution_actor *actor,

@@ -13,7 +13,7 @@
 const struct sm_verb sm_verb_table[] = {
     {"run",
      "run SCENARIO [-p NAME=VALUE]... [-o DIR] [--time-scale X] [--repeat N] "
-     "[--until-sure] [--allocator NAME] [--own-cost[=PAIRS]] "
+     "[--until-sure] [--live PORT] [--allocator NAME] [--own-cost[=PAIRS]] "
      "[--shard I/N [--load-only]] [--start-at UNIX_SECONDS] "
      "[--positive-control[=RATE]]",
      "run a scenario: a file, or a shipped name like log-batcher/slow-disk", sm_verb_run},

@@ -31,6 +31,7 @@ struct run_arguments {
     int load_only;
     double start_at_unix_s;
     const char *allocator; /* NULL = the scenario's */
+    int live_port;         /* -1 = none, 0 = any */
     int own_cost_pairs;    /* 0 = not to be measured */
     double control_per_s;  /* as in sm_execution_options */
 };
@@ -57,18 +58,18 @@ static int parse_number(const char *option, const char *text, double low, double
     return 0;
 }
 
-static const struct option long_options[] = {
-    {"time-scale", required_argument, NULL, 't'},
-{"repeat", required_argument, NULL, 'r'},
-{"output", required_argument, NULL, 'o'},
-{"allocator", required_argument, NULL, 'a'},
-{"own-cost", optional_argument, NULL, 'c'},
-{"positive-control", optional_argument, NULL, 'k'},
-{"until-sure", no_argument, NULL, 's'},
-{"shard", required_argument, NULL, 'S'},
-    {"load-only", no_argument, NULL, 'L'},
-    {"start-at", required_argument, NULL, 'T'},
-    {NULL, 0, NULL, 0}};
+static const struct option long_options[] = {{"time-scale", required_argument, NULL, 't'},
+                                             {"repeat", required_argument, NULL, 'r'},
+                                             {"output", required_argument, NULL, 'o'},
+                                             {"allocator", required_argument, NULL, 'a'},
+                                             {"own-cost", optional_argument, NULL, 'c'},
+                                             {"positive-control", optional_argument, NULL, 'k'},
+                                             {"until-sure", no_argument, NULL, 's'},
+                                             {"live", required_argument, NULL, 'l'},
+                                             {"shard", required_argument, NULL, 'S'},
+                                             {"load-only", no_argument, NULL, 'L'},
+                                             {"start-at", required_argument, NULL, 'T'},
+                                             {NULL, 0, NULL, 0}};
 
 static int parse_shard(const char *text, struct sm_shard *shard) {
     char *end;
@@ -92,7 +93,7 @@ static int parse_shard_option(struct run_arguments *arguments, int option) {
 }
 
 static int parse_arguments(int argc, char **argv, struct run_arguments *arguments) {
-    double repeat = 1, pairs = default_pairs;
+    double repeat = 1, pairs = default_pairs, port = -1;
     int option, rc = 0;
     opterr = 0;
     while (rc == 0 && (option = getopt_long(argc, argv, ":p:o:", long_options, NULL)) != -1) {
@@ -116,6 +117,9 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
             break;
         case 'k':
             rc = sm_verb_control_rate("run", optarg, &arguments->control_per_s);
+            break;
+        case 'l':
+            rc = parse_number("--live", optarg, 0, 65535, &port);
             break;
         case 's':
             arguments->until_sure = 1;
@@ -143,6 +147,7 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
         return sm_verb_usage("run", "--load-only is for a shard: add --shard 2/3");
     arguments->scenario = argv[optind];
     arguments->repeat = (long)repeat;
+    arguments->live_port = (int)port;
     return 0;
 }
 
@@ -197,8 +202,8 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
                                           .data = dir.data,
                                           .log = dir.log,
                                           .services = dir.services};
-    if (sm_scenario_load(arguments->scenario, &dirs, arguments->settings,
-                         arguments->setting_count, arguments->time_scale, &scenario, &err))
+    if (sm_scenario_load(arguments->scenario, &dirs, arguments->settings, arguments->setting_count,
+                         arguments->time_scale, &scenario, &err))
         return sm_verb_fail("run", &err, SM_STATUS_USAGE);
     const struct sm_execution_options options = {
         .scenario = scenario,
@@ -211,6 +216,8 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
         .shard = arguments->shard,
         .load_only = arguments->load_only,
         .start_at_unix_s = arguments->start_at_unix_s,
+        .is_live = arguments->live_port >= 0,
+        .live_port = arguments->live_port,
         .control_per_s = arguments->control_per_s,
     };
     int rc = sm_execute(&options, &end, &err);

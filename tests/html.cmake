@@ -20,3 +20,4 @@ function(spillmark_page_test name timeout_s)
 endfunction()
 
 spillmark_page_test(page 240)
+spillmark_page_test(live 240)

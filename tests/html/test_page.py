@@ -9,7 +9,7 @@ import tempfile
 import records
 
 SPILLMARK = os.environ["SPILLMARK"]
-TESTS = {"page": ["page.test.mjs", "compare.test.mjs"]}
+TESTS = {"page": ["page.test.mjs", "compare.test.mjs"], "live": ["live.test.mjs"]}
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 

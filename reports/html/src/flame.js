@@ -154,6 +154,6 @@ export class Flame {
         });
         this.element.addEventListener("keydown", this.key);
         new ResizeObserver(() => this.draw()).observe(this.element);
-        onTheme(() => this.draw());
+        onTheme(this.element, () => this.draw());
     }
 }

@@ -55,6 +55,7 @@ function pathMatches(site, sites, path) {
 function controls(state, refresh) {
     const found = h("output", { class: "found" });
     const input = h("input", { type: "search", placeholder: "Search functions, files, modules", "aria-label": "Search sites", id: "site-search", autocomplete: "off", spellcheck: "false" });
+    state.input = input;
     input.addEventListener("input", () => {
         state.words = clean(input.value).trim().toLowerCase();
         state.flame.search(state.words);
@@ -94,11 +95,33 @@ function stateOf(run, sites) {
     return state;
 }
 
-export function growthOf(run) {
+// What was chosen, by names: numbers of functions differ from look to look.
+const chosenOf = (state) => ({ measure: state.measure, isFd: state.isFd, words: state.input.value, path: pathOf(state.flame.focus).map((f) => state.sites.nameOf(f)) });
+
+function chooseAgain(state, chosen) {
+    if (!chosen) return;
+    state.choose(chosen.isFd);
+    if (measuresOf(state.shown).includes(chosen.measure)) state.measure = chosen.measure;
+    state.words = clean(chosen.words).trim().toLowerCase();
+}
+
+// Goes down the tree as far as the names are there.
+function enterAgain(state, chosen) {
+    if (!chosen) return;
+    state.input.value = chosen.words;
+    state.flame.search(state.words);
+    let node = state.flame.root;
+    for (const name of chosen.path) node = node.order.find((n) => state.sites.nameOf(n.key) === name) || node;
+    if (node !== state.flame.root) state.flame.zoom(node);
+}
+
+// `chosen` is what chosen() of an earlier look gave.
+export function growthOf(run, chosen = null) {
     const sites = sitesOf(run);
     if (sites.list.length === 0) return null;
     const state = stateOf(run, sites);
     state.choose(!state.hasMemory);
+    chooseAgain(state, chosen);
     state.flame = new Flame({
         label: state.label, groupOf: (key) => sites.moduleOf(key), searched: state.searched,
         describe: (node) => describe(state, node),
@@ -119,5 +142,9 @@ export function growthOf(run) {
     const element = section("sites", "Growth by site",
         h("p", { class: "hint" }, `${window}${sites.list.length} call stacks that allocate${state.hasFds ? " or open" : ""}${sites.leftOut ? `; ${sites.leftOut} smaller ones are left out` : ""}. Figures of a site are estimates from sampled stacks, with their intervals; the totals above are exact.`),
         controls(state, refresh), state.note, state.flame.element, state.path, table.element);
-    return { element, start: refresh };
+    const start = () => {
+        refresh();
+        enterAgain(state, chosen);
+    };
+    return { element, start, chosen: () => chosenOf(state) };
 }

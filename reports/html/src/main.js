@@ -3,6 +3,7 @@ import { showCompare } from "./compare.js";
 import { unpack } from "./data.js";
 import { h } from "./dom.js";
 import { showReport } from "./report.js";
+import { showLive } from "./live.js";
 import { startTheme } from "./theme.js";
 
 async function start() {
@@ -11,6 +12,7 @@ async function start() {
     try {
         const data = await unpack(document.getElementById("data").textContent);
         if (data.mode === "compare") showCompare(page, data.runs);
+        else if (data.mode === "live") showLive(page);
         else showReport(page, data.runs[0]);
         document.documentElement.dataset.ready = "yes";
     } catch (error) {

@@ -185,5 +185,5 @@ export function plotOf(chart, host) {
         },
     }, dataOf(chart), place);
     keys.show(plot);
-    return { element, plot, show: keys.show };
+    return { element, plot, chart, show: keys.show };
 }

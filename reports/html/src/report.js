@@ -17,10 +17,21 @@ export function frame(page, hero, sections, madeBy) {
         h("footer", {}, `Made by spillmark ${madeBy || ""}`.trim(), ". Charts by uPlot."));
 }
 
-export function showReport(page, run) {
-    const timeline = timelineOf(run), growth = growthOf(run);
+// The sections of a run and what draws them. `before`, the parts of an earlier look at the same run,
+// lends its charts and what was chosen in them.
+export function partsOf(run, before = null) {
+    const timeline = before ? before.timeline : timelineOf(run), growth = growthOf(run, before?.growth?.chosen());
     const sections = [timeline.element, causesOf(run), growth?.element, ledgerOf(run), memoryOf(run), budgetOf(run), faultsOf(run), seriesTable(run), processesOf(run), machineOf(run)].filter(Boolean);
-    frame(page, heroOf(run), sections, run.report.made_by);
-    timeline.start();
-    growth?.start();
+    const start = () => {
+        if (before) timeline.update(run);
+        else timeline.start();
+        growth?.start();
+    };
+    return { timeline, growth, sections, start };
+}
+
+export function showReport(page, run) {
+    const parts = partsOf(run);
+    frame(page, heroOf(run), parts.sections, run.report.made_by);
+    parts.start();
 }

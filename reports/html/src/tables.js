@@ -24,7 +24,7 @@ export function budgetOf(run) {
     return section("budget", "Budget", table("Budget", ["", "Limit", "Asked", "Was", "Why"], [...budget].sort((a, b) => gravity(a) - gravity(b)).map((line) => {
         const [name, state] = HOLDS[line.holds];
         return h("tr", {}, h("td", {}, h("span", { class: `badge small ${state}` }, name)), h("th", { scope: "row" }, words(line.name)), td(line.limit),
-            h("td", { class: "number" }, known(line.actual) ? quantity(unit(line), line.actual) : "\u2013", usage(line)), td(line.why, "wide"));
+            h("td", { class: "number" }, known(line.actual) ? quantity(unit(line), line.actual) : "\u2013", usage(line)), td(line.holds === null && run.isGoingOn ? "it is judged at the end" : line.why, "wide"));
     })));
 }
 

@@ -1,7 +1,6 @@
 // Light and dark: the system's choice until the reader makes one.
 import { h } from "./dom.js";
 
-const listeners = new Set();
 const system = matchMedia("(prefers-color-scheme: dark)");
 const printing = matchMedia("print");
 let chosen = null;
@@ -15,12 +14,16 @@ export function css(name) {
     return cache.get(name);
 }
 
-export const onTheme = (listener) => listeners.add(listener);
+// Calls back while the element is part of the page.
+export function onTheme(element, listener) {
+    element.dataset.themed = "";
+    element.addEventListener("theme", listener);
+}
 
 function apply() {
     document.documentElement.dataset.theme = isDark() ? "dark" : "light";
     cache = new Map();
-    for (const listener of listeners) listener();
+    for (const element of document.querySelectorAll("[data-themed]")) element.dispatchEvent(new Event("theme"));
 }
 
 export function themeButton() {
@@ -33,7 +36,7 @@ export function themeButton() {
         chosen = isDark() ? "light" : "dark";
         apply();
     });
-    listeners.add(label);
+    onTheme(button, label);
     label();
     return button;
 }

@@ -3,7 +3,7 @@ import { chartsOf } from "./charts.js";
 import { endOf } from "./data.js";
 import { h, section, shorten } from "./dom.js";
 import { moment, words } from "./format.js";
-import { LEFT, plotOf, RIGHT } from "./plot.js";
+import { dataOf, LEFT, plotOf, RIGHT } from "./plot.js";
 import { onTheme } from "./theme.js";
 
 const LEAST_SPAN_S = 0.05;
@@ -38,15 +38,20 @@ function lanes(view) {
 
 class View {
     constructor(run, charts) {
-        this.end_s = Math.max(endOf(run), 0.1);
-        this.full = { min: 0, max: this.end_s };
-        this.range = { ...this.full };
-        this.spans = spansOf(run, this.end_s);
+        this.range = null;
         this.charts = charts;
+        this.take(run);
         this.plots = [];
         this.sync = "time";
         this.listeners = [];
         this.now = h("output", { class: "now", "aria-live": "off" });
+    }
+    // A run that has grown shows as a whole if it did before.
+    take(run) {
+        const wasWhole = !this.range || (this.range.min === this.full.min && this.range.max === this.full.max);
+        this.full = { min: 0, max: Math.max(endOf(run), 0.1) };
+        if (wasWhole) this.range = { ...this.full };
+        this.spans = spansOf(run, this.full.max);
     }
     width() { return Math.max(240, Math.floor(this.holder.clientWidth)); }
     zoom(min, max) {
@@ -99,6 +104,21 @@ function tools(view) {
         button("Whole run", "Show the whole run", view.reset), view.now);
 }
 
+const shape = (charts) => JSON.stringify(charts.map((c) => [c.id, c.lines.map((l) => [l.label, !!l.series.low])]));
+
+// New data on the charts there are, or new charts where a series has come.
+function redraw(view, holder, more, charts) {
+    const isSame = shape(charts) === shape(view.charts);
+    view.charts = charts;
+    if (!isSame) return draw(view, holder, more);
+    const shown = charts.filter((c) => c.main || more.open);
+    view.plots.forEach(({ plot, show, chart }, i) => {
+        Object.assign(chart, { marks: shown[i].marks, decided: shown[i].decided });
+        plot.setData(dataOf(shown[i]), true);
+        show(plot);
+    });
+}
+
 function draw(view, holder, more) {
     for (const { plot } of view.plots) plot.destroy();
     const shown = view.charts.filter((c) => c.main || more.open);
@@ -114,7 +134,7 @@ function follow(view, holder) {
         width = holder.clientWidth;
         for (const { plot } of view.plots) plot.setSize({ width: view.width(), height: plot.height });
     }).observe(holder);
-    onTheme(() => {
+    onTheme(holder, () => {
         for (const { plot } of view.plots) plot.redraw();
     });
 }
@@ -123,9 +143,9 @@ export function timelineOf(run, charts = chartsOf(run)) {
     const view = new View(run, charts);
     const holder = h("div", { class: "charts", onwheel: view.wheel });
     const more = { open: charts.length <= ALL_MOST || !charts.some((c) => c.main) };
-    const lane = lanes(view);
+    let lane = lanes(view);
     view.holder = holder;
-    view.listeners.push(lane.place);
+    view.listeners.push(() => lane.place());
     const hidden = charts.filter((c) => !c.main);
     const moreButton = more.open || hidden.length === 0 ? null : h("button", { type: "button", class: "more" });
     const label = () => moreButton && (moreButton.textContent = more.open ? "Show fewer charts" : `Show ${hidden.length} more: ${hidden.map((c) => c.title.toLowerCase()).join(", ")}`);
@@ -144,5 +164,14 @@ export function timelineOf(run, charts = chartsOf(run)) {
         follow(view, holder);
         lane.place();
     };
-    return { element, start, view };
+    // Takes the same run, grown since.
+    const update = (grown) => {
+        view.take(grown);
+        redraw(view, holder, more, chartsOf(grown));
+        const before = lane.element;
+        lane = lanes(view);
+        before.replaceWith(lane.element);
+        lane.place();
+    };
+    return { element, start, update };
 }
