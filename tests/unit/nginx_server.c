@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 struct nginx_server {
@@ -99,7 +100,7 @@ const char *nginx_server_unix(const struct nginx_server *server) {
     return server->unix_path;
 }
 
-long nginx_server_logged(const struct nginx_server *server, const char *text) {
+static long count_logged(const struct nginx_server *server, const char *text) {
     char path[256], line[1024];
     long count = 0;
     snprintf(path, sizeof path, "%s/access.log", server->directory);
@@ -108,6 +109,13 @@ long nginx_server_logged(const struct nginx_server *server, const char *text) {
         count += strstr(line, text) != NULL;
     if (in)
         fclose(in);
+    return count;
+}
+
+long nginx_server_logged(const struct nginx_server *server, const char *text, long wanted) {
+    long count;
+    while ((count = count_logged(server, text)) < wanted)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     return count;
 }
 

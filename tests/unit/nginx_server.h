@@ -12,8 +12,9 @@ struct nginx_server *nginx_server_start(const char *directory, const char *tcp_o
 const char *nginx_server_url(const struct nginx_server *server);  /* "http://127.0.0.1:PORT" */
 int nginx_server_port(const struct nginx_server *server);
 const char *nginx_server_unix(const struct nginx_server *server); /* path of the unix socket */
-/* Lines of its access log so far that contain `text`. */
-long nginx_server_logged(const struct nginx_server *server, const char *text);
+/* Waits until `wanted` lines of its access log contain `text` (it logs after it has answered);
+ * returns how many do then. */
+long nginx_server_logged(const struct nginx_server *server, const char *text, long wanted);
 void nginx_server_stop(struct nginx_server *server);
 /* Makes a key, and a certificate for 127.0.0.1 signed by itself: DIRECTORY/key and /cert. */
 bool nginx_server_certify(const char *directory);

@@ -60,8 +60,8 @@ static void every_unit_is_logged_once(void **state) {
                                         {"body", "json { a = text(100), n = number() }"},
                                         {NULL, NULL}},
           3000, "HTTP 200");
-    assert_int_equal(nginx_server_logged(server, "POST /ok HTTP/2.0\" 200"), 3000);
-    assert_int_equal(nginx_server_logged(server, "/ok"), 3000);
+    assert_int_equal(nginx_server_logged(server, "POST /ok HTTP/2.0\" 200", 3000), 3000);
+    assert_int_equal(nginx_server_logged(server, "/ok", 3000), 3000);
     nginx_server_stop(server);
 }
 
@@ -83,7 +83,7 @@ static void a_unix_socket_and_its_log(void **state) {
                                         {"connections", "4"},
                                         {NULL, NULL}},
           2000, "HTTP 200");
-    assert_int_equal(nginx_server_logged(server, "GET /unix HTTP/2.0\" 200"), 2000);
+    assert_int_equal(nginx_server_logged(server, "GET /unix HTTP/2.0\" 200", 2000), 2000);
     nginx_server_stop(server);
 }
 
@@ -125,7 +125,7 @@ static void tls_asks_for_http2_and_checks(void **state) {
                                         {"rate", "1000/s"},
                                         {NULL, NULL}},
           200, "HTTP 200");
-    assert_int_equal(nginx_server_logged(server, "POST / HTTP/2.0\" 200"), 200);
+    assert_int_equal(nginx_server_logged(server, "POST / HTTP/2.0\" 200", 200), 200);
     check("http2_load",
           (const struct load_setting[]){
               {"url", url}, {"count", "10"}, {"insecure", "true"}, {NULL, NULL}},
@@ -193,8 +193,8 @@ static void a_proxy_is_tunnelled_through(void **state) {
                                            {NULL, NULL}};
     check("http2_load", through, 50, "HTTP 200");
     check("http_load", through, 50, "HTTP 200");
-    assert_int_equal(nginx_server_logged(server, "HTTP/2.0\" 200"), 50);
-    assert_int_equal(nginx_server_logged(server, "HTTP/1.1\" 200"), 50);
+    assert_int_equal(nginx_server_logged(server, "HTTP/2.0\" 200", 50), 50);
+    assert_int_equal(nginx_server_logged(server, "HTTP/1.1\" 200", 50), 50);
     check("http_load",
           (const struct load_setting[]){{"url", "http://127.0.0.1:1/"},
                                         {"proxy", child_server_url(proxy)},

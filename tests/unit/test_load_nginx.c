@@ -46,7 +46,7 @@ static void every_unit_is_logged_once(void **state) {
                                                  {NULL, NULL}},
                    3000);
     assert_int_equal(run.counts.accepted, 3000);
-    assert_int_equal(nginx_server_logged(server, "POST /ok HTTP/1.1\" 200"), 3000);
+    assert_int_equal(nginx_server_logged(server, "POST /ok HTTP/1.1\" 200", 3000), 3000);
     load_run_close(&run);
     nginx_server_stop(server);
 }
@@ -63,7 +63,7 @@ static void a_unix_socket_and_its_log(void **state) {
                                                  {NULL, NULL}},
                    2000);
     assert_int_equal(run.counts.accepted, 2000);
-    assert_int_equal(nginx_server_logged(server, "GET /ok HTTP/1.1\" 200"), 2000);
+    assert_int_equal(nginx_server_logged(server, "GET /ok HTTP/1.1\" 200", 2000), 2000);
     load_run_close(&run);
     nginx_server_stop(server);
 }
