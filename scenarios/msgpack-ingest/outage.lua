@@ -58,5 +58,12 @@ return scenario {
   delivered = command { "${bin}/avro-rows", "${data}" },
   dropped   = gauge { "buffer.total_records_dropped" },
 
-  budget = { heap = bounded, heap_peak = "64MB", fds = bounded, unaccounted = 0 },
+  -- The ceiling that three retries promise: what arrives in four time-outs, or in four waits for the
+  -- next flush where calls fail at once; 40 bytes a row, and 8 MB for the work itself.
+  declared = function(p)
+    local seconds = p.error == "ETIMEDOUT" and p.timeout or 5
+    return { heap = 8e6 + p.rate * 4 * math.max(seconds, 5) * 40 }
+  end,
+
+  budget = { heap = bounded, heap_peak = "64MB", unaccounted = 0 },
 }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-    GROUP_ROWS = 4096,
+    GROUP_ROWS = 1024,
     PATH_BYTES = 4096,
     FILES_MAX = 64,    /* different shapes in one flush; what is beyond goes with the next */
     NUMBER_BYTES = 11, /* a 64-bit number and the branch of its union, at the most */

@@ -1,6 +1,6 @@
 /* store.h - columns in Avro files: DIRECTORY/MEASUREMENT/TIME-WORKER-NUMBER.avro.
  *
- * Every record of a file is a group of at most 4096 rows: their number, and the values column by
+ * Every record of a file is a group of at most 1024 rows: their number, and the values column by
  * column. A file appears under its name when it is complete. */
 #pragma once
 

@@ -206,7 +206,7 @@ class Take(Case):
         server.write({"m": "many", "columns": columns})
         wait_for(lambda: server.buffer("total_records_written") == count, "flushed by rows")
         self.assertEqual(server.stop(), 0)
-        self.assertTrue(all(group["rows"] <= 4096 for group in server.groups("many")))
+        self.assertTrue(all(group["rows"] <= 1024 for group in server.groups("many")))
         self.assertEqual(server.rows("many"), [{"time": i, "text": columns["text"][i]}
                                                for i in range(count)])
 
