@@ -19,8 +19,8 @@ enum { SM_SUPERVISOR_RULES = 32, SM_RULE_PATH_BYTES = 512 };
 /* Kinds of calls on a watched file. */
 enum sm_disk_call {
     SM_CALL_WRITE = 1,    /* write and its kin, sendfile, copy_file_range, splice */
-    SM_CALL_SYNC = 2,     /* fsync, fdatasync, sync_file_range */
-    SM_CALL_TRUNCATE = 4, /* ftruncate, fallocate */
+    SM_CALL_SYNC = 2,     /* fsync, fdatasync, sync_file_range, syncfs */
+    SM_CALL_TRUNCATE = 4, /* truncate, ftruncate, fallocate */
     SM_CALL_OPEN = 8,     /* opening for writing */
 };
 

@@ -80,12 +80,18 @@ static void always_group(struct builder *b, const uint32_t *calls, size_t count)
 }
 
 static const uint32_t writes[] = {
-    __NR_write,     __NR_pwrite64,        __NR_writev,    __NR_pwritev,   __NR_pwritev2, __NR_fsync,
-    __NR_fdatasync, __NR_sync_file_range, __NR_ftruncate, __NR_fallocate, __NR_sendfile,
+    __NR_write,    __NR_pwrite64,  __NR_writev,    __NR_pwritev,
+    __NR_pwritev2, __NR_ftruncate, __NR_fallocate, __NR_sendfile,
 };
+/* Also through a descriptor that was opened for reading, of a file or of its directory: that may
+ * have any number, and what these calls cost by themselves is much more than being asked about. */
+static const uint32_t syncs[] = {__NR_fsync, __NR_fdatasync, __NR_sync_file_range, __NR_syncfs};
 static const uint32_t copies[] = {__NR_copy_file_range, __NR_splice}; /* to argument 2 */
 
 static void build_writes(struct builder *b, enum sm_supervisor_way way, uint32_t first_high) {
+    static const uint32_t by_path[] = {__NR_truncate};
+    always_group(b, syncs, COUNT(syncs));
+    always_group(b, by_path, COUNT(by_path));
     if (way == SM_WAY_ALL_WRITES) {
         always_group(b, writes, COUNT(writes));
         always_group(b, copies, COUNT(copies));

@@ -1,5 +1,5 @@
-/* supervisor_open.c - opens watched files on behalf of the target and hands them over at a high
- * descriptor.
+/* supervisor_open.c - calls that name a file by its path: opens watched files on behalf of the target
+ * and hands them over at a high descriptor; truncations.
  *
  * A path is first resolved without side effects, as the target sees it (its root, its working
  * directory, its mounts), and only then compared with the rules. Whatever goes wrong, and every
@@ -145,4 +145,21 @@ void sm_serve_open(struct sm_server *server, const struct seccomp_notif *call) {
     }
     serve_resolved(server, call, &request, &resolved);
     close(resolved.fd);
+}
+
+void sm_serve_truncate(struct sm_server *server, const struct seccomp_notif *call) {
+    struct sm_open_request request = {
+        .tid = (pid_t)call->pid, .directory = AT_FDCWD, .flags = O_WRONLY};
+    struct sm_resolved resolved;
+    sm_rule_set rules = sm_rules_active(server->shared, UINT32_MAX);
+    int rc = sm_target_read_path(request.tid, call->data.args[0], request.path);
+    if (rc == -EPERM || rc == -ESRCH)
+        sm_serve_count(&server->shared->unreadable);
+    if (!rules || rc || !sm_serve_is_waiting(server, call->id) ||
+        sm_resolve_path(&request, &resolved)) {
+        sm_serve_continue(server, call->id);
+        return;
+    }
+    close(resolved.fd);
+    sm_serve_judge(server, call, rules & sm_rules_matching(server->shared, resolved.full));
 }

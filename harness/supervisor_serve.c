@@ -99,6 +99,9 @@ static void dispatch(struct sm_server *server, const struct seccomp_notif *call)
     case __NR_fcntl:
         sm_serve_duplicate(server, call);
         return;
+    case __NR_truncate:
+        sm_serve_truncate(server, call);
+        return;
     case __NR_close:
     case __NR_close_range:
         server->changes++;

@@ -56,5 +56,9 @@ void sm_serve_duplicate(struct sm_server *server, const struct seccomp_notif *ca
 struct sm_answer sm_serve_plan_cut(const struct seccomp_notif *call, uint64_t bytes);
 /* Gives a call the answer that was planned for it. */
 void sm_serve_answer(const struct sm_server *server, uint64_t id, const struct sm_answer *answer);
+/* Delays or fails a call under the given rules, all at work; none: it goes on. */
+void sm_serve_judge(struct sm_server *server, const struct seccomp_notif *call, sm_rule_set rules);
+/* truncate, which names its file by a path (supervisor_open.c). */
+void sm_serve_truncate(struct sm_server *server, const struct seccomp_notif *call);
 /* The write family (supervisor_write.c). */
 void sm_serve_write(struct sm_server *server, const struct seccomp_notif *call);

@@ -81,7 +81,9 @@ static enum sm_disk_call kind_of(int number) {
     case __NR_fsync:
     case __NR_fdatasync:
     case __NR_sync_file_range:
+    case __NR_syncfs:
         return SM_CALL_SYNC;
+    case __NR_truncate:
     case __NR_ftruncate:
     case __NR_fallocate:
         return SM_CALL_TRUNCATE;
@@ -99,11 +101,9 @@ static struct sm_answer plan_answer(struct sm_server *server, const struct secco
     return (struct sm_answer){.code = verdict.code};
 }
 
-void sm_serve_write(struct sm_server *server, const struct seccomp_notif *call) {
-    sm_rule_set rules = sm_rules_active(server->shared, UINT32_MAX);
+void sm_serve_judge(struct sm_server *server, const struct seccomp_notif *call,
+                    sm_rule_set rules) {
     struct sm_answer answer = {0};
-    if (rules)
-        rules &= sm_serve_watched(server, (pid_t)call->pid, written_descriptor(&call->data));
     if (rules) {
         sm_rule_set failing = sm_rules_failing(server->shared, rules);
         uint64_t bytes = moved_bytes((pid_t)call->pid, &call->data);
@@ -114,4 +114,11 @@ void sm_serve_write(struct sm_server *server, const struct seccomp_notif *call) 
             return;
     }
     sm_serve_answer(server, call->id, &answer);
+}
+
+void sm_serve_write(struct sm_server *server, const struct seccomp_notif *call) {
+    sm_rule_set rules = sm_rules_active(server->shared, UINT32_MAX);
+    if (rules)
+        rules &= sm_serve_watched(server, (pid_t)call->pid, written_descriptor(&call->data));
+    sm_serve_judge(server, call, rules);
 }

@@ -24,6 +24,7 @@ static const struct way {
 } ways[] = {
     {.name = "stdio", .calls = 5, .bytes = 20000}, /* of 4096 and the rest */
     {.name = "family", .calls = 13, .bytes = 8000},
+    {.name = "by-path", .calls = 7, .bytes = 1000},
     {.name = "threads", .calls = 40, .bytes = 20000},
     {.name = "fork", .calls = 30, .bytes = 15000},
     {.name = "duplicates", .calls = 7, .bytes = 7000},

@@ -71,6 +71,21 @@ static void with_the_write_family(void) {
     CHECK(lseek(fd, 0, SEEK_END) == 100);
 }
 
+static void by_path_and_through_readers(void) {
+    int fd = open_new("watched/f");
+    put(fd, MIDDLE);
+    CHECK(close(fd) == 0);
+    CHECK(truncate("watched/f", 10) == 0 && truncate("watched/../watched/f", 20) == 0);
+    CHECK(truncate("beside/none", 10) == -1 && errno == ENOENT);
+    CHECK(truncate("watched/none", 10) == -1 && errno == ENOENT);
+    fd = open("watched/f", O_RDONLY);
+    CHECK(fd >= 0 && lseek(fd, 0, SEEK_END) == 20);
+    CHECK(fsync(fd) == 0 && fdatasync(fd) == 0 && syncfs(fd) == 0);
+    CHECK(close(fd) == 0);
+    int directory = open("watched", O_RDONLY | O_DIRECTORY), beside = open("beside", O_RDONLY);
+    CHECK(fsync(directory) == 0 && fsync(beside) == 0);
+}
+
 static void *write_ten(void *name) {
     int fd = open_new(name);
     for (int i = 0; i < 10; i++)
@@ -376,6 +391,7 @@ static const struct {
 } ways[] = {
     {"stdio", with_stdio},
     {"family", with_the_write_family},
+    {"by-path", by_path_and_through_readers},
     {"threads", with_threads},
     {"fork", with_a_fork},
     {"duplicates", with_duplicates},

@@ -71,9 +71,8 @@ static bool is_trapped(enum sm_supervisor_way way, struct seccomp_data data) {
 #define HIGH(...)         is_trapped(SM_WAY_HIGH_DESCRIPTORS, CALL(__VA_ARGS__))
 #define ALL(...)          is_trapped(SM_WAY_ALL_WRITES, CALL(__VA_ARGS__))
 
-static const int writes[] = {__NR_write,     __NR_pwrite64,        __NR_writev,    __NR_pwritev,
-                             __NR_pwritev2,  __NR_fsync,           __NR_fdatasync, __NR_ftruncate,
-                             __NR_fallocate, __NR_sync_file_range, __NR_sendfile};
+static const int writes[] = {__NR_write,    __NR_pwrite64,  __NR_writev,    __NR_pwritev,
+                             __NR_pwritev2, __NR_ftruncate, __NR_fallocate, __NR_sendfile};
 
 static void writes_are_trapped_where_watched_files_are(void **state) {
     (void)state;
@@ -85,6 +84,18 @@ static void writes_are_trapped_where_watched_files_are(void **state) {
         assert_true(HIGH(writes[i], 1));
         assert_true(HIGH(writes[i], 2));
         assert_true(ALL(writes[i], 3));
+    }
+}
+
+/* They may be asked through a descriptor that was opened for reading. */
+static void syncs_and_paths_are_trapped_everywhere(void **state) {
+    (void)state;
+    static const int calls[] = {__NR_fsync, __NR_fdatasync, __NR_sync_file_range, __NR_syncfs,
+                                __NR_truncate};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        assert_true(HIGH(calls[i], 3));
+        assert_true(HIGH(calls[i], 900));
+        assert_true(ALL(calls[i], 3));
     }
 }
 
@@ -171,6 +182,7 @@ static void numbers_of_other_machines_mean_other_calls(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_are_trapped_where_watched_files_are),
+        cmocka_unit_test(syncs_and_paths_are_trapped_everywhere),
         cmocka_unit_test(copies_are_judged_by_where_they_go),
         cmocka_unit_test(only_opening_to_write_is_trapped),
         cmocka_unit_test(copies_of_watched_descriptors_are_trapped),
