@@ -36,3 +36,13 @@ if(TARGET spillmark)
   set_tests_properties(e2e.doctor PROPERTIES LABELS e2e TIMEOUT 60
     ENVIRONMENT "SPILLMARK=$<TARGET_FILE:spillmark>;PYTHONDONTWRITEBYTECODE=1")
 endif()
+
+if(TARGET spillmark)
+  add_executable(disk-client e2e/disk_client.c)
+  target_compile_definitions(disk-client PRIVATE _GNU_SOURCE)
+  target_link_options(disk-client PRIVATE -static)
+  add_test(NAME e2e.disks
+           COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/e2e/test_disks.py)
+  set_tests_properties(e2e.disks PROPERTIES LABELS e2e TIMEOUT 200
+    ENVIRONMENT "SPILLMARK=$<TARGET_FILE:spillmark>;DISK_CLIENT=$<TARGET_FILE:disk-client>;PYTHONDONTWRITEBYTECODE=1")
+endif()

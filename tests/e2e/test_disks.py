@@ -1,0 +1,146 @@
+"""Faults on files in real programs, each of its own making: a static binary, Go, Python, SQLite,
+Redis. What each of them met, by its own count, must be what the receipts say."""
+import json
+import os
+import subprocess
+import sys
+
+from spillmark import Case, main, spillmark
+
+PHASES = """
+  phase {{ "plain", "200ms" }},
+  phase {{ "full", "300ms", faults = disk_error {{ "{0}", error = "ENOSPC", count = 7 }} }},
+  phase {{ "quota", "300ms", faults = disk_error {{ "{0}", error = "EDQUOT", probability = 0.3 }} }},
+  phase {{ "short", "300ms", faults = disk_error {{ "{0}", error = "short" }} }},
+  phase {{ "sync", "300ms", faults = disk_error {{ "{0}", on = {{ "sync" }} }} }},
+  phase {{ "stall", "600ms", faults = slow_disk {{ "{0}", stall_for = "300ms" }} }},
+  phase {{ "outage", "500ms", faults = disk_error {{ "{0}", at = "100ms", lasts = "200ms",
+                                                  on = {{ "write", "sync", "truncate" }} }} }},
+  phase {{ "fills", "300ms", faults = disk_error {{ "{0}", error = "ENOSPC",
+                                                 after_bytes = "20KB" }} }},
+  phase {{ "truncate", "300ms", faults = disk_error {{ "{0}", on = {{ "truncate" }} }} }},
+  phase {{ "after", "200ms" }}"""
+
+PYTHON = r"""
+import collections, errno, json, os, signal, sys, time
+stopped = []
+signal.signal(signal.SIGTERM, lambda *a: stopped.append(1))
+path, figures, longest = sys.argv[1], collections.Counter(), 0
+file = open(path, "r+b" if os.path.exists(path) else "w+b", buffering=0)
+print("ready", flush=True)
+turn = 0
+while not stopped:
+    kind = "write sync truncate truncate".split()[max(0, turn % 8 - 4)]
+    began = time.monotonic()
+    try:
+        if kind == "sync":
+            os.fsync(file.fileno())
+        elif kind == "truncate":
+            os.truncate(path if turn % 8 == 6 else file.fileno(), 500)
+        elif os.pwrite(file.fileno(), b"x" * 1000, 0) < 1000:
+            figures["short"] += 1
+    except OSError as error:
+        figures[f"{kind} {errno.errorcode[error.errno]}"] += 1
+    longest = max(longest, time.monotonic() - began)
+    turn += 1
+    time.sleep(0.001)
+print(json.dumps({**figures, "longest_s": longest}))
+"""
+
+
+class Disks(Case):
+    def run_scenario(self, command, phases, more=""):
+        scenario = self.write("disks.lua", f"""return scenario {{ title = "disks",
+  target = program {{ {', '.join(json.dumps(word) for word in command)}, {more} }},
+  phases = {{ {phases} }} }}""")
+        result = spillmark("run", scenario, "-o", self.path("run"))
+        self.assertNotIn(result.status, (2, 3), result.err)
+        with open(self.path("run", "target.log")) as log:
+            self.log = log.read()
+        return self.report(self.path("run"))["faults"]
+
+    def check_client(self, *command):
+        watched = self.path("watched")
+        os.mkdir(watched)
+        path = os.path.join(watched, "file")
+        faults = self.run_scenario([*command, path], PHASES.format(watched), 'ready = log "ready"')
+        calls = [fault["receipt"]["calls"] for fault in faults]
+        full, quota, short, sync, _, outage, fills, truncate = calls
+        met = json.loads(self.log.strip().split("\n")[-1])
+        self.assertEqual(met.pop("write ENOSPC"), full + fills)
+        self.assertEqual(full, 7)
+        self.assertEqual(met.pop("write EDQUOT"), quota)
+        self.assertEqual(met.pop("short"), short)
+        self.assertGreaterEqual(met.pop("longest_s"), 0.29)
+        self.assertGreater(min(calls), 0)
+        self.assertEqual(sum(met.values()), sync + outage + truncate, met)
+        self.assertGreaterEqual(met["sync EIO"], sync)
+        self.assertGreaterEqual(met["truncate EIO"], truncate)
+        self.assertEqual(set(met), {"sync EIO", "truncate EIO", "write EIO"})
+        for fault in faults:
+            self.assertIn("seccomp notification on watched descriptors", fault["receipt"]["note"])
+
+    def test_a_static_program(self):
+        self.check_client(os.environ["DISK_CLIENT"])
+
+    def test_go(self):
+        program = self.path("disk_client")
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "disk_client.go")
+        subprocess.run(["go", "build", "-o", program, source], check=True, env={
+            **os.environ, "GOCACHE": self.path("cache"), "GO111MODULE": "off", "CGO_ENABLED": "0"})
+        self.check_client(program)
+
+    def test_python(self):
+        self.check_client(sys.executable, "-c", PYTHON)
+
+    def test_sqlite(self):
+        script = ("create table if not exists t(a);"
+                  "with recursive n(i) as (select 1 union all select i + 1 from n where i < 20)"
+                  " insert into t select hex(randomblob(200)) from n;")
+        loop = f"while :; do sqlite3 {self.path('t.db')} '{script}' 2>&1; sleep 0.02; done"
+        faults = self.run_scenario(
+            ["sh", "-c", loop], f"""phase {{ "a", "500ms" }},
+  phase {{ "full", "1s", faults = disk_error {{ "{self.path('t.db')}", error = "ENOSPC" }} }},
+  phase {{ "sync", "1s", faults = disk_error {{ "{self.path('t.db')}", on = {{ "sync" }} }} }},
+  phase {{ "b", "500ms" }}""")
+        self.assertIn("disk is full", self.log)
+        self.assertIn("disk I/O error", self.log)
+        for fault in faults:
+            self.assertGreater(fault["receipt"]["calls"], 0)
+        check = subprocess.run(["sqlite3", self.path("t.db"), "pragma integrity_check;"],
+                               capture_output=True, text=True, check=True)
+        self.assertEqual(check.stdout, "ok\n")
+
+    def test_redis_that_appends(self):
+        os.mkdir(self.path("redis"))
+        socket = self.path("s")
+        command = ["redis-server", "--port", "0", "--unixsocket", socket, "--dir",
+                   self.path("redis"), "--appendonly", "yes", "--appendfsync", "always",
+                   "--save", ""]
+        client = (f"while :; do redis-cli -s {socket} set a b 2>&1; sleep 0.02; done >"
+                  f" {self.path('replies')}")
+        scenario = self.write("redis.lua", f"""return scenario {{ title = "redis",
+  target = program {{ {', '.join(json.dumps(word) for word in command)},
+                      ready = unix {{ "{socket}" }} }},
+  services = {{ program {{ "sh", "-c", "{client}" }} }},
+  phases = {{ phase {{ "a", "500ms" }},
+    phase {{ "slow", "1s", faults = slow_disk {{ "{self.path('redis')}", latency = "50ms" }} }},
+    phase {{ "b", "500ms" }},
+    phase {{ "sync fails", "2s", faults = disk_error {{ "{self.path('redis')}",
+                                                      on = {{ "sync" }} }} }} }} }}""")
+        result = spillmark("run", scenario, "-o", self.path("run"))
+        with open(self.path("replies")) as file:
+            self.assertIn("OK", file.read())
+        report = self.report(self.path("run"))
+        slow, failed = report["faults"]
+        self.assertGreaterEqual(slow["receipt"]["delay_s"], 0.045 * slow["receipt"]["calls"])
+        self.assertGreater(slow["receipt"]["calls"], 5)
+        # With appendfsync always redis gives up when a sync fails, and so ends the run.
+        self.assertEqual(failed["receipt"]["calls"], 1)
+        self.assertEqual(result.status, 3, result.out)
+        with open(self.path("run", "target.log")) as log:
+            self.assertIn("fsync error", log.read())
+
+
+if __name__ == "__main__":
+    main()
