@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "clock.h"
 #include "schedule.h"
@@ -41,14 +43,25 @@ struct sm_link {
     CURL *easy;
     void *owner;
     enum link_state state;
-    bool wants_write;
+    bool wants_write, is_paused; /* paused: it is not to read now */
+    struct sm_pace pace;
+    int64_t resume_ns;
+    TAILQ_ENTRY(sm_link) paused;
     char words[CURL_ERROR_SIZE]; /* libcurl's own on its last error */
     curl_socket_t fd;
     struct watch watches[WATCHES];
 };
 
+TAILQ_HEAD(link_list, sm_link);
+
 struct sm_links {
     struct sm_link_events events;
+    struct sm_pace_options pace;
+    bool has_pace;
+    int receive_buffer_bytes;
+    struct link_list paused;
+    size_t paused_count;
+    int64_t resume_ns; /* of the first of them */
     int epoll_fd;
     bool is_unix;
     size_t count, part_count;
@@ -113,6 +126,15 @@ static CURLcode ask_for_http2(CURL *easy, void *context, void *user) {
                                                                               : CURLE_OUT_OF_MEMORY;
 }
 
+/* Before it connects, so that the window that is offered fits. */
+static int set_buffer(void *user, curl_socket_t fd, curlsocktype purpose) {
+    const struct sm_links *links = user;
+    (void)purpose;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &links->receive_buffer_bytes,
+               sizeof links->receive_buffer_bytes);
+    return CURL_SOCKOPT_OK;
+}
+
 static int make_easy(struct sm_link *link, const struct sm_link_options *options) {
     CURL *easy = link->easy = curl_easy_init();
     if (!easy)
@@ -139,6 +161,10 @@ static int make_easy(struct sm_link *link, const struct sm_link_options *options
     curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    if (options->receive_buffer_bytes > 0) {
+        curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_buffer);
+        curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, link->part->links);
+    }
     if (options->is_http2) {
         curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, ask_for_http2);
@@ -188,6 +214,11 @@ int sm_links_open(const struct sm_link_options *options, size_t count, int epoll
     links->count = count;
     links->epoll_fd = epoll_fd;
     links->is_unix = options->unix_path != NULL;
+    links->pace = options->pace;
+    links->has_pace = options->pace.bytes_per_s > 0 || options->pace.stop_after_bytes > 0;
+    links->receive_buffer_bytes = options->receive_buffer_bytes;
+    links->resume_ns = SM_NEVER_NS;
+    TAILQ_INIT(&links->paused);
     links->events = *events;
     int rc = make_links(links, options);
     if (rc < 0) {
@@ -231,12 +262,22 @@ int sm_link_connect(struct sm_link *link) {
     return 0;
 }
 
+static void forget_pause(struct sm_link *link) {
+    if (!link->is_paused)
+        return;
+    link->is_paused = false;
+    link->part->links->paused_count--;
+    TAILQ_REMOVE(&link->part->links->paused, link, paused);
+}
+
 void sm_link_close(struct sm_link *link) {
     if (link->state == LINK_CLOSED)
         return;
     /* Closing the socket would take it out of epoll, but libcurl may close it later than this. */
     if (link->state == LINK_CONNECTED)
         epoll_ctl(link->part->links->epoll_fd, EPOLL_CTL_DEL, link->fd, NULL);
+    forget_pause(link);
+    link->pace = (struct sm_pace){0};
     link->state = LINK_CLOSED;
     link->wants_write = false;
     curl_multi_remove_handle(link->part->multi, link->easy);
@@ -250,11 +291,55 @@ static int errno_of(const struct sm_link *link, int otherwise) {
     return os_errno > 0 ? -(int)os_errno : otherwise;
 }
 
+/* Level-triggered, so that a link which is not to read must leave epoll, lest its end be told
+ * without an end. */
+static void watch_connected(struct sm_link *link) {
+    uint32_t events = (link->is_paused ? 0u : EPOLLIN) | (link->wants_write ? EPOLLOUT : 0u);
+    if (events)
+        watch(&link->watches[0], events);
+    else
+        epoll_ctl(link->part->links->epoll_fd, EPOLL_CTL_DEL, link->fd, NULL);
+}
+
 static void want_write(struct sm_link *link, bool wanted) {
     if (link->wants_write == wanted)
         return;
     link->wants_write = wanted;
-    watch(&link->watches[0], EPOLLIN | (wanted ? EPOLLOUT : 0u));
+    watch_connected(link);
+}
+
+static void pause_reading(struct sm_link *link, int64_t resume_ns) {
+    struct sm_links *links = link->part->links;
+    link->resume_ns = resume_ns;
+    if (resume_ns < links->resume_ns)
+        links->resume_ns = resume_ns;
+    if (link->is_paused)
+        return;
+    link->is_paused = true;
+    links->paused_count++;
+    TAILQ_INSERT_TAIL(&links->paused, link, paused);
+    watch_connected(link);
+}
+
+/* Each paused link once: those that may read are told so at once (of what TLS has decrypted epoll
+ * knows nothing), the others go to the end. The owner may close any meanwhile. */
+static void resume_reading(struct sm_links *links, int64_t now_ns) {
+    struct sm_link *link;
+    links->resume_ns = SM_NEVER_NS;
+    for (size_t left = links->paused_count; left > 0; left--) {
+        if (!(link = TAILQ_FIRST(&links->paused)))
+            return;
+        if (link->resume_ns > now_ns) {
+            TAILQ_REMOVE(&links->paused, link, paused);
+            TAILQ_INSERT_TAIL(&links->paused, link, paused);
+            if (link->resume_ns < links->resume_ns)
+                links->resume_ns = link->resume_ns;
+            continue;
+        }
+        forget_pause(link);
+        watch_connected(link);
+        links->events.ready(link->owner, true, false);
+    }
 }
 
 void sm_link_await_writable(struct sm_link *link) {
@@ -271,12 +356,23 @@ ssize_t sm_link_send(struct sm_link *link, const void *bytes, size_t length) {
 }
 
 ssize_t sm_link_receive(struct sm_link *link, void *bytes, size_t capacity) {
+    const struct sm_links *links = link->part->links;
     size_t received = 0;
+    if (links->has_pace) {
+        int64_t resume_ns, now_ns = sm_now_ns();
+        capacity = sm_pace_allow(&link->pace, &links->pace, capacity, now_ns, &resume_ns);
+        if (capacity == 0) {
+            pause_reading(link, resume_ns);
+            return -EAGAIN;
+        }
+    }
     CURLcode rc = curl_easy_recv(link->easy, bytes, capacity, &received);
     if (rc == CURLE_AGAIN)
         return -EAGAIN;
     if (rc != CURLE_OK)
         return errno_of(link, -ECONNRESET);
+    if (links->has_pace)
+        sm_pace_took(&link->pace, &links->pace, received, sm_now_ns());
     return (ssize_t)received;
 }
 
@@ -374,5 +470,7 @@ int64_t sm_links_tick(struct sm_links *links, int64_t now_ns) {
         if (part->timer_ns < next_ns)
             next_ns = part->timer_ns;
     }
-    return next_ns;
+    if (links->resume_ns <= now_ns)
+        resume_reading(links, now_ns);
+    return links->resume_ns < next_ns ? links->resume_ns : next_ns;
 }

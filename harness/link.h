@@ -11,17 +11,20 @@
 #include <sys/types.h>
 
 #include "../reports/error.h"
+#include "pace.h"
 
 struct sm_links;
 struct sm_link;
 
 struct sm_link_options {
-    const char *url;       /* scheme, host and port; the scheme decides on TLS */
-    const char *unix_path; /* NULL: over TCP */
-    const char *proxy;     /* the url of a proxy to tunnel through; NULL: none */
-    const char *ca_file;   /* certificates to trust in place of the system's; NULL: those */
-    bool is_insecure;      /* take any certificate */
-    bool is_http2;         /* over TLS, HTTP/2 is asked for */
+    const char *url;             /* scheme, host and port; the scheme decides on TLS */
+    const char *unix_path;       /* NULL: over TCP */
+    const char *proxy;           /* the url of a proxy to tunnel through; NULL: none */
+    const char *ca_file;         /* certificates to trust in place of the system's; NULL: those */
+    bool is_insecure;            /* take any certificate */
+    bool is_http2;               /* over TLS, HTTP/2 is asked for */
+    struct sm_pace_options pace; /* how fast it reads; all zero: as fast as it comes */
+    int receive_buffer_bytes;    /* of the kernel, for each connection; 0: its own choice */
 };
 
 enum { SM_LINK_WORDS = 112 };

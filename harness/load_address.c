@@ -34,6 +34,14 @@ static CURLUcode split(const char *url, struct sm_address *address) {
     return rc;
 }
 
+static void read_pace(const struct sm_block *config, struct sm_link_options *link) {
+    link->pace = (struct sm_pace_options){
+        .bytes_per_s = sm_block_quantity(config, "read_rate"),
+        .stop_after_bytes = (int64_t)sm_block_quantity(config, "read_stop_after"),
+        .stop_ns = (int64_t)(sm_block_quantity(config, "read_stop_for") * 1e9)};
+    link->receive_buffer_bytes = (int)sm_block_quantity(config, "receive_buffer");
+}
+
 static int read_address(const struct sm_block *config, const char *url,
                         struct sm_address *ret_address, struct sm_error *err) {
     struct sm_address address = {.link = {.url = url,
@@ -62,6 +70,7 @@ static int read_address(const struct sm_block *config, const char *url,
                             "url \"%s\" is not one of HTTP", address.link.url);
     }
     address.scheme = is_tls ? "https" : "http";
+    read_pace(config, &address.link);
     *ret_address = address;
     return 0;
 }
@@ -110,6 +119,7 @@ int sm_address_read_stream(const struct sm_block *config, struct sm_address *ret
         return sm_error_set(err, -EINVAL, config->where, "write to = \"127.0.0.1:6379\"",
                             "to = \"%s\": %s", to ? to : "", curl_url_strerror(rc));
     }
+    read_pace(config, &address.link);
     *ret_address = address;
     return 0;
 }

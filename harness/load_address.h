@@ -4,6 +4,31 @@
 #include "config.h"
 #include "link.h"
 
+/* How the load reads what it is sent. */
+#define SM_READER_KEYS                                                                             \
+    {.name = "read_rate",                                                                          \
+     .type = SM_KEY_QUANTITY,                                                                      \
+     .unit = SM_UNIT_BYTES_PER_S,                                                                  \
+     .at_least = 1,                                                                                \
+     .help = "a slow consumer: what each connection reads, at the most"},                          \
+        {.name = "read_stop_after",                                                                \
+         .type = SM_KEY_QUANTITY,                                                                  \
+         .unit = SM_UNIT_BYTES,                                                                    \
+         .at_least = 1,                                                                            \
+         .at_most = 1e15,                                                                          \
+         .help = "each connection stops reading whenever it has read so much"},                    \
+        {.name = "read_stop_for",                                                                  \
+         .type = SM_KEY_QUANTITY,                                                                  \
+         .unit = SM_UNIT_SECONDS,                                                                  \
+         .fallback = "1s",                                                                         \
+         .at_most = 1e6,                                                                           \
+         .help = "for so long"},                                                                   \
+    {                                                                                              \
+        .name = "receive_buffer", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_BYTES,                  \
+        .at_least = 1024, .at_most = 1e9,                                                          \
+        .help = "of the kernel for each connection, where a slow consumer's replies pile up"       \
+    }
+
 #define SM_ADDRESS_KEYS                                                                            \
     {.name = "url", .type = SM_KEY_TEXT, .help = "where to: \"http://127.0.0.1:8080/write\""},     \
         {.name = "unix", .type = SM_KEY_TEXT, .help = "the path of a unix socket instead"},        \
@@ -13,10 +38,11 @@
         {.name = "ca",                                                                             \
          .type = SM_KEY_TEXT,                                                                      \
          .help = "a file of certificates to trust in place of the system's"},                      \
-    {                                                                                              \
-        .name = "insecure", .type = SM_KEY_BOOL, .fallback = "false",                              \
-        .help = "take any certificate"                                                             \
-    }
+        {.name = "insecure",                                                                       \
+         .type = SM_KEY_BOOL,                                                                      \
+         .fallback = "false",                                                                      \
+         .help = "take any certificate"},                                                          \
+        SM_READER_KEYS
 
 /* The same for what is no HTTP. */
 #define SM_STREAM_ADDRESS_KEYS                                                                     \
@@ -26,10 +52,11 @@
         {.name = "ca",                                                                             \
          .type = SM_KEY_TEXT,                                                                      \
          .help = "a file of certificates to trust in place of the system's"},                      \
-    {                                                                                              \
-        .name = "insecure", .type = SM_KEY_BOOL, .fallback = "false",                              \
-        .help = "take any certificate"                                                             \
-    }
+        {.name = "insecure",                                                                       \
+         .type = SM_KEY_BOOL,                                                                      \
+         .fallback = "false",                                                                      \
+         .help = "take any certificate"},                                                          \
+        SM_READER_KEYS
 
 /* Owned by the caller; texts are the block's or its own. */
 struct sm_address {

@@ -7,3 +7,7 @@ set_tests_properties(unit.load-stream PROPERTIES LABELS e2e TIMEOUT 60)
 spillmark_e2e_test(websocket 60)
 spillmark_e2e_test(shards 120)
 spillmark_e2e_test(process_load 120)
+spillmark_unit_test(pace unit/test_pace.c LIBS spillmark-harness)
+spillmark_unit_test(slow-reader unit/test_slow_reader.c unit/load_block.c unit/nginx_server.c
+                    unit/redis_server.c unit/temp_dir.c LIBS spillmark-harness)
+set_tests_properties(unit.slow-reader PROPERTIES LABELS e2e TIMEOUT 60)
