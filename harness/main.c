@@ -6,36 +6,13 @@
 
 #include <getopt.h>
 
+#include "../reports/render.h"
 #include "../reports/suggest.h"
 #include "../reports/units.h"
+#include "completion.h"
+#include "manual.h"
+#include "verb_table.h"
 #include "verbs.h"
-
-const struct sm_verb sm_verb_table[] = {
-    {"run",
-     "run SCENARIO [-p NAME=VALUE]... [-o DIR] [--time-scale X] [--repeat N] "
-     "[--until-sure] [--live PORT] [--allocator NAME] [--own-cost[=PAIRS]] "
-     "[--shard I/N [--load-only]] [--start-at UNIX_SECONDS] "
-     "[--positive-control[=RATE]]",
-     "run a scenario: a file, or a shipped name like log-batcher/slow-disk", sm_verb_run},
-    {"probe", "probe [-o DIR] [--sample-bytes N] [--positive-control[=RATE]] -- COMMAND [ARG...]",
-     "record any program, without a scenario", sm_verb_probe},
-    {"report", "report RUN [--format F] [-o FILE]",
-     "render a run (or a CSV series): text, json, verdicts", sm_verb_report},
-    {"gate", "gate RUN [--budget FILE]", "check a run against budgets, for CI", sm_verb_gate},
-    {"compare", "compare RUN RUN... [--format text|html] [-o FILE]", "two or more runs over each other",
-     sm_verb_compare},
-    {"merge", "merge RUN... -o DIR", "join the runs of all shards into one record", sm_verb_merge},
-    {"list", "list", "shipped scenarios with their parameters", sm_verb_list},
-    {"doctor", "doctor", "what this machine allows, and what to do about it", sm_verb_doctor},
-    {NULL, NULL, NULL, NULL},
-};
-
-static const struct sm_verb *find_verb(const char *name) {
-    for (const struct sm_verb *verb = sm_verb_table; verb->name; verb++)
-        if (strcmp(verb->name, name) == 0)
-            return verb;
-    return NULL;
-}
 
 int sm_verb_fail(const char *verb, const struct sm_error *err, int status) {
     char line[1200];
@@ -45,11 +22,13 @@ int sm_verb_fail(const char *verb, const struct sm_error *err, int status) {
 
 int sm_verb_usage(const char *verb, const char *what_format, ...) {
     char what[512];
+    char usage[SM_VERB_USAGE_BYTES];
     va_list args;
     va_start(args, what_format);
     vsnprintf(what, sizeof what, what_format, args);
     va_end(args);
-    fprintf(stderr, "spillmark %s: %s; usage: spillmark %s\n", verb, what, find_verb(verb)->usage);
+    fprintf(stderr, "spillmark %s: %s; usage: spillmark %s\n", verb, what,
+            sm_verb_usage_text(sm_verb_find(verb), usage));
     return SM_STATUS_USAGE;
 }
 
@@ -68,14 +47,28 @@ int sm_verb_bad_option(const char *verb, int code, char **argv) {
 }
 
 static int help(FILE *to) {
+    char usage[SM_VERB_USAGE_BYTES];
     fprintf(to, "spillmark finds what makes an ingest program's memory grow, under scripted load "
                 "and faults.\n\n");
     for (const struct sm_verb *verb = sm_verb_table; verb->name; verb++)
-        fprintf(to, "  spillmark %s\n        %s\n", verb->usage, verb->summary);
+        fprintf(to, "  spillmark %s\n        %s\n", sm_verb_usage_text(verb, usage), verb->summary);
     fprintf(to, "\nExit status: 0 within budget and nothing growing; 1 a budget broken or a series "
                 "growing;\n2 a usage or scenario error (nothing was run); 3 the target, a service "
                 "or this machine\nfailed; 4 inconclusive.\n");
     return ferror(to) ? SM_STATUS_BROKEN : SM_STATUS_OK;
+}
+
+static int help_with(const struct sm_verb *verb) {
+    char text[SM_VERB_USAGE_BYTES];
+    printf("spillmark %s\n    %s\n", sm_verb_usage_text(verb, text), verb->summary);
+    for (const struct sm_verb_option *option = verb->options; option->name; option++) {
+        printf("%s  %-24s  %s\n", option == verb->options ? "\n" : "",
+               sm_verb_option_text(option, text, sizeof text), option->help);
+        if (option->complete == SM_COMPLETE_FORMATS)
+            for (const struct sm_renderer *f = sm_render_table; f->name; f++)
+                printf("      %-20s  %s\n", f->name, f->help);
+    }
+    return ferror(stdout) ? SM_STATUS_BROKEN : SM_STATUS_OK;
 }
 
 static int unknown_verb(const char *name) {
@@ -101,12 +94,15 @@ int main(int argc, char **argv) {
         printf("spillmark %s\n", SPILLMARK_VERSION);
         return SM_STATUS_OK;
     }
-    const struct sm_verb *verb = find_verb(argv[1]);
+    if (strcmp(argv[1], "--manual") == 0)
+        return sm_manual_print(stdout);
+    if (strcmp(argv[1], "--completion") == 0)
+        return sm_completion_print(argc > 2 ? argv[2] : "", stdout);
+    const struct sm_verb *verb = sm_verb_find(argv[1]);
     if (!verb)
         return unknown_verb(argv[1]);
     if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
-        printf("spillmark %s\n    %s\n", verb->usage, verb->summary);
-        return SM_STATUS_OK;
+        return help_with(verb);
     }
     return verb->main(argc - 1, argv + 1);
 }

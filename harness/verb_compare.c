@@ -6,6 +6,7 @@
 #include "../reports/comparison.h"
 #include "../reports/render.h"
 #include "outcome.h"
+#include "verb_table.h"
 #include "verbs.h"
 #include "whole_file.h"
 
@@ -56,16 +57,14 @@ static int check_arguments(const char *format, int runs) {
 }
 
 int sm_verb_compare(int argc, char **argv) {
-    static const struct option options[] = {{"format", required_argument, NULL, 'f'},
-                                            {"out", required_argument, NULL, 'o'},
-                                            {NULL, 0, NULL, 0}};
     const char *format = "text", *out = NULL;
     struct sm_error err = {0};
     struct compared compared = {0};
     struct sm_whole_file file;
+    const struct sm_verb_getopt known = sm_verb_getopt("compare");
     int option;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":f:o:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, known.letters, known.options, NULL)) != -1) {
         if (option == 'f')
             format = optarg;
         else if (option == 'o')

@@ -9,6 +9,7 @@
 #include "../reports/budget.h"
 #include "../reports/render.h"
 #include "outcome.h"
+#include "verb_table.h"
 #include "verbs.h"
 
 static char *trim(char *text) {
@@ -87,12 +88,11 @@ static int gate(const char *path, const char *budget) {
 }
 
 int sm_verb_gate(int argc, char **argv) {
-    static const struct option options[] = {{"budget", required_argument, NULL, 'b'},
-                                            {NULL, 0, NULL, 0}};
     const char *budget = NULL;
     int option;
+    const struct sm_verb_getopt known = sm_verb_getopt("gate");
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, known.letters, known.options, NULL)) != -1) {
         if (option != 'b')
             return sm_verb_bad_option("gate", option, argv);
         budget = optarg;

@@ -7,6 +7,7 @@
 #include "merge.h"
 #include "outcome.h"
 #include "run_dir.h"
+#include "verb_table.h"
 #include "verbs.h"
 
 static long shard_of(const void *run) {
@@ -47,14 +48,13 @@ static int merge_into(const char *out, char **paths, size_t count, struct sm_run
 }
 
 int sm_verb_merge(int argc, char **argv) {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                            {NULL, 0, NULL, 0}};
     struct sm_error err = {0};
     struct sm_run_dir dir;
     const char *out = NULL;
+    const struct sm_verb_getopt known = sm_verb_getopt("merge");
     int option;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":o:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, known.letters, known.options, NULL)) != -1) {
         if (option != 'o')
             return sm_verb_bad_option("merge", option, argv);
         out = optarg;

@@ -8,6 +8,7 @@
 #include "execution.h"
 #include "outcome.h"
 #include "run_dir.h"
+#include "verb_table.h"
 #include "verbs.h"
 
 static const double default_rate_hz = 20;
@@ -20,13 +21,10 @@ struct probe_arguments {
 };
 
 static int parse_arguments(int argc, char **argv, struct probe_arguments *arguments) {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                            {"sample-bytes", required_argument, NULL, 's'},
-                                            {"positive-control", optional_argument, NULL, 'k'},
-                                            {NULL, 0, NULL, 0}};
     int option, rc;
+    const struct sm_verb_getopt known = sm_verb_getopt("probe");
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "+:o:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, known.letters, known.options, NULL)) != -1) {
         if (option == 'o')
             arguments->out = optarg;
         else if (option == 'k' &&

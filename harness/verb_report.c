@@ -6,6 +6,7 @@
 
 #include "../reports/render_verdicts.h"
 #include "outcome.h"
+#include "verb_table.h"
 #include "verbs.h"
 
 static int ends_with(const char *path, const char *ending) {
@@ -41,13 +42,11 @@ static int report_run(const char *path, const char *format, const char *out) {
 }
 
 int sm_verb_report(int argc, char **argv) {
-    static const struct option options[] = {{"format", required_argument, NULL, 'f'},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {NULL, 0, NULL, 0}};
     const char *format = NULL, *out = NULL;
     int option;
+    const struct sm_verb_getopt known = sm_verb_getopt("report");
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":f:o:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, known.letters, known.options, NULL)) != -1) {
         if (option == 'f')
             format = optarg;
         else if (option == 'o')

@@ -13,6 +13,7 @@
 #include "own_cost_measure.h"
 #include "paths.h"
 #include "run_dir.h"
+#include "verb_table.h"
 #include "verbs.h"
 
 enum { SETTINGS_MAX = 64, SHARDS_MAX = 1024 };
@@ -58,19 +59,6 @@ static int parse_number(const char *option, const char *text, double low, double
     return 0;
 }
 
-static const struct option long_options[] = {{"time-scale", required_argument, NULL, 't'},
-                                             {"repeat", required_argument, NULL, 'r'},
-                                             {"output", required_argument, NULL, 'o'},
-                                             {"allocator", required_argument, NULL, 'a'},
-                                             {"own-cost", optional_argument, NULL, 'c'},
-                                             {"positive-control", optional_argument, NULL, 'k'},
-                                             {"until-sure", no_argument, NULL, 's'},
-                                             {"live", required_argument, NULL, 'l'},
-                                             {"shard", required_argument, NULL, 'S'},
-                                             {"load-only", no_argument, NULL, 'L'},
-                                             {"start-at", required_argument, NULL, 'T'},
-                                             {NULL, 0, NULL, 0}};
-
 static int parse_shard(const char *text, struct sm_shard *shard) {
     char *end;
     long index = strtol(text, &end, 10), count = 0;
@@ -95,8 +83,9 @@ static int parse_shard_option(struct run_arguments *arguments, int option) {
 static int parse_arguments(int argc, char **argv, struct run_arguments *arguments) {
     double repeat = 1, pairs = default_pairs, port = -1;
     int option, rc = 0;
+    const struct sm_verb_getopt known = sm_verb_getopt("run");
     opterr = 0;
-    while (rc == 0 && (option = getopt_long(argc, argv, ":p:o:", long_options, NULL)) != -1) {
+    while (rc == 0 && (option = getopt_long(argc, argv, known.letters, known.options, NULL)) != -1) {
         switch (option) {
         case 'p':
             rc = parse_setting(arguments, optarg);

@@ -1,16 +1,9 @@
 /* verbs.h - the verbs of the command line. Each lives in verb_NAME.c and is one line of the
- * table in main.c. A verb gets its own arguments (argv[0] is the verb's name), prints results on
+ * table in verb_table.c, which has its options as well. A verb gets its own arguments (argv[0] is the verb's name), prints results on
  * standard output and progress and errors on standard error, and returns an enum sm_status. */
 #pragma once
 
 #include "../reports/error.h"
-
-struct sm_verb {
-    const char *name;
-    const char *usage;   /* what follows "spillmark " */
-    const char *summary; /* one line for the list of verbs */
-    int (*main)(int argc, char **argv);
-};
 
 int sm_verb_run(int argc, char **argv);
 int sm_verb_probe(int argc, char **argv);
@@ -20,9 +13,6 @@ int sm_verb_compare(int argc, char **argv);
 int sm_verb_merge(int argc, char **argv);
 int sm_verb_list(int argc, char **argv);
 int sm_verb_doctor(int argc, char **argv);
-
-/* NULL-terminated by name. */
-extern const struct sm_verb sm_verb_table[];
 
 /* Prints "spillmark VERB: where: what; todo" on standard error and returns the exit status the
  * error asks for, or `status` when it asks for none. */
