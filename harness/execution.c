@@ -40,7 +40,10 @@ static void write_scenario(struct sm_execution *execution) {
     const struct sm_scenario *scenario = execution->scenario;
     sm_record_set_meta(execution->record, SM_META_SCENARIO, scenario ? scenario->name : "probe");
     if (!scenario) {
-        sm_record_set_meta(execution->record, SM_META_TITLE, execution->options->command[0]);
+        const struct sm_execution_options *options = execution->options;
+        sm_record_set_meta(execution->record, SM_META_TITLE, options->command[0]);
+        for (size_t i = 0; i < options->budget_count; i++)
+            sm_record_add_budget_item(execution->record, &options->budget[i]);
         return;
     }
     sm_record_set_meta(execution->record, SM_META_TITLE, scenario->title);

@@ -14,6 +14,8 @@
 struct sm_execution_options {
     const struct sm_scenario *scenario;        /* NULL: `command` is recorded until it ends */
     const char *const *command;                /* argv of a program without a scenario */
+    const struct sm_budget_item *budget;       /* of a program without a scenario */
+    size_t budget_count;
     struct sm_run_dir *dir;                    /* planned, not made */
     double sample_rate_hz;                     /* 10 to 100 */
     uint64_t sample_interval_bytes;            /* of the probe's stacks */

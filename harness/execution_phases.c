@@ -209,6 +209,14 @@ int sm_execution_run_phases(struct sm_execution *execution) {
     return ended;
 }
 
+/* A command that somebody told to end did not fail. */
+static int has_failed(const struct sm_execution_actor *command) {
+    if (!WIFSIGNALED(command->status))
+        return WIFEXITED(command->status) && WEXITSTATUS(command->status) != 0;
+    int signal = WTERMSIG(command->status);
+    return signal != SIGTERM && signal != SIGINT && signal != SIGHUP && signal != SIGPIPE;
+}
+
 int sm_execution_run_command(struct sm_execution *execution) {
     struct sm_phase row = {.id = 1, .name = (char *)"run", .to_ns = -1, .load_factor = 1};
     int ended = 0;
@@ -219,5 +227,11 @@ int sm_execution_run_command(struct sm_execution *execution) {
     row.to_ns = sm_execution_now(execution);
     sm_sampler_checkpoint(execution->sampler, sm_now_ns());
     sm_record_add_phase(execution->record, &row);
+    if (!ended && has_failed(&execution->target)) {
+        char how[64], line[100];
+        snprintf(line, sizeof line, "the command failed: %s",
+                 sm_exit_text(execution->target.status, how, sizeof how));
+        ended = end_early(execution, "target", line);
+    }
     return ended;
 }
