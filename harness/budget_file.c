@@ -89,10 +89,24 @@ void sm_budget_list_clear(struct sm_budget_list *list) {
     *list = (struct sm_budget_list){0};
 }
 
-void sm_budget_list_replace(struct sm_budget_list *list, struct sm_run *run) {
-    struct sm_budget_list old = {run->budget_items, run->budget_items_count};
+int sm_budget_list_replace(const struct sm_budget_list *list, struct sm_run *run) {
+    struct sm_budget_list old = {run->budget_items, run->budget_items_count}, copy = {0};
+    for (size_t i = 0; i < list->count; i++) {
+        struct sm_budget_item item = list->items[i];
+        item.name = strdup(item.name);
+        item.limit = strdup(item.limit);
+        if (!item.name || !item.limit) {
+            sm_budget_item_clear(&item);
+            sm_budget_list_clear(&copy);
+            return -ENOMEM;
+        }
+        if (put(&copy, item)) {
+            sm_budget_list_clear(&copy);
+            return -ENOMEM;
+        }
+    }
     sm_budget_list_clear(&old);
-    run->budget_items = list->items;
-    run->budget_items_count = list->count;
-    *list = (struct sm_budget_list){0};
+    run->budget_items = copy.items;
+    run->budget_items_count = copy.count;
+    return 0;
 }

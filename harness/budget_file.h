@@ -19,5 +19,5 @@ int sm_budget_list_read(struct sm_budget_list *list, const char *path, struct sm
 int sm_budget_list_add(struct sm_budget_list *list, const char *text, struct sm_error *err);
 void sm_budget_list_clear(struct sm_budget_list *list);
 
-/* Puts the lines in the place of the run's own, and leaves the list empty. */
-void sm_budget_list_replace(struct sm_budget_list *list, struct sm_run *run);
+/* Puts copies of the lines in the place of the run's own. 0 or -ENOMEM. */
+int sm_budget_list_replace(const struct sm_budget_list *list, struct sm_run *run);

@@ -2,8 +2,10 @@
  * work once a second. */
 #include "execution_internal.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "clock.h"
 #include "interrupt.h"

@@ -11,7 +11,7 @@ install(TARGETS spillmark-probe LIBRARY DESTINATION lib/spillmark COMPONENT spil
 install(FILES ${CMAKE_SOURCE_DIR}/reports/report.schema.json DESTINATION ${SPILLMARK_SHARE}
         COMPONENT spillmark)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/LICENSE
-              ${CMAKE_SOURCE_DIR}/harness/SCENARIOS.md
+              ${CMAKE_SOURCE_DIR}/harness/SCENARIOS.md ${CMAKE_SOURCE_DIR}/harness/GATE.md
         DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT spillmark)
 install(FILES ${CMAKE_SOURCE_DIR}/reports/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}
         RENAME REPORTS.md COMPONENT spillmark)
@@ -64,8 +64,8 @@ set(CPACK_PACKAGE_CONTACT "The spillmark authors <spillmark@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "find out why an ingest program's memory grows")
 set(CPACK_COMPONENT_SPILLMARK_DESCRIPTION
     "Runs a program under scripted load and faults, watches its heap, descriptors and work in
- flight from inside, and says with figures and call stacks whether anything grows without bound,
- why, and whether that is within budget.")
+flight from inside, and says with figures and call stacks whether anything grows without
+bound, why, and whether that is within budget.")
 set(CPACK_COMPONENT_SCENARIOS_DESCRIPTION
     "The scenarios that come with spillmark, and the pipelines they load.")
 set(CPACK_VERBATIM_VARIABLES ON)

@@ -41,6 +41,15 @@ int sm_verb_control_rate(const char *verb, const char *text, double *ret_per_s) 
     return 0;
 }
 
+int sm_verb_worse(int a, int b) {
+    static const int gravity[] = {[SM_STATUS_OK] = 0,
+                                  [SM_STATUS_INCONCLUSIVE] = 1,
+                                  [SM_STATUS_FAILED] = 2,
+                                  [SM_STATUS_BROKEN] = 3,
+                                  [SM_STATUS_USAGE] = 4};
+    return gravity[a] >= gravity[b] ? a : b;
+}
+
 int sm_verb_bad_option(const char *verb, int code, char **argv) {
     const char *text = argv[optind - 1];
     return sm_verb_usage(verb, code == ':' ? "option %s needs a value" : "unknown option %s", text);

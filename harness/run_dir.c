@@ -136,6 +136,26 @@ int sm_remove_tree(const char *path) {
     return rc == -1 ? -errno : rc;
 }
 
+/* With what SQLite keeps beside it. 0 or the negative errno of the record itself. */
+static int remove_record(const char *record) {
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+    char path[640];
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        snprintf(path, sizeof path, "%s%s", record, suffixes[i]);
+        unlink(path);
+    }
+    return unlink(record) && errno != ENOENT ? -errno : 0;
+}
+
+int sm_run_dir_forget(const char *out, struct sm_error *err) {
+    char path[600];
+    snprintf(path, sizeof path, "%.500s/run.db", out);
+    int rc = remove_record(path);
+    snprintf(path, sizeof path, "%.500s/target.log", out);
+    unlink(path);
+    return rc ? sm_error_errno(err, rc, out, NULL, "the former run cannot be removed") : 0;
+}
+
 void sm_run_dir_clean(struct sm_run_dir *dir, int everything) {
     if (!dir->made)
         return;
@@ -143,12 +163,7 @@ void sm_run_dir_clean(struct sm_run_dir *dir, int everything) {
     sm_remove_tree(dir->scratch);
     if (!everything)
         return;
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        char path[640];
-        snprintf(path, sizeof path, "%s%s", dir->record, suffixes[i]);
-        unlink(path);
-    }
+    remove_record(dir->record);
     unlink(dir->log);
     for (int life = 1, code = 0; code == 0; life++) {
         char path[640];

@@ -23,6 +23,10 @@ struct sm_run_dir {
 int sm_run_dir_plan(const char *out, const char *name, struct sm_run_dir *ret_dir,
                     struct sm_error *err);
 
+/* Removes the record and the log of a former run from `out`, so that it can be used again; what
+ * else lies there stays. A directory that is not there is none to forget. */
+int sm_run_dir_forget(const char *out, struct sm_error *err);
+
 /* Makes them. */
 int sm_run_dir_make(struct sm_run_dir *dir, struct sm_error *err);
 

@@ -217,16 +217,6 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
               : sm_outcome_report("run", &dir, &end, stdout);
 }
 
-/* Of several runs the gravest status counts: broken, then failed, then inconclusive. */
-static int worse(int a, int b) {
-    static const int gravity[] = {[SM_STATUS_OK] = 0,
-                                  [SM_STATUS_INCONCLUSIVE] = 1,
-                                  [SM_STATUS_FAILED] = 2,
-                                  [SM_STATUS_BROKEN] = 3,
-                                  [SM_STATUS_USAGE] = 4};
-    return gravity[a] >= gravity[b] ? a : b;
-}
-
 int sm_verb_run(int argc, char **argv) {
     struct run_arguments arguments = {.time_scale = 1};
     int status = parse_arguments(argc, argv, &arguments);
@@ -236,7 +226,7 @@ int sm_verb_run(int argc, char **argv) {
             snprintf(out, sizeof out, "%s.%ld", arguments.out, i + 1);
         else
             snprintf(out, sizeof out, "%s", arguments.out ? arguments.out : "");
-        status = worse(status, run_once(&arguments, out[0] ? out : NULL));
+        status = sm_verb_worse(status, run_once(&arguments, out[0] ? out : NULL));
         if (sm_interrupt_pending())
             break;
     }

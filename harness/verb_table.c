@@ -30,6 +30,11 @@ static const struct sm_verb_option run_options[] = {
 static const struct sm_verb_option probe_options[] = {
     {"output", 'o', 1, 0, 0, "DIR", "leave the run there instead of in spillmark-runs",
      SM_COMPLETE_DIRECTORY, NULL},
+    {"replace", 'r', 0, 0, 0, NULL, "in the place of a former run in DIR", 0, NULL},
+    {"limit", 'l', 0, 1, 0, "NAME=LIMIT", "a limit the run must keep, like heap_peak=64MB", 0,
+     NULL},
+    {"budget", 'b', 1, 0, 0, "FILE", "lines `name = limit` that it must keep", SM_COMPLETE_FILE,
+     NULL},
     {"sample-bytes", 's', 0, 0, 0, "N", "take a stack every N bytes on average; 1 for all", 0,
      NULL},
     {"positive-control", 'k', 0, 0, 1, "RATE",
@@ -44,7 +49,22 @@ static const struct sm_verb_option report_options[] = {
     {NULL, 0, 0, 0, 0, NULL, NULL, 0, NULL}};
 
 static const struct sm_verb_option gate_options[] = {
-    {"budget", 'b', 1, 0, 0, "FILE", "lines `name = limit` instead of the scenario's budget",
+    {"budget", 'b', 1, 0, 0, "FILE", "lines `name = limit` instead of the run's own budget",
+     SM_COMPLETE_FILE, NULL},
+    {"limit", 'l', 0, 1, 0, "NAME=LIMIT", "one more of them, like heap_peak=64MB", 0, NULL},
+    {"baseline", 'B', 0, 1, 0, "RUN",
+     "compare with it: a run, a directory of runs, or a file of --save-baseline", SM_COMPLETE_FILE,
+     NULL},
+    {"last", 'n', 0, 0, 0, "N", "of a directory of runs only the last N: 10", 0, NULL},
+    {"figure", 'F', 0, 1, 0, "NAME", "what to compare instead of memory and descriptors",
+     SM_COMPLETE_WORDS, "heap_peak heap_end rss_peak fds_peak latency_p99 undelivered"},
+    {"tolerance", 't', 0, 0, 0, "PERCENT", "how much more than the baseline is allowed: 10", 0,
+     NULL},
+    {"save-baseline", 'S', 0, 0, 0, "FILE", "write the figures of the runs there, to be committed",
+     SM_COMPLETE_FILE, NULL},
+    {"format", 'f', 1, 0, 0, "F", "a report with the lines judged here, instead of the lines alone",
+     SM_COMPLETE_FORMATS, NULL},
+    {"output", 'o', 1, 0, 0, "FILE", "write it there instead of on standard output",
      SM_COMPLETE_FILE, NULL},
     {NULL, 0, 0, 0, 0, NULL, NULL, 0, NULL}};
 
@@ -68,8 +88,8 @@ const struct sm_verb sm_verb_table[] = {
      probe_options, sm_verb_probe},
     {"report", "render a run, the pool file of a probe alone, or a CSV series", "RUN",
      SM_COMPLETE_FILE, report_options, sm_verb_report},
-    {"gate", "check a run against budgets, for CI", "RUN", SM_COMPLETE_FILE, gate_options,
-     sm_verb_gate},
+    {"gate", "check runs against budgets and against earlier runs, for CI", "RUN...",
+     SM_COMPLETE_FILE, gate_options, sm_verb_gate},
     {"compare", "two or more runs over each other", "RUN RUN...", SM_COMPLETE_FILE,
      compare_options, sm_verb_compare},
     {"merge", "join the runs of all shards into one record", "RUN...", SM_COMPLETE_FILE,

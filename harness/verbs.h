@@ -28,3 +28,6 @@ int sm_verb_control_rate(const char *verb, const char *text, double *ret_per_s);
 
 /* Tells a getopt_long failure (opterr = 0, short options starting with ':') in one line. */
 int sm_verb_bad_option(const char *verb, int code, char **argv);
+
+/* Of the statuses of several runs the gravest: broken, then failed, then inconclusive. */
+int sm_verb_worse(int a, int b);

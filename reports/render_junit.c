@@ -91,7 +91,7 @@ static void put_verdict(FILE *to, const char *suite, double seconds,
 
 static void put_line(FILE *to, const char *suite, const struct sm_budget_line *line) {
     char name[200];
-    snprintf(name, sizeof name, "budget %.80s = %.80s", line->item->name, line->item->limit);
+    snprintf(name, sizeof name, "budget %.180s", line->item->name); /* the same in every run */
     const char *kind = line->holds == SM_HOLDS_YES  ? NULL
                        : line->holds == SM_HOLDS_NO ? "failure"
                                                     : "error";

@@ -125,8 +125,8 @@ static void print_outcomes(const struct sm_text *text, const struct sm_run *run,
     for (size_t i = 0; i < run->load_outcomes_count; i++) {
         const struct sm_load_outcome *row = &run->load_outcomes[i];
         if (strcmp(row->load, load) == 0)
-            add_words(words, sizeof words, "%s %lld %s", count++ ? "," : "",
-                      (long long)row->count, row->outcome);
+            add_words(words, sizeof words, "%s %lld %s", count++ ? "," : "", (long long)row->count,
+                      row->outcome);
     }
     if (count > 0)
         sm_text_wrap(text, SM_STYLE_PLAIN, 2, 0, words);
@@ -233,6 +233,14 @@ void sm_text_memory(const struct sm_text *text, const struct sm_analysis *analys
 
 /* ---- budget ---- */
 
+static void put_quantity(const struct sm_text *text, enum sm_unit unit, double value) {
+    char words[SM_UNIT_TEXT_BYTES + 1] = "";
+    if (isfinite(value))
+        snprintf(words, sizeof words, "%s%s", value < 0 ? "-" : "",
+                 SM_UNIT_TEXT(unit, fabs(value)));
+    sm_text_put(text, SM_STYLE_PLAIN, 13, words);
+}
+
 static void print_line(const struct sm_text *text, const struct sm_budget_line *line) {
     static const struct {
         const char *word;
@@ -242,15 +250,19 @@ static void print_line(const struct sm_text *text, const struct sm_budget_line *
                  [SM_HOLDS_UNKNOWN] = {"unknown", SM_STYLE_DOUBT}};
     sm_text_print(text, SM_STYLE_PLAIN, "  ");
     sm_text_put(text, marks[line->holds].style, -8, marks[line->holds].word);
-    sm_text_put(text, SM_STYLE_PLAIN, -18, line->item->name);
-    sm_text_put(text, SM_STYLE_PLAIN, -10, line->item->limit);
-    sm_text_wrap(text, SM_STYLE_PLAIN, 38, 38, line->why);
+    sm_text_put(text, SM_STYLE_PLAIN, -22, line->item->name);
+    sm_text_put(text, SM_STYLE_PLAIN, 12, line->item->limit);
+    put_quantity(text, line->unit, line->actual);
+    put_quantity(text, line->unit, line->margin);
+    sm_text_print(text, SM_STYLE_PLAIN, "\n          ");
+    sm_text_wrap(text, SM_STYLE_DIM, 10, 10, line->why);
 }
 
 void sm_text_budget(const struct sm_text *text, const struct sm_analysis *analysis) {
     if (analysis->budget_count == 0)
         return;
     sm_text_heading(text, "BUDGET");
+    sm_text_print(text, SM_STYLE_DIM, "%44s%13s%13s\n", "limit", "was", "margin");
     for (size_t i = 0; i < analysis->budget_count; i++)
         print_line(text, &analysis->budget[i]);
 }

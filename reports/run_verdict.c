@@ -6,7 +6,8 @@
  * broken        nothing failed, but the target, a service or this machine ended the run
  * inconclusive  a budget line could not be judged; without a budget, the heap or the descriptors
  *               could not; a fault had no effect; the record was cut short or the run interrupted;
- *               nothing was measured
+ *               nothing was measured and there is no budget, whose lines say so
+ *               themselves
  * pass          otherwise
  *
  * RSS above a bounded heap is slack and mappings: it is shown as such and is no leak by itself. */
@@ -165,9 +166,9 @@ static int decide_broken(const struct sm_run *run, struct sm_analysis *analysis)
     analysis->exit_status = SM_STATUS_BROKEN;
     if (target) {
         const char *how = last_exit(run);
-        say(analysis,
-            "The target ended before the schedule did%s%s, so nothing is settled; what it "
-            "did until then is below.",
+        int is_command = strcmp(sm_run_meta(run, SM_META_SCENARIO), "probe") == 0;
+        say(analysis, "The %s%s%s, so nothing is settled; what it did until then is below.",
+            is_command ? "command failed" : "target ended before the schedule did",
             how[0] ? ": " : "", how);
     } else {
         say(analysis, "The run was ended by a failure of this machine or of a service, not of the "
@@ -205,7 +206,7 @@ static int decide_doubt(const struct sm_run *run, struct sm_analysis *analysis) 
     const struct sm_budget_line *line = line_that(analysis, SM_HOLDS_UNKNOWN);
     const struct sm_fault *fault = idle_fault(run);
     const struct sm_series_result *open = open_question(analysis);
-    if (!analysis->trace) {
+    if (!analysis->trace && analysis->budget_count == 0) {
         say(analysis, "Nothing was measured: the record holds no samples of memory or descriptors "
                       "within a phase.");
         return doubt(analysis);
