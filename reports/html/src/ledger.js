@@ -25,7 +25,7 @@ function flow(x0, y0, h0, x1, y1, h1, colour) {
         style: { fill: `var(${colour})`, opacity: "0.28" } });
 }
 
-function column(x, boxes, from, scaleFrom, align) {
+function column(x, boxes, from, scaleFrom) {
     const nodes = [];
     let y0 = from?.y ?? 0;
     for (const box of boxes) {
@@ -35,7 +35,7 @@ function column(x, boxes, from, scaleFrom, align) {
             y0 += h0;
         }
         nodes.push(svg("rect", { x, y: box.y, width: BAR, height: box.height, rx: 2, style: { fill: `var(${box.colour})` } }),
-            svg("text", { x: align === "end" ? x - 6 : x + BAR + 6, y: box.y + box.height / 2, "text-anchor": align === "end" ? "end" : "start", "dominant-baseline": "middle" },
+            svg("text", { x: x + BAR + 8, y: box.y + box.height / 2, "dominant-baseline": "middle" },
                 svg("tspan", { class: "strong" }, count(box.value)), ` ${box.name}`));
     }
     return nodes;
@@ -47,12 +47,12 @@ function picture(ledger) {
     const second = stacked(["accepted", "refused", "unanswered"].map(part), total);
     const accepted = second.find((b) => b.id === "accepted");
     const third = accepted ? stacked(["delivered", "dropped", "in_flight", "unaccounted"].map(part), accepted.value) : [];
-    const offered = { x: 150, y: 0, height: HEIGHT, value: total };
+    const offered = { x: 0, y: 0, height: HEIGHT, value: total };
     const bottom = Math.max(HEIGHT, ...[...second, ...third].map((b) => b.y + b.height));
-    return svg("svg", { viewBox: `0 -12 820 ${bottom + 24}`, class: "flows", role: "img", "aria-label": ledgerWords(ledger) },
-        column(offered.x, [{ ...offered, name: "offered", colour: "--dim" }], null, 0, "end"),
-        column(360, second, { ...offered, y: 0 }, total),
-        accepted ? column(600, third, { x: 360, y: accepted.y, height: accepted.height }, Math.max(accepted.value, third.reduce((sum, b) => sum + b.value, 0))) : []);
+    return svg("svg", { viewBox: `0 -12 640 ${bottom + 24}`, class: "flows", role: "img", "aria-label": ledgerWords(ledger) },
+        column(offered.x, [{ ...offered, name: "offered", colour: "--dim" }], null, 0),
+        column(200, second, { ...offered, y: 0 }, total),
+        accepted ? column(410, third, { x: 200, y: accepted.y, height: accepted.height }, Math.max(accepted.value, third.reduce((sum, b) => sum + b.value, 0))) : []);
 }
 
 const value = (v) => (known(v) ? count(v) : "unknown");

@@ -72,7 +72,7 @@ function flatten(name, value, to) {
     return to;
 }
 
-const facts = (title, entries) => (entries.length ? h("div", { class: "facts" }, h("h3", {}, title), h("dl", {}, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { title: String(value).slice(0, 2000) }, shorten(value, 300)))))) : null);
+const facts = (title, entries) => (entries.length ? h("div", { class: "facts" }, h("h3", {}, title), h("dl", {}, entries.map(([name, value]) => h("div", {}, h("dt", {}, shorten(name, 60)), h("dd", { title: String(value).slice(0, 2000) }, shorten(value, 300)))))) : null);
 
 export function machineOf(run) {
     const { report } = run;

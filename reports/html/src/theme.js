@@ -6,7 +6,9 @@ const printing = matchMedia("print");
 let chosen = null;
 let cache = new Map();
 
-export const isDark = () => !printing.matches && (chosen ? chosen === "dark" : system.matches);
+let isPaper = false; // laid out for a sheet
+
+export const isDark = () => !isPaper && !printing.matches && (chosen ? chosen === "dark" : system.matches);
 
 // A colour of the style sheet, for canvases; as #rrggbb.
 export function css(name) {
@@ -14,7 +16,7 @@ export function css(name) {
     return cache.get(name);
 }
 
-// Calls back while the element is part of the page.
+// Calls back, while the element is part of the page, when its colours or the sheet have changed.
 export function onTheme(element, listener) {
     element.dataset.themed = "";
     element.addEventListener("theme", listener);
@@ -41,7 +43,15 @@ export function themeButton() {
     return button;
 }
 
+function layOut(forPaper) {
+    isPaper = forPaper;
+    document.documentElement.classList.toggle("paper", forPaper);
+    apply();
+}
+
 export function startTheme() {
+    addEventListener("beforeprint", () => layOut(true));
+    addEventListener("afterprint", () => layOut(false));
     system.addEventListener("change", apply);
     printing.addEventListener("change", apply);
     apply();

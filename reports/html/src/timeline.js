@@ -129,12 +129,14 @@ function draw(view, holder, more) {
 // Watches the place the charts are in; they follow its width and the colours.
 function follow(view, holder) {
     let width = 0;
-    new ResizeObserver(() => {
+    const fit = () => {
         if (holder.clientWidth === width) return;
         width = holder.clientWidth;
         for (const { plot } of view.plots) plot.setSize({ width: view.width(), height: plot.height });
-    }).observe(holder);
+    };
+    new ResizeObserver(fit).observe(holder);
     onTheme(holder, () => {
+        fit();
         for (const { plot } of view.plots) plot.redraw();
     });
 }
