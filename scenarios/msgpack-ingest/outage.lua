@@ -19,6 +19,7 @@ return scenario {
     timeout       = param { 30, help = "seconds until ETIMEDOUT, in production" },
     rate          = param { 20000, help = "rows per second, in production" },
     scale         = param { 0.05, help = "time here for time in production" },
+    drain         = param { 8, help = "seconds of load after the outage" },
     measurements  = choice { "1", "100" },
     workers       = 1,
   },
@@ -50,7 +51,7 @@ return scenario {
     return {
       phase { "warm-up", "5s" },
       phase { "outage", p.outage * p.scale .. "s", faults = faults },
-      phase { "drain", "8s" },
+      phase { "drain", p.drain .. "s" },
       phase { "settle", "5s", load = off },
     }
   end,
