@@ -106,7 +106,8 @@ int sm_outbox_add_payload(struct sm_outbox *outbox, int64_t number, size_t offse
     return 0;
 }
 
-/* Where much of an entry, from `sent` on, lies together: how much, and where. */
+/* Where much of an entry, from `sent` on, lies together: how much, and where; 0 when it is not
+ * much, with *ret_bytes anywhere. */
 static size_t find_direct(const struct sm_outbox_entry *entry, size_t sent,
                           const struct sm_payload *payload, const char **ret_bytes) {
     size_t prefix = payload->has_prefix ? SM_PAYLOAD_PREFIX : 0, left = entry->length - sent;
@@ -165,13 +166,14 @@ static void step_over(struct sm_outbox *outbox, size_t sent) {
 ssize_t sm_outbox_send(struct sm_outbox *outbox, struct sm_link *link,
                        const struct sm_payload *payload, char *scratch) {
     const struct sm_outbox_entry *first = &outbox->entries[outbox->next];
-    const char *bytes = scratch;
+    const char *bytes;
     ssize_t length = (ssize_t)find_direct(first, outbox->next_sent, payload, &bytes);
     if (outbox->next + 1 == outbox->entry_count && first->is_literal) {
         bytes = outbox->literal + first->offset + outbox->next_sent;
         length = (ssize_t)(first->length - outbox->next_sent);
     } else if (length == 0) {
         length = compose(outbox, payload, scratch);
+        bytes = scratch;
     }
     if (length < 0)
         return length;

@@ -1,6 +1,8 @@
 # HTTP/2 and gRPC as load, against servers of other makes.
 spillmark_unit_test(load-grpc unit/test_load_grpc.c unit/load_block.c unit/child_server.c
                     unit/temp_dir.c LIBS spillmark-harness)
+spillmark_unit_test(http2-outbox unit/test_http2_outbox.c
+                    ${CMAKE_SOURCE_DIR}/harness/http2_outbox.c ${CMAKE_SOURCE_DIR}/harness/body.c)
 set(LOAD_NPM ${CMAKE_CURRENT_BINARY_DIR}/load-npm)
 add_custom_command(
   OUTPUT ${LOAD_NPM}/installed
