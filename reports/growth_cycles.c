@@ -34,6 +34,9 @@ enum { MIN_MARKS = 4, MIN_MARKS_AFTER_WARM_UP = 5, MAX_SKIP = 5 };
 /* Rests before a run may end on the verdict: a cache fills for a while before it stops, and a leak
  * may need a while to start. */
 enum { SETTLED_GROWING = 7, SETTLED_BOUNDED = 8 };
+/* Part of the rate that must be left beside the most favourable saturation: a slow warm-up leaves
+ * hardly more than nothing. */
+static const double CLEAR_GROWTH = .15;
 
 /* Growth that must be left when the most favourable bounded shape is taken away, in resolutions. */
 static const double LEFT_OF_RESOLUTION = .3;
@@ -256,7 +259,9 @@ int sm_cycles_judge(const struct sm_cycles_ask *ask, struct sm_cycles_verdict *r
     int enough = verdict.kind == SM_VERDICT_GROWING   ? SETTLED_GROWING
                  : verdict.kind == SM_VERDICT_BOUNDED ? SETTLED_BOUNDED
                                                       : INT_MAX;
-    if (marks.count >= enough)
+    int is_clear =
+        verdict.kind != SM_VERDICT_GROWING || verdict.at_least >= CLEAR_GROWTH * verdict.rate;
+    if (marks.count >= enough && is_clear)
         verdict.settled = judge_marks(ask, &marks, marks.count - 1).kind == verdict.kind;
     free(marks.rests);
     *ret_verdict = verdict;
