@@ -89,9 +89,6 @@ static const uint32_t syncs[] = {__NR_fsync, __NR_fdatasync, __NR_sync_file_rang
 static const uint32_t copies[] = {__NR_copy_file_range, __NR_splice}; /* to argument 2 */
 
 static void build_writes(struct builder *b, enum sm_supervisor_way way, uint32_t first_high) {
-    static const uint32_t by_path[] = {__NR_truncate};
-    always_group(b, syncs, COUNT(syncs));
-    always_group(b, by_path, COUNT(by_path));
     if (way == SM_WAY_ALL_WRITES) {
         always_group(b, writes, COUNT(writes));
         always_group(b, copies, COUNT(copies));
@@ -171,6 +168,7 @@ static void build_mappings(struct builder *b, uint32_t first_high) {
 
 size_t sm_filter_build(enum sm_supervisor_way way, uint32_t first_high,
                        struct sock_filter *ret_program) {
+    static const uint32_t by_path[] = {__NR_truncate};
     static const uint32_t refused[] = {__NR_io_uring_setup, __NR_io_setup};
     struct builder b = {.program = ret_program};
     load(&b, offsetof(struct seccomp_data, arch));
@@ -180,6 +178,8 @@ size_t sm_filter_build(enum sm_supervisor_way way, uint32_t first_high,
     emit(&b, BPF_JMP | BPF_JGE | BPF_K, x32_bit, 0, 1);
     verdict(&b, SECCOMP_RET_ALLOW);
     build_writes(&b, way, first_high);
+    always_group(&b, syncs, COUNT(syncs));
+    always_group(&b, by_path, COUNT(by_path));
     build_opens(&b);
     if (way == SM_WAY_HIGH_DESCRIPTORS) {
         build_duplicates(&b, first_high);
