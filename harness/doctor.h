@@ -20,6 +20,7 @@ extern const struct sm_doctor_check sm_doctor_checks[]; /* ends with a NULL name
 
 /* The tests (doctor_supervisor.c). */
 int sm_doctor_slow_disk(const char *dir, char *note);
+int sm_doctor_all_writes(const char *dir, char *note);
 int sm_doctor_read_process(const char *dir, char *note);
 /* (doctor_probe.c) */
 int sm_doctor_probe(const char *dir, char *note);
@@ -29,5 +30,10 @@ int sm_doctor_memfd(const char *dir, char *note);
 int sm_doctor_process_files(const char *dir, char *note);
 int sm_doctor_sock_diag(const char *dir, char *note);
 int sm_doctor_clock(const char *dir, char *note);
+/* (doctor_actors.c) */
+int sm_doctor_pause(const char *dir, char *note);
+int sm_doctor_relay(const char *dir, char *note);
+int sm_doctor_services(const char *dir, char *note);
+int sm_doctor_data_limit(const char *dir, char *note);
 /* (doctor_cgroup.c) */
 int sm_doctor_memory_cgroup(const char *dir, char *note);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -17,7 +18,7 @@
 
 #include "launch_supervisor.h"
 
-enum { WRITTEN_BYTES = 4096, CANNOT_ENTER = 100 };
+enum { WRITTEN_BYTES = 4096, CANNOT_ENTER = 100, FEW_DESCRIPTORS = 32 };
 
 static _Noreturn void write_supervised(const struct sm_launch_supervisor *supervisor,
                                        const char *path) {
@@ -62,13 +63,17 @@ static int judge(int status, const struct sm_supervisor_shared *shared, char *no
     return rule->delay_ns ? 0 : -EIO;
 }
 
-static int run_supervised(struct sm_supervisor_shared *shared, const char *path, int *ret_status) {
+static int run_supervised(struct sm_supervisor_shared *shared, const char *path, rlim_t descriptors,
+                          int *ret_status) {
+    const struct rlimit few = {descriptors, descriptors};
     struct sm_launch_supervisor supervisor;
     int rc = sm_launch_supervisor_start(shared, &supervisor);
     if (rc)
         return rc;
     fflush(NULL);
     pid_t pid = fork();
+    if (pid == 0 && descriptors && setrlimit(RLIMIT_NOFILE, &few))
+        _exit(CANNOT_ENTER);
     if (pid == 0)
         write_supervised(&supervisor, path);
     sm_launch_supervisor_settle(&supervisor, pid > 0);
@@ -82,7 +87,8 @@ static int run_supervised(struct sm_supervisor_shared *shared, const char *path,
     return 0;
 }
 
-int sm_doctor_slow_disk(const char *dir, char *note) {
+static int try_slowing(const char *dir, rlim_t descriptors, enum sm_supervisor_way way,
+                       char *note) {
     char path[SM_RULE_PATH_BYTES];
     int status = 0;
     struct sm_supervisor_shared *shared = sm_supervisor_share();
@@ -93,11 +99,22 @@ int sm_doctor_slow_disk(const char *dir, char *note) {
     snprintf(path, sizeof path, "%s/slow", dir);
     rule->latency_ns = 2 * 1000 * 1000;
     rule->used = rule->active = 1;
-    int rc = run_supervised(shared, path, &status);
+    int rc = run_supervised(shared, path, descriptors, &status);
     if (rc == 0)
         rc = judge(status, shared, note);
+    if (rc == 0 && shared->way != way)
+        rc = -ENOTSUP;
     sm_supervisor_unshare(shared);
     return rc;
+}
+
+int sm_doctor_slow_disk(const char *dir, char *note) {
+    return try_slowing(dir, 0, SM_WAY_HIGH_DESCRIPTORS, note);
+}
+
+/* With a limit on descriptors that leaves no high ones. */
+int sm_doctor_all_writes(const char *dir, char *note) {
+    return try_slowing(dir, FEW_DESCRIPTORS, SM_WAY_ALL_WRITES, note);
 }
 
 /* One child tries to read the memory of another, as the supervisor does with the target. */

@@ -3,12 +3,15 @@ and leaves nothing behind."""
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
 SPILLMARK = os.environ["SPILLMARK"]
-LINES = ["slow disk", "reading processes", "probe", "stacks", "shared memory", "process files",
-         "socket queues", "memory cgroup", "clock"]
+LINES = ["slow disk", "every write", "reading processes", "probe", "stacks", "shared memory",
+         "process files", "socket queues", "memory cgroup", "data limit", "pausing", "relay",
+         "services", "clock"]
+WANTED = ["every write", "socket queues", "memory cgroup", "services"]  # not essential
 
 
 def doctor(*arguments, program=SPILLMARK, **environment):
@@ -36,7 +39,7 @@ class Doctor(unittest.TestCase):
         found = outcomes(done.stdout)
         self.assertEqual(list(found), LINES)
         essential = [works for name, works in found.items()
-                     if name not in ("socket queues", "memory cgroup")]
+                     if name not in WANTED]
         self.assertEqual(done.returncode, 0 if all(essential) else 3, done.stdout)
         self.assertEqual(done.stderr, "")
 
@@ -50,6 +53,45 @@ class Doctor(unittest.TestCase):
         self.assertTrue(found["clock"])
         self.assertIn("libspillmark-probe.so", done.stdout)
         self.assertIn("to do: install", done.stdout)
+        self.assertEqual(done.returncode, 3)
+
+    def test_without_services_it_says_what_to_install(self):
+        hidden = ("mount -t tmpfs none /usr/lib/postgresql && mount -t tmpfs none /usr/sbin"
+                  " && mount --bind /dev/null /usr/bin/redis-server && PATH=/none exec \"$0\" doctor")
+        done = subprocess.run(["unshare", "-m", "sh", "-c", hidden, SPILLMARK], text=True,
+                              capture_output=True, timeout=60)
+        if "unshare failed" in done.stderr or "mount:" in done.stderr:
+            self.skipTest("no mount namespace can be made here")
+        self.assertIn("no postgres, no nginx", done.stdout)
+        self.assertIn("apt-get install redis-server postgresql nginx", done.stdout)
+
+    def test_without_a_loopback_interface(self):
+        done = subprocess.run(["unshare", "-n", SPILLMARK, "doctor"], text=True,
+                              capture_output=True, timeout=60)
+        if "unshare failed" in done.stderr:
+            self.skipTest("no network namespace can be made here")
+        found = outcomes(done.stdout)
+        self.assertFalse(found["relay"])
+        self.assertTrue(found["pausing"])
+        self.assertIn("ip link set lo up", done.stdout)
+        self.assertEqual(done.returncode, 3)
+
+    def test_without_seccomp_in_a_container(self):
+        # As a container's profile forbids it: seccomp(2) fails with EPERM.
+        forbid = ("import ctypes, os, struct, sys; libc = ctypes.CDLL(None, use_errno=True);"
+                  "code = [(0x20,0,0,0),(0x15,0,1,317),(6,0,0,0x50001),(6,0,0,0x7fff0000)];"
+                  "program = b''.join(struct.pack('HBBI', *line) for line in code);"
+                  "buffer = ctypes.create_string_buffer(program);"
+                  "whole = struct.pack('HxxxxxxP', len(code), ctypes.addressof(buffer));"
+                  "libc.prctl(38, 1, 0, 0, 0); assert libc.prctl(22, 2, whole, 0, 0) == 0;"
+                  "os.execv(sys.argv[1], [sys.argv[1], 'doctor'])")
+        if os.uname().machine != "x86_64":
+            self.skipTest("the number of seccomp(2) is another here")
+        done = subprocess.run([sys.executable, "-c", forbid, SPILLMARK], text=True,
+                              capture_output=True, timeout=60)
+        found = outcomes(done.stdout)
+        self.assertFalse(found["slow disk"] or found["every write"], done.stdout)
+        self.assertIn("a seccomp profile that allows seccomp()", done.stdout)
         self.assertEqual(done.returncode, 3)
 
     def test_arguments_are_refused(self):
