@@ -4,8 +4,9 @@ return {
     local all = {
       handler     = choice { "accumulate", "retain", "records", "reserve", "stream" },
       allocator   = choice { "glibc", "tcmalloc" },
-      body        = "150MB",   -- of one upload
-      message     = "1MB",     -- of a stream, one after the other
+      body        = "150MB",   -- of one unary upload
+      message     = 1000000,   -- bytes of a message in a stream of so many
+      messages    = 150,
       reply       = choice { "echo", "summary" },
       receive_max = 0,         -- bytes of one message that the server takes; 0: no limit
       upload_max  = 0,         -- bytes of an upload; 0: no limit
@@ -37,4 +38,17 @@ return {
     return grpc_load(load)
   end,
 
+  -- In messages of the same size, the first of which announces them all.
+  stream = function(own)
+    local load = {
+      unix = "${run}/grpc", method = "/bulk.v1.Bulk/UploadStream", stream = "client",
+      messages = "${messages}",
+      body = function(p)
+        return protobuf { { 1, "bytes", noise(p.message) },
+                          { 2, "uint64", p.messages * p.message } }
+      end,
+    }
+    for key, value in pairs(own) do load[key] = value end
+    return grpc_load(load)
+  end,
 }
