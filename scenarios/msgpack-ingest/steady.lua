@@ -8,7 +8,7 @@ return scenario {
     retry         = choice { "", "unbounded", "limited" },
     release       = choice { "", "late", "prompt" },
     held_max      = "",
-    data          = choice { "made", "real" },
+    payload       = choice { "made", "real" },
     hours         = 1,
     rate          = param { 2000, help = "rows per second, in production" },
     scale         = param { 0.01, help = "time here for time in production" },
@@ -30,12 +30,12 @@ return scenario {
     unix = "${run}/socket", method = "POST", path = "/api/v1/write/msgpack",
     headers = { "Content-Type: application/msgpack" },
     body = function(p)
-      local name = p.data == "real" and "real" or "over-" .. p.measurements
+      local name = p.payload == "real" and "real" or "over-" .. p.measurements
       return gzip(file("${bin}/payloads/" .. name .. ".msgpack"))
     end,
-    weight = function(p) return p.data == "real" and 253 or 5000 end,
+    weight = function(p) return p.payload == "real" and 253 or 5000 end,
     rate = function(p)
-      return p.rate / p.scale / (p.data == "real" and 253 or 5000) .. "/s"
+      return p.rate / p.scale / (p.payload == "real" and 253 or 5000) .. "/s"
     end,
     arrivals = "uniform", connections = 16,
   },
