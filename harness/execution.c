@@ -54,6 +54,7 @@ static void write_scenario(struct sm_execution *execution) {
         sm_record_add_budget_item(execution->record, &scenario->budget[i]);
     for (size_t i = 0; i < scenario->declared_count; i++)
         sm_record_add_declared_bound(execution->record, &scenario->declared[i]);
+    sm_execution_write_variables(execution);
 }
 
 static void write_shard(struct sm_execution *execution) {

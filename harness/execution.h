@@ -23,6 +23,7 @@ struct sm_execution_options {
     int is_trial;         /* run for a few figures: no progress, no names for stacks */
     int is_without_probe; /* measured from outside only */
     double control_per_s; /* positive control, bytes per second of load; 0 = none, < 0 = chosen */
+    int is_env_recorded; /* the values of the target's environment variables as well */
     int is_live;   /* serve the page of the run on live_port (0 = any) of the loopback */
     int live_port;
     int until_sure; /* end as soon as the outcome is sure */

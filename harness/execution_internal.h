@@ -186,6 +186,10 @@ int sm_execution_is_sure(struct sm_execution *execution, const struct sm_scenari
                          char *why, size_t why_bytes);
 void sm_execution_stop_settler(struct sm_execution *execution);
 
+/* execution_variables.c: the names of the environment variables that the scenario sets for the
+ * target, into the record; their values only when asked for, since they hold secrets. */
+void sm_execution_write_variables(struct sm_execution *execution);
+
 /* execution_live.c: does nothing unless asked for. */
 int sm_execution_start_live(struct sm_execution *execution, struct sm_error *err);
 

@@ -32,6 +32,7 @@ struct run_arguments {
     int load_only;
     double start_at_unix_s;
     const char *allocator; /* NULL = the scenario's */
+    int is_env_recorded;
     int live_port;         /* -1 = none, 0 = any */
     int own_cost_pairs;    /* 0 = not to be measured */
     double control_per_s;  /* as in sm_execution_options */
@@ -70,8 +71,12 @@ static int parse_shard(const char *text, struct sm_shard *shard) {
     return 0;
 }
 
-/* The options of a run in parts. */
-static int parse_shard_option(struct run_arguments *arguments, int option) {
+/* The options of a run in parts, and what it records. */
+static int parse_more(struct run_arguments *arguments, int option) {
+    if (option == 'e') {
+        arguments->is_env_recorded = 1;
+        return 0;
+    }
     if (option == 'S')
         return parse_shard(optarg, &arguments->shard);
     if (option == 'T')
@@ -116,7 +121,8 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
         case 'S':
         case 'L':
         case 'T':
-            rc = parse_shard_option(arguments, option);
+        case 'e':
+            rc = parse_more(arguments, option);
             break;
         case 't':
             rc = parse_number("--time-scale", optarg, 0.001, 1000, &arguments->time_scale);
@@ -205,6 +211,7 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
         .shard = arguments->shard,
         .load_only = arguments->load_only,
         .start_at_unix_s = arguments->start_at_unix_s,
+        .is_env_recorded = arguments->is_env_recorded,
         .is_live = arguments->live_port >= 0,
         .live_port = arguments->live_port,
         .control_per_s = arguments->control_per_s,

@@ -16,6 +16,8 @@ static const struct sm_verb_option run_options[] = {
     {"until-sure", 's', 0, 0, 0, NULL, "end as soon as the outcome is settled", 0, NULL},
     {"live", 'l', 0, 0, 0, "PORT", "serve the page of the run on loopback while it goes on", 0,
      NULL},
+    {"record-env", 'e', 0, 0, 0, NULL,
+     "record the values of the environment variables it sets, not only their names", 0, NULL},
     {"allocator", 'a', 0, 0, 0, "NAME", "put another allocator beneath the target",
      SM_COMPLETE_WORDS, "glibc tcmalloc jemalloc"},
     {"shard", 'S', 0, 0, 0, "I/N", "offer only the I-th of N parts of the load", 0, NULL},

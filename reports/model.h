@@ -201,6 +201,7 @@ struct sm_meta {
 #define SM_META_ENVIRONMENT "environment"  /* JSON object: kernel, cpus, memory, libc */
 #define SM_META_PROBE       "probe"        /* JSON object: interval, drops, versions */
 #define SM_META_ALLOCATOR   "allocator"    /* beneath the target: "glibc", "glibc, jemalloc" */
+#define SM_META_VARIABLES   "variables"    /* JSON object: set for the target; value or null */
 #define SM_META_OWN_COST    "own_cost"     /* JSON object, only where it was measured */
 #define SM_META_CONTROL     "positive_control" /* JSON object, only where one was asked for */
 #define SM_META_LIMIT       "limit"        /* JSON object: bytes, limit_way, what it did */

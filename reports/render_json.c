@@ -288,6 +288,7 @@ json_t *sm_json_report(const struct sm_run *run, const struct sm_analysis *analy
         sm_json_stored(sm_run_meta(run, SM_META_ENVIRONMENT)), "made_by",
         sm_json_text(sm_run_meta(run, SM_META_VERSION)));
     json_object_set_new(object, "ended_why", sm_json_text(sm_run_meta(run, SM_META_ENDED_WHY)));
+    json_object_set_new(object, "variables", sm_json_stored(sm_run_meta(run, SM_META_VARIABLES)));
     json_object_set_new(object, "allocator", sm_json_text(sm_run_meta(run, SM_META_ALLOCATOR)));
     if (sm_run_meta(run, SM_META_OWN_COST)[0])
         json_object_set_new(object, "own_cost", sm_json_stored(sm_run_meta(run, SM_META_OWN_COST)));

@@ -21,3 +21,4 @@ endfunction()
 
 spillmark_page_test(page 240)
 spillmark_page_test(live 240)
+spillmark_e2e_test(environment 120)

@@ -80,6 +80,6 @@ export function machineOf(run) {
     const eventRows = run.events.map((e) => h("tr", {}, td(known(e.t_s) ? moment(e.t_s) : ""), td(e.kind), td(e.text, "wide")));
     return section("machine", "Machine and versions",
         h("div", { class: "fact-columns" }, facts("Machine", flatten("", report.environment, [])), facts("Probe", flatten("", report.probe, [])), facts("Made by", made),
-            facts("Limit on memory", flatten("", report.limit, [])), facts("What the probe itself cost", flatten("", report.own_cost, [])), facts("Parameters", flatten("", report.params, []))),
+            facts("Environment of the target", Object.entries(report.variables || {}).map(([name, value]) => [name, value ?? "value left out"])), facts("Limit on memory", flatten("", report.limit, [])), facts("What the probe itself cost", flatten("", report.own_cost, [])), facts("Parameters", flatten("", report.params, []))),
         eventRows.length ? h("details", {}, h("summary", {}, `${eventRows.length} events`), table("Events", ["At", "Kind", ""], eventRows)) : null);
 }
