@@ -197,6 +197,7 @@ static int run_phase(struct sm_execution *execution, const struct sm_scenario_ph
     row.to_ns = sm_execution_now(execution);
     sm_sampler_checkpoint(execution->sampler, sm_now_ns());
     sm_record_add_phase(execution->record, &row);
+    sm_execution_write_loads(execution); /* so that no interval belongs to two phases */
     sm_execution_phase_done(execution, (size_t)id - 1);
     return ended;
 }

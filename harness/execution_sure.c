@@ -35,7 +35,6 @@ int sm_execution_start_settler(struct sm_execution *execution, struct sm_error *
 void sm_execution_phase_done(struct sm_execution *execution, size_t index) {
     if (!execution->settler)
         return;
-    sm_execution_write_loads(execution);
     sm_record_commit(execution->record); /* the look reads what is committed */
     sm_settler_look(execution->settler, index >= execution->last_new_phase);
 }

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "config.h"
-#include "histogram.h"
+#include "../reports/histogram.h"
 #include "keeper.h"
 
 /* Cumulative since start; a unit is one request unless the driver says otherwise.

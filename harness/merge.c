@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../reports/histogram.h"
 #include "../reports/record.h"
-#include "histogram.h"
 #include "merge_load.h"
 
 enum { SHARDS_MAX = 1024 };

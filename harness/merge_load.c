@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "histogram.h"
+#include "../reports/histogram.h"
 
 /* An interval of the base, with what every shard did in it. */
 struct bucket {

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../reports/histogram.h"
 #include "../reports/timeline.h"
-#include "histogram.h"
 #include "interrupt.h"
 #include "paths.h"
 #include "run_dir.h"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "latency.h"
 #include "suggest.h"
 #include "timeline.h"
 
@@ -236,23 +237,36 @@ static void judge_ledger(const struct context *context, const struct rule *rule)
         context->line->is_settled = 0;
 }
 
-/* Latencies of the whole run: the worst interval, which is what a caller met. */
+static double quantile_of(const char *subject) {
+    return strcmp(subject, "p50") == 0   ? .5
+           : strcmp(subject, "p90") == 0 ? .9
+           : strcmp(subject, "p99") == 0 ? .99
+                                         : 1;
+}
+
+/* Over all units of a phase; the worst phase is judged. */
 static void judge_latency(const struct context *context, const struct rule *rule) {
     const struct sm_run *run = context->run;
-    double worst = NAN;
-    for (size_t i = 0; i < run->load_intervals_count; i++) {
-        const struct sm_load_interval *row = &run->load_intervals[i];
-        double value = strcmp(rule->subject, "p50") == 0   ? row->latency_p50_s
-                       : strcmp(rule->subject, "p90") == 0 ? row->latency_p90_s
-                       : strcmp(rule->subject, "p99") == 0 ? row->latency_p99_s
-                                                           : row->latency_max_s;
-        if (row->accepted + row->refused > 0)
-            worst = isnan(worst) ? value : fmax(worst, value);
+    const struct sm_phase *worst_phase = NULL;
+    struct sm_phase_latency worst = {NAN, 1}, now;
+    char what[160];
+    for (size_t i = 0; i < run->phases_count; i++) {
+        if (sm_latency_of_phase(run, &run->phases[i], quantile_of(rule->subject), &now) < 0) {
+            settle(context->line, SM_HOLDS_UNKNOWN, "out of memory");
+            return;
+        }
+        if (isnan(now.value_s) || now.value_s <= worst.value_s)
+            continue;
+        worst = now;
+        worst_phase = &run->phases[i];
     }
-    if (isnan(worst))
+    if (!worst_phase) {
         settle(context->line, SM_HOLDS_UNKNOWN, "no request was answered");
-    else
-        compare(context, worst, "in the worst interval");
+        return;
+    }
+    snprintf(what, sizeof what, "in phase \"%.60s\"%s", worst_phase->name,
+             worst.is_whole ? "" : ", in its worst interval,");
+    compare(context, worst.value_s, what);
 }
 
 static void judge_gauge(const struct context *context) {

@@ -141,7 +141,7 @@ struct sm_load_interval {
     int64_t bytes_offered;
     double latency_p50_s, latency_p90_s, latency_p99_s, latency_max_s;
     double slip_p99_s; /* how late requests were issued against the schedule */
-    void *histogram;   /* encoded latency histogram (harness/histogram.h), may be NULL */
+    void *histogram;   /* encoded latency histogram (histogram.h), may be NULL */
     size_t histogram_bytes;
 };
 

@@ -1,4 +1,4 @@
-foreach(part baseline growth growth_stats trace_csv trace_kinds)
+foreach(part baseline latency growth growth_stats trace_csv trace_kinds)
   string(REPLACE _ - name ${part})
   spillmark_unit_test(${name} unit/test_${part}.c LIBS spillmark-reports)
 endforeach()

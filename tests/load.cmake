@@ -1,5 +1,5 @@
 # The load drivers and what they stand on.
-spillmark_unit_test(histogram unit/test_histogram.c LIBS spillmark-harness)
+spillmark_unit_test(histogram unit/test_histogram.c LIBS spillmark-reports)
 spillmark_unit_test(schedule unit/test_schedule.c LIBS spillmark-harness)
 spillmark_unit_test(http1 unit/test_http1.c LIBS spillmark-harness)
 spillmark_unit_test(load-null unit/test_load_null.c unit/load_block.c LIBS spillmark-harness)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "harness/histogram.h"
+#include "reports/histogram.h"
 
 enum { VALUES = 20000 };
 
