@@ -338,7 +338,7 @@ void sm_text_faults(const struct sm_text *text, const struct sm_run *run) {
     }
 }
 
-enum { COMMAND_COLUMNS = 88, PROCESSES_SHOWN = 8 };
+enum { COMMAND_COLUMNS = 88, PROCESSES_SHOWN = 12 };
 
 static int64_t lifetime_ns(const struct sm_process *process) {
     return process->to_ns < 0 ? INT64_MAX : process->to_ns - process->from_ns;
@@ -355,13 +355,32 @@ static size_t rank_by_lifetime(const struct sm_run *run, size_t index) {
     return rank;
 }
 
-static void print_process(const struct sm_text *text, const struct sm_process *process) {
+/* What one of several processes held; with one alone that is the target's own figures. */
+static void add_levels(const struct sm_run *run, const struct sm_process *process, char *words,
+                       size_t words_bytes) {
+    static const char *const names[] = {"heap", "rss", "fds"};
+    int64_t from_ns, to_ns;
+    if (run->processes_count < 2 || !sm_timeline_range(run, &from_ns, &to_ns))
+        return;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct sm_series *series = sm_run_series(run, process->id, names[i]);
+        double peak = sm_timeline_peak(run, series, from_ns, to_ns);
+        if (series && isfinite(peak))
+            add_words(words, words_bytes, "%s%s at most %s", words[0] ? ", " : "", names[i],
+                      SM_UNIT_TEXT(series->unit, peak));
+    }
+    add_words(words, words_bytes, "%s", words[0] ? "; " : "");
+}
+
+static void print_process(const struct sm_text *text, const struct sm_run *run,
+                          const struct sm_process *process) {
     int is_on = strncmp(process->probe, "on", 2) == 0 && process->probe_drops == 0;
     char words[600] = "";
     sm_text_print(text, SM_STYLE_PLAIN, "  %-8d", process->pid);
     sm_text_put(text, SM_STYLE_PLAIN,
                 strlen(process->command) > COMMAND_COLUMNS ? -COMMAND_COLUMNS : 0,
                 process->command);
+    add_levels(run, process, words, sizeof words);
     add_words(words, sizeof words, "%s; probe %s",
               process->exit[0] ? process->exit : "running at the end",
               process->probe[0] ? process->probe : "unknown");
@@ -377,7 +396,7 @@ void sm_text_processes(const struct sm_text *text, const struct sm_run *run) {
     sm_text_heading(text, "PROCESSES");
     for (size_t i = 0; i < run->processes_count; i++)
         if (rank_by_lifetime(run, i) < PROCESSES_SHOWN)
-            print_process(text, &run->processes[i]);
+            print_process(text, run, &run->processes[i]);
     if (run->processes_count > PROCESSES_SHOWN)
         sm_text_print(text, SM_STYLE_DIM, "  and %zu that lived shorter: --format json\n",
                       run->processes_count - PROCESSES_SHOWN);
