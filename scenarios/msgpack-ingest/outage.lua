@@ -62,10 +62,10 @@ return scenario {
   dropped   = gauge { "buffer.total_records_dropped" },
 
   -- The ceiling that three retries promise: what arrives in four time-outs, or in four waits for the
-  -- next flush where calls fail at once; 40 bytes a row, and 8 MB for the work itself.
+  -- next flush where calls fail at once; 50 bytes a row with what its flush takes, and 8 MB for work.
   declared = function(p)
     local seconds = p.error == "ETIMEDOUT" and p.timeout or 5
-    return { heap = 8e6 + p.rate * 4 * math.max(seconds, 5) * 40 }
+    return { heap = 8e6 + p.rate * 4 * math.max(seconds, 5) * 50 }
   end,
 
   budget = { heap = bounded, heap_peak = "64MB", unaccounted = 0 },

@@ -55,9 +55,13 @@ class Scenarios(Case):
         self.assertEqual(report["ledger"]["dropped"], 0)
 
     def test_a_limit_bounds_them_by_dropping_aloud_in_every_worker(self):
-        report = self.run_scenario("outage", build="document", workers="2", **QUICK_OUTAGE)
-        self.assertEqual(report["exit_status"], 0, report["why"])
-        self.assertNotIn("retry_accumulation", self.causes(report))
+        report = self.run_scenario("outage", build="document", workers="2", outage="200",
+                                   drain="4")
+        # Not always provably bounded: in seconds, on a busy machine.
+        self.assertNotEqual(report["series"]["heap"]["verdict"], "growing", report["why"])
+        self.assertEqual([cause["kind"] for cause in report["causes"] if not cause["note"]], [])
+        self.assertTrue(next(line["holds"] for line in report["budget"]
+                             if line["name"] == "heap_peak"))
         self.assertIn("bounded_by_discarding", self.causes(report))
         self.assertGreater(report["ledger"]["dropped"], 0)
         whole = report["series"]["heap"]["peak"]
