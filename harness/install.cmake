@@ -55,6 +55,8 @@ foreach(folder ${pipelines})
     endif()
   endforeach()
 endforeach()
+install(DIRECTORY ${SPILLMARK_PIPELINE_DIR}/payloads DESTINATION lib/spillmark/pipelines
+        COMPONENT scenarios)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/scenarios/ DESTINATION ${SPILLMARK_SHARE}/scenarios
         COMPONENT scenarios FILES_MATCHING PATTERN "*.lua" PATTERN "README.md")
 
@@ -80,6 +82,7 @@ set(CPACK_DEBIAN_SCENARIOS_PACKAGE_NAME spillmark-scenarios)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_COMPRESSION_TYPE zstd) # bodies of 100 MB, in a few seconds
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_SPILLMARK_PACKAGE_SUGGESTS
     "spillmark-scenarios, libtcmalloc-minimal4, libjemalloc2")

@@ -3,8 +3,8 @@
 #
 # A test in CTest that runs the command under `spillmark probe` and fails when it fails, grows or
 # breaks a limit: LIMITS heap_peak=64MB fds_peak=100, or the lines of a budget file. Inconclusive
-# is a failure, or with SKIP_INCONCLUSIVE a skipped test, never a passed one. OUTPUT keeps the
-# record of the run in that directory of the build tree, replacing the one before.
+# is a failure, or with SKIP_INCONCLUSIVE a skipped test, never a passed one. The
+# record of the last run is kept in OUTPUT, in the build tree: spillmark-runs/NAME unless given.
 #
 #     find_package(spillmark REQUIRED)
 #     spillmark_add_test(NAME queue.memory LIMITS heap_peak=64MB COMMAND test-queue)
@@ -25,12 +25,11 @@ function(spillmark_add_test)
   if(TEST_SAMPLE_BYTES)
     list(APPEND options --sample-bytes ${TEST_SAMPLE_BYTES})
   endif()
-  if(TEST_OUTPUT)
-    cmake_path(ABSOLUTE_PATH TEST_OUTPUT BASE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
-    list(APPEND options --replace --output ${TEST_OUTPUT})
-  else()
-    list(APPEND options --discard)
+  if(NOT TEST_OUTPUT)
+    set(TEST_OUTPUT spillmark-runs/${TEST_NAME})
   endif()
+  cmake_path(ABSOLUTE_PATH TEST_OUTPUT BASE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  list(APPEND options --replace --output ${TEST_OUTPUT})
   # The name of a target is its program, as in add_test.
   list(POP_FRONT TEST_COMMAND program)
   if(TARGET ${program})

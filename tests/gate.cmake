@@ -14,3 +14,5 @@ endfunction()
 
 spillmark_gate_test(gate 120)
 spillmark_gate_test(shells 120)
+spillmark_gate_test(install 600)
+set_property(TEST e2e.install APPEND PROPERTY ENVIRONMENT SPILLMARK_BUILD_DIR=${CMAKE_BINARY_DIR})
