@@ -1,5 +1,6 @@
 /* doctor.h - what this machine allows: one test per way of working, each done on a small example
- * in a directory of its own. Private to doctor_*.c and verb_doctor.c. */
+ * in a directory of its own. Used by verb_doctor.c, and by
+ * faults to choose their way. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@ extern const struct sm_doctor_check sm_doctor_checks[]; /* ends with a NULL name
 /* The tests (doctor_supervisor.c). */
 int sm_doctor_slow_disk(const char *dir, char *note);
 int sm_doctor_all_writes(const char *dir, char *note);
+int sm_doctor_fuse(const char *dir, char *note);
 int sm_doctor_read_process(const char *dir, char *note);
 /* (doctor_probe.c) */
 int sm_doctor_probe(const char *dir, char *note);

@@ -41,7 +41,7 @@ static bool knows_killable_waits(void) {
 static int judge(int status, const struct sm_supervisor_shared *shared, char *note) {
     const struct sm_disk_rule *rule = &shared->rules[0];
     if (WIFEXITED(status) && WEXITSTATUS(status) >= CANNOT_ENTER) {
-        snprintf(note, SM_DOCTOR_NOTE_BYTES, "the filter can't be installed");
+        snprintf(note, SM_DOCTOR_NOTE_BYTES, "the program cannot be put under it");
         return WEXITSTATUS(status) == CANNOT_ENTER ? -ENOSYS : -EPERM;
     }
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
@@ -87,6 +87,7 @@ static int run_supervised(struct sm_supervisor_shared *shared, const char *path,
     return 0;
 }
 
+/* `way` is the one that must come out of it; SM_WAY_FUSE is asked for, the others are chosen. */
 static int try_slowing(const char *dir, rlim_t descriptors, enum sm_supervisor_way way,
                        char *note) {
     char path[SM_RULE_PATH_BYTES];
@@ -99,6 +100,7 @@ static int try_slowing(const char *dir, rlim_t descriptors, enum sm_supervisor_w
     snprintf(path, sizeof path, "%s/slow", dir);
     rule->latency_ns = 2 * 1000 * 1000;
     rule->used = rule->active = 1;
+    shared->wanted = way == SM_WAY_FUSE ? way : SM_WAY_NONE;
     int rc = run_supervised(shared, path, descriptors, &status);
     if (rc == 0)
         rc = judge(status, shared, note);
@@ -115,6 +117,10 @@ int sm_doctor_slow_disk(const char *dir, char *note) {
 /* With a limit on descriptors that leaves no high ones. */
 int sm_doctor_all_writes(const char *dir, char *note) {
     return try_slowing(dir, FEW_DESCRIPTORS, SM_WAY_ALL_WRITES, note);
+}
+
+int sm_doctor_fuse(const char *dir, char *note) {
+    return try_slowing(dir, 0, SM_WAY_FUSE, note);
 }
 
 /* One child tries to read the memory of another, as the supervisor does with the target. */

@@ -131,7 +131,10 @@ static void write_note(const struct sm_fault_rule *rule, char *note, size_t size
                       : shared->way == SM_WAY_ALL_WRITES     ? "every write"
                                                              : "nothing";
     note[0] = '\0';
-    append(note, size, "seccomp notification on %s", way);
+    if (shared->way == SM_WAY_FUSE)
+        append(note, size, "FUSE over the directory, as seccomp notification is not to be had");
+    else
+        append(note, size, "seccomp notification on %s", way);
     if (rule->rule->fail_on)
         append(note, size, "; %llu such calls went through",
                (unsigned long long)__atomic_load_n(&rule->rule->passed, __ATOMIC_RELAXED));

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "supervisor_fuse.h"
+
 static int send_listener(int channel_fd, int listener_fd) {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -68,13 +70,32 @@ static void leave_the_keepers_things(int channel_fd) {
     close_range((unsigned)channel_fd + 1, ~0u, 0);
 }
 
-static _Noreturn void supervise(int channel_fd, struct sm_supervisor_shared *shared) {
+static void say_ready(void *context) {
     char byte = 1;
-    leave_the_keepers_things(channel_fd);
-    int listener_fd = receive_listener(channel_fd);
-    if (listener_fd < 0 || send(channel_fd, &byte, 1, MSG_NOSIGNAL) != 1)
+    int channel_fd = *(const int *)context;
+    if (send(channel_fd, &byte, 1, MSG_NOSIGNAL) != 1)
         _exit(1);
     close(channel_fd);
+}
+
+static _Noreturn void supervise_files(int channel_fd, struct sm_supervisor_shared *shared) {
+    static struct sm_fuse_places places;
+    int fds[SM_SUPERVISOR_RULES];
+    sm_fuse_find_places(shared, &places);
+    for (size_t i = 0; i < places.count; i++)
+        if ((fds[i] = receive_listener(channel_fd)) < 0)
+            _exit(1);
+    _exit(sm_fuse_serve(shared, &places, fds, say_ready, &channel_fd) == 0 ? 0 : 1);
+}
+
+static _Noreturn void supervise(int channel_fd, struct sm_supervisor_shared *shared) {
+    leave_the_keepers_things(channel_fd);
+    if (shared->wanted == SM_WAY_FUSE)
+        supervise_files(channel_fd, shared);
+    int listener_fd = receive_listener(channel_fd);
+    if (listener_fd < 0)
+        _exit(1);
+    say_ready(&channel_fd);
     _exit(sm_supervisor_serve(listener_fd, shared) == 0 ? 0 : 1);
 }
 
@@ -101,16 +122,34 @@ int sm_launch_supervisor_start(struct sm_supervisor_shared *shared,
     return 0;
 }
 
-int sm_launch_supervisor_enter(const struct sm_launch_supervisor *supervisor) {
+static int await_ready(const struct sm_launch_supervisor *supervisor) {
     char byte;
+    return recv(supervisor->channel_fd, &byte, 1, 0) == 1 ? 0 : -EPIPE;
+}
+
+static int enter_files(const struct sm_launch_supervisor *supervisor) {
+    static struct sm_fuse_places places;
+    int fds[SM_SUPERVISOR_RULES];
+    sm_fuse_find_places(supervisor->shared, &places);
+    int rc = sm_fuse_enter(supervisor->shared, &places, fds);
+    for (size_t i = 0; rc == 0 && i < places.count; i++) {
+        rc = send_listener(supervisor->channel_fd, fds[i]);
+        close(fds[i]);
+    }
+    return rc ? rc : await_ready(supervisor);
+}
+
+int sm_launch_supervisor_enter(const struct sm_launch_supervisor *supervisor) {
+    if (supervisor->shared->wanted == SM_WAY_FUSE)
+        return enter_files(supervisor);
     /* Where Yama restricts ptrace, the supervisor may read this process's memory all the same. */
     prctl(PR_SET_PTRACER, supervisor->pid);
     int listener_fd = sm_supervisor_install(supervisor->shared);
     if (listener_fd < 0)
         return listener_fd;
     int rc = send_listener(supervisor->channel_fd, listener_fd);
-    if (rc == 0 && recv(supervisor->channel_fd, &byte, 1, 0) != 1)
-        rc = -EPIPE;
+    if (rc == 0)
+        rc = await_ready(supervisor);
     close(listener_fd);
     return rc;
 }

@@ -50,6 +50,8 @@ struct sm_disk_rule {
 };
 
 struct sm_supervisor_shared {
+    uint32_t wanted;     /* SM_WAY_FUSE where nothing can be trapped, set before the start; else 0 */
+    uint32_t reserved;
     uint32_t way;        /* enum sm_supervisor_way that is in use, set by sm_supervisor_install */
     uint32_t first_high; /* watched files live at this descriptor and above, set by install */
     uint32_t failed;     /* (supervisor) errno of what stopped it, 0 while well */
@@ -66,6 +68,7 @@ enum sm_supervisor_way {
     SM_WAY_NONE,
     SM_WAY_HIGH_DESCRIPTORS, /* watched files are moved up, only writes there are trapped */
     SM_WAY_ALL_WRITES,       /* every write is trapped: an inherited descriptor is watched */
+    SM_WAY_FUSE,             /* no traps: a file system of ours in the target's own mounts */
 };
 
 /* Maps zeroed memory shared with children forked later; NULL when out of memory. */

@@ -16,6 +16,10 @@ const struct sm_doctor_check sm_doctor_checks[] = {
      true, sm_doctor_slow_disk},
     {"every write", "the same for programs that inherit a watched descriptor or may open few",
      "what the slow disk needs", false, sm_doctor_all_writes},
+    {"file system", "faults on files by FUSE, where there is no seccomp notification",
+     "run as root with /dev/fuse (modprobe fuse; in a container: --device /dev/fuse and"
+     " --cap-add SYS_ADMIN)",
+     false, sm_doctor_fuse},
     {"reading processes", "faults on files of forked children",
      "sysctl kernel.yama.ptrace_scope=0, or run as root", true, sm_doctor_read_process},
     {"probe", "exact heap, descriptors and bytes of dynamically linked programs",

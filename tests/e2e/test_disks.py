@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from spillmark import Case, main, spillmark
+from spillmark import CAN_FORBID_SECCOMP, WITHOUT_SECCOMP, Case, main, spillmark
 
 PHASES = """
   phase {{ "plain", "200ms" }},
@@ -49,21 +49,22 @@ print(json.dumps({**figures, "longest_s": longest}))
 
 
 class Disks(Case):
-    def run_scenario(self, command, phases, more=""):
+    def run_scenario(self, command, phases, more="", under=()):
         scenario = self.write("disks.lua", f"""return scenario {{ title = "disks",
   target = program {{ {', '.join(json.dumps(word) for word in command)}, {more} }},
   phases = {{ {phases} }} }}""")
-        result = spillmark("run", scenario, "-o", self.path("run"))
+        result = spillmark("run", scenario, "-o", self.path("run"), under=under)
         self.assertNotIn(result.status, (2, 3), result.err)
         with open(self.path("run", "target.log")) as log:
             self.log = log.read()
         return self.report(self.path("run"))["faults"]
 
-    def check_client(self, *command):
+    def check_client(self, *command, under=(), way="seccomp notification on watched descriptors"):
         watched = self.path("watched")
         os.mkdir(watched)
         path = os.path.join(watched, "file")
-        faults = self.run_scenario([*command, path], PHASES.format(watched), 'ready = log "ready"')
+        faults = self.run_scenario([*command, path], PHASES.format(watched), 'ready = log "ready"',
+                                   under)
         calls = [fault["receipt"]["calls"] for fault in faults]
         full, quota, short, sync, _, outage, fills, truncate = calls
         met = json.loads(self.log.strip().split("\n")[-1])
@@ -78,10 +79,32 @@ class Disks(Case):
         self.assertGreaterEqual(met["truncate EIO"], truncate)
         self.assertEqual(set(met), {"sync EIO", "truncate EIO", "write EIO"})
         for fault in faults:
-            self.assertIn("seccomp notification on watched descriptors", fault["receipt"]["note"])
+            self.assertIn(way, fault["receipt"]["note"])
 
     def test_a_static_program(self):
         self.check_client(os.environ["DISK_CLIENT"])
+
+    def test_by_fuse(self):
+        doctor = spillmark("doctor", under=WITHOUT_SECCOMP) if CAN_FORBID_SECCOMP else None
+        if not doctor or "file system        yes" not in doctor.out:
+            self.skipTest("no FUSE here, or seccomp cannot be forbidden")
+        self.check_client(os.environ["DISK_CLIENT"], under=WITHOUT_SECCOMP, way="FUSE")
+        # Only the target saw the file system; what it wrote is there all the same.
+        self.assertEqual(os.path.getsize(self.path("watched", "file")) % 100, 0)
+        with open("/proc/mounts") as mounts:
+            self.assertNotIn(self.dir, mounts.read())
+        self.assert_nothing_left(runs=False)
+
+    def test_by_fuse_the_directory_must_be_its_own(self):
+        if not CAN_FORBID_SECCOMP or os.geteuid():
+            self.skipTest("seccomp cannot be forbidden, or no FUSE without root")
+        scenario = self.write("near.lua", """return scenario { title = "near",
+  target = program { "true" },
+  phases = { phase { "p", "1s", faults = slow_disk { "/tmp/x.db", stall = true } } } }""")
+        result = spillmark("run", scenario, "-o", self.path("run"), under=WITHOUT_SECCOMP,
+                           env={**os.environ, "TMPDIR": "/tmp"})
+        self.assertNotEqual(result.status, 0)
+        self.assertIn("directory of its own", result.err)
 
     def test_go(self):
         program = self.path("disk_client")
