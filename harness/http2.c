@@ -14,6 +14,7 @@ enum {
     TURN_BYTES = 2 << 20,    /* sent on one connection before the others and the schedule are due */
     FRAME_BYTES = 1 << 20,   /* at the most, where the peer allows as much */
     TURN_READS = 16,
+    SHORT_BYTES = 16384, /* less than that received at once, a record of TLS: that was all */
     GREETING = 48,
     TRIES = 50,
     DEFAULT_CONNECTIONS = 16,
@@ -431,6 +432,8 @@ static void ready(struct sm_connection *base, bool readable, bool writable) {
             drop_broken(connection, (int)used);
             return;
         }
+        if (received < SHORT_BYTES)
+            break;
     }
     if (drop_if_over(connection))
         return;

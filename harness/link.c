@@ -18,8 +18,11 @@
 #include "schedule.h"
 
 enum {
-    /* Each send and receive walks libcurl's list of the connections of its multi handle. */
-    LINKS_PER_PART = 32,
+    /* Each send and receive walks libcurl's list of the connections of its multi handle, which
+     * takes some 30 KB: few connections can have short lists, many cannot. */
+    FEWEST_PER_PART = 4,
+    MOST_PER_PART = 32,
+    PARTS = 32, /* until they are full */
     RECEIVE_BYTES = 65536,
     WATCHES = 4, /* sockets of one link at a time: two address families and the resolver's */
 };
@@ -64,7 +67,8 @@ struct sm_links {
     int64_t resume_ns; /* of the first of them */
     int epoll_fd;
     bool is_unix;
-    size_t count, part_count;
+    size_t count, part_count, per_part;
+    int64_t timer_ns; /* not after the first of the parts' */
     struct sm_link *all;
     struct part *parts;
 };
@@ -115,6 +119,8 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user) {
     struct part *part = user;
     (void)multi;
     part->timer_ns = timeout_ms < 0 ? SM_NEVER_NS : sm_now_ns() + timeout_ms * INT64_C(1000000);
+    if (part->timer_ns < part->links->timer_ns)
+        part->links->timer_ns = part->timer_ns;
     return 0;
 }
 
@@ -181,12 +187,17 @@ static int make_part(struct part *part, struct sm_links *links) {
     curl_multi_setopt(part->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(part->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(part->multi, CURLMOPT_TIMERDATA, part);
-    curl_multi_setopt(part->multi, CURLMOPT_MAXCONNECTS, 2L * LINKS_PER_PART);
+    curl_multi_setopt(part->multi, CURLMOPT_MAXCONNECTS, 2L * MOST_PER_PART);
     return 0;
 }
 
 static int make_links(struct sm_links *links, const struct sm_link_options *options) {
-    links->part_count = (links->count + LINKS_PER_PART - 1) / LINKS_PER_PART;
+    links->per_part = links->count / PARTS;
+    if (links->per_part < FEWEST_PER_PART)
+        links->per_part = FEWEST_PER_PART;
+    if (links->per_part > MOST_PER_PART)
+        links->per_part = MOST_PER_PART;
+    links->part_count = (links->count + links->per_part - 1) / links->per_part;
     links->all = calloc(links->count, sizeof *links->all);
     links->parts = calloc(links->part_count, sizeof *links->parts);
     if (!links->all || !links->parts)
@@ -195,7 +206,7 @@ static int make_links(struct sm_links *links, const struct sm_link_options *opti
     for (size_t i = 0; rc == 0 && i < links->part_count; i++)
         rc = make_part(&links->parts[i], links);
     for (size_t i = 0; rc == 0 && i < links->count; i++) {
-        links->all[i].part = &links->parts[i / LINKS_PER_PART];
+        links->all[i].part = &links->parts[i / links->per_part];
         rc = make_easy(&links->all[i], options);
     }
     return rc;
@@ -213,6 +224,7 @@ int sm_links_open(const struct sm_link_options *options, size_t count, int epoll
         return sm_error_errno(err, -ENOMEM, NULL, NULL, "cannot make connections");
     links->count = count;
     links->epoll_fd = epoll_fd;
+    links->timer_ns = SM_NEVER_NS;
     links->is_unix = options->unix_path != NULL;
     links->pace = options->pace;
     links->has_pace = options->pace.bytes_per_s > 0 || options->pace.stop_after_bytes > 0;
@@ -457,9 +469,9 @@ void sm_links_ready(struct sm_links *links, void *what, uint32_t events) {
     take_messages(part);
 }
 
-int64_t sm_links_tick(struct sm_links *links, int64_t now_ns) {
-    int64_t next_ns = SM_NEVER_NS;
+static void run_timers(struct sm_links *links, int64_t now_ns) {
     int running;
+    links->timer_ns = SM_NEVER_NS;
     for (size_t i = 0; i < links->part_count; i++) {
         struct part *part = &links->parts[i];
         if (part->timer_ns <= now_ns) {
@@ -467,10 +479,15 @@ int64_t sm_links_tick(struct sm_links *links, int64_t now_ns) {
             curl_multi_socket_action(part->multi, CURL_SOCKET_TIMEOUT, 0, &running);
             take_messages(part);
         }
-        if (part->timer_ns < next_ns)
-            next_ns = part->timer_ns;
+        if (part->timer_ns < links->timer_ns)
+            links->timer_ns = part->timer_ns;
     }
+}
+
+int64_t sm_links_tick(struct sm_links *links, int64_t now_ns) {
+    if (links->timer_ns <= now_ns)
+        run_timers(links, now_ns);
     if (links->resume_ns <= now_ns)
         resume_reading(links, now_ns);
-    return links->resume_ns < next_ns ? links->resume_ns : next_ns;
+    return links->resume_ns < links->timer_ns ? links->resume_ns : links->timer_ns;
 }
