@@ -1,24 +1,26 @@
 #!/bin/sh
-# tests/bench/load.sh [ROUNDS [SECONDS]] - http_load beside wrk and h2load against one nginx.
+# tests/bench/load.sh [ROUNDS [SECONDS [CASE...]]] - the load drivers beside wrk and h2load against one
+# nginx, and uploads beside iperf3. A CASE is a pair as "get:us"; without one all are run.
 #
 # The clients take turns on one core, the server has the other; each figure is the median of the
 # rounds. Absolute figures drift with the machine, so read the ratios. Requests per second (uploads:
 # MB/s) depend on how much of its core the server got; the client's own CPU per request does not.
 set -eu
 rounds=${1:-5} seconds=${2:-3}
+[ $# -le 2 ] || { shift 2; chosen=$*; }
 build=${SPILLMARK_BUILD:-build}
 bench=$build/tests/bench-load
 [ -x "$bench" ] || { echo "load.sh: no $bench; build it or set SPILLMARK_BUILD" >&2; exit 2; }
 work=$(mktemp -d)
-nginx_pid='' sink_pid=''
-trap 'kill $nginx_pid $sink_pid 2>/dev/null || :; rm -rf "$work"' EXIT
+nginx_pid='' sink_pid='' sink2_pid=''
+trap 'kill $nginx_pid $sink_pid $sink2_pid 2>/dev/null || :; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
-port=$(free_port) iperf_port=$(free_port)
+port=$(free_port) iperf_port=$(free_port) h2_port=$(free_port)
 {
     echo "daemon off; worker_processes 1; pid $work/pid; error_log $work/error.log;"
     echo "events { worker_connections 4096; }"
@@ -26,7 +28,8 @@ port=$(free_port) iperf_port=$(free_port)
     for kind in client_body proxy fastcgi uwsgi scgi; do
         echo "${kind}_temp_path $work/$kind;"
     done
-    echo "server { listen 127.0.0.1:$port; listen unix:$work/s; return 200 'ok'; } }"
+    echo "server { listen 127.0.0.1:$port; listen unix:$work/s;"
+    echo "listen 127.0.0.1:$h2_port http2; return 200 'ok'; } }"
 } >"$work/nginx.conf"
 taskset -c 1 nginx -e "$work/error.log" -c "$work/nginx.conf" &
 nginx_pid=$!
@@ -34,7 +37,7 @@ for _ in $(seq 100); do
     curl -s -o /dev/null "http://127.0.0.1:$port/" && break
     sleep 0.05
 done
-url=http://127.0.0.1:$port/
+url=http://127.0.0.1:$port/ h2_url=http://127.0.0.1:$h2_port/
 head -c 1024 /dev/zero | tr '\0' x >"$work/1k"
 cat >"$work/post.lua" <<LUA
 wrk.method = "POST"
@@ -56,32 +59,21 @@ with_wrk() {
              END { printf "%.0f %.2f\n", r, c / n * 1e6 }'
 }
 with_h2load() {
-    timed taskset -c 0 h2load --h1 -t1 -D"$seconds" "$@" |
+    timed taskset -c 0 h2load -t1 -D"$seconds" "$@" |
         awk '/^finished/ { r = $4 } /^requests:/ { n = $2 } /^cpu/ { c = $2 }
              END { printf "%.0f %.2f\n", r, c / n * 1e6 }'
 }
 with_us() {
     taskset -c 0 "$bench" "$seconds" "$@" | awk '{ printf "%.0f %.2f %s\n", $1, $2, $1 }'
 }
+upload() { # DRIVER KEY=VALUE...: MB/s and CPU per upload
+    with_us "$@" concurrency=1 body="noise '150MB'" | awk '{ printf "%.0f %.0f\n", $3 * 150, $2 }'
+}
 # nginx answers before it has read a body that it does not want, so uploads go to a sink.
-cat >"$work/sink.py" <<'PYTHON'
-import re, socket, sys
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-buffer = memoryview(bytearray(1 << 20))
-while True:
-    peer, _ = listener.accept()
-    while got := peer.recv_into(buffer):
-        head = bytes(buffer[:got]).partition(b"\r\n\r\n")
-        left = int(re.search(rb"Content-Length: (\d+)", head[0])[1]) - len(head[2])
-        while left and (got := peer.recv_into(buffer)):
-            left -= got
-        if left:
-            break
-        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-PYTHON
-taskset -c 1 python3 "$work/sink.py" >"$work/sink.port" &
+taskset -c 1 python3 "$(dirname "$0")/../load/http1_sink.py" >"$work/sink.port" &
 sink_pid=$!
+taskset -c 1 "$build/tests/bench-http2-sink" >"$work/sink2.port" &
+sink2_pid=$!
 with_iperf3() { # one stream; a server for one test
     taskset -c 1 iperf3 -s -1 -B 127.0.0.1 -p "$iperf_port" >/dev/null &
     server=$!
@@ -98,25 +90,38 @@ print(round(end["bits_per_second"] / 8e6), "-")'
 one() { # CASE CLIENT
     case $1:$2 in
     get:wrk) with_wrk -c64 "$url" ;;
-    get:h2load) with_h2load -c64 "$url" ;;
+    get:h2load) with_h2load --h1 -c64 "$url" ;;
     get:us) with_us url="$url" concurrency=64 ;;
     post-1k:wrk) with_wrk -c64 -s "$work/post.lua" "$url" ;;
-    post-1k:h2load) with_h2load -c64 -d"$work/1k" "$url" ;;
+    post-1k:h2load) with_h2load --h1 -c64 -d"$work/1k" "$url" ;;
     post-1k:us) with_us url="$url" concurrency=64 body='text(1024)' ;;
-    unix:h2load) with_h2load -c64 --base-uri="unix:$work/s" http://localhost/ ;;
+    unix:h2load) with_h2load --h1 -c64 --base-uri="unix:$work/s" http://localhost/ ;;
     unix:us) with_us unix="$work/s" concurrency=64 ;;
     get-1000:wrk) with_wrk -c1000 "$url" ;;
-    get-1000:h2load) with_h2load -c1000 "$url" ;;
+    get-1000:h2load) with_h2load --h1 -c1000 "$url" ;;
     get-1000:us) with_us url="$url" concurrency=1000 ;;
     upload-150M:iperf3) with_iperf3 ;;
-    upload-150M:us) with_us url="http://127.0.0.1:$(cat "$work/sink.port")/" concurrency=1 body="noise '150MB'" |
-        awk '{ printf "%.0f %.0f\n", $3 * 150, $2 }' ;;
+    upload-150M:us) upload http_load url="http://127.0.0.1:$(cat "$work/sink.port")/" ;;
+    upload-150M:us-h2) upload http2_load url="http://127.0.0.1:$(cat "$work/sink2.port")/" ;;
+    upload-150M:us-grpc)
+        upload grpc_load url="http://127.0.0.1:$(cat "$work/sink2.port")/" method=/bench.Sink/Take
+        ;;
+    h2-get:h2load) with_h2load -c64 "$h2_url" ;;
+    h2-get:us) with_us http2_load url="$h2_url" concurrency=64 connections=64 streams=1 ;;
+    h2-post-1k:h2load) with_h2load -c64 -d"$work/1k" "$h2_url" ;;
+    h2-post-1k:us)
+        with_us http2_load url="$h2_url" concurrency=64 connections=64 streams=1 body='text(1024)'
+        ;;
+    h2-one:h2load) with_h2load -c1 -m64 "$h2_url" ;;
+    h2-one:us) with_us http2_load url="$h2_url" concurrency=64 connections=1 ;;
     esac
 }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 cases="get:wrk get:h2load get:us post-1k:wrk post-1k:h2load post-1k:us unix:h2load unix:us
-get-1000:wrk get-1000:h2load get-1000:us upload-150M:iperf3 upload-150M:us"
+get-1000:wrk get-1000:h2load get-1000:us h2-get:h2load h2-get:us h2-post-1k:h2load h2-post-1k:us
+h2-one:h2load h2-one:us upload-150M:iperf3 upload-150M:us upload-150M:us-h2 upload-150M:us-grpc"
+cases=${chosen:-$cases}
 for _ in $(seq "$rounds"); do
     for pair in $cases; do
         one "${pair%%:*}" "${pair#*:}" >>"$work/$pair"
