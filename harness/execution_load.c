@@ -243,8 +243,20 @@ void sm_execution_write_loads(struct sm_execution *execution) {
     execution->load_written_ns = now_ns;
 }
 
+enum { LOST_BYTES = 512, LOST_WORDS = 80 };
+
+/* Adds which unit was the first to be left unanswered, of each way that it was. */
+static void add_lost(char *lost, size_t room, const struct sm_load_outcome_count *outcome) {
+    size_t used = strlen(lost);
+    if (outcome->first_lost >= 0)
+        snprintf(lost + used, room - used, "%s%s %lld (%.*s)", used ? ", " : "",
+                 outcome->count > 1 ? "from unit" : "unit", (long long)outcome->first_lost,
+                 LOST_WORDS, outcome->outcome);
+}
+
 void sm_execution_stop_loads(struct sm_execution *execution, double grace_s) {
     struct sm_load_outcome_count outcomes[64];
+    char lost[LOST_BYTES] = "";
     int64_t until_ns = sm_now_ns() + (int64_t)(grace_s * 1e9);
     size_t stopped = 0;
     for (size_t i = 0; i < execution->load_count; i++) {
@@ -259,8 +271,11 @@ void sm_execution_stop_loads(struct sm_execution *execution, double grace_s) {
             struct sm_load_outcome row = {
                 .load = load->name, .outcome = outcomes[k].outcome, .count = outcomes[k].count};
             sm_record_add_load_outcome(execution->record, &row);
+            add_lost(lost, sizeof lost, &outcomes[k]);
         }
     }
+    if (lost[0])
+        sm_record_set_meta(execution->record, SM_META_LOST_UNITS, lost);
     if (stopped > 0) {
         sm_execution_read_loads(execution);
         sm_execution_write_loads(execution);

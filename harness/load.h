@@ -38,6 +38,7 @@ enum { SM_LOAD_OUTCOME_BYTES = 128 };
 struct sm_load_outcome_count {
     char outcome[SM_LOAD_OUTCOME_BYTES]; /* "HTTP 204", "time-out", "connection reset" */
     int64_t count;
+    int64_t first_lost; /* the number of the first unit that was sent and left unanswered so; -1 */
 };
 
 /* For a load that is a process: what it needs of the run. */

@@ -146,6 +146,9 @@ int64_t sm_engine_concurrency(const struct sm_engine *engine) {
 
 void sm_engine_end(struct sm_engine *engine, const struct sm_load_unit *unit, enum sm_ending ending,
                    int outcome) {
+    bool was_sent = outcome != engine->expired_outcome && outcome != engine->stopped_outcome;
+    if (ending == SM_ENDING_UNANSWERED && was_sent)
+        sm_tally_lost(engine->tally, outcome, unit->number);
     sm_engine_end_after(engine, ending, outcome, sm_now_ns() - unit->due_ns);
 }
 

@@ -69,11 +69,20 @@ int sm_tally_outcome(struct sm_tally *tally, const char *text) {
             const char *name = number == OUTCOMES - 1 ? "other" : text;
             snprintf(tally->outcomes[number].outcome, sizeof tally->outcomes[number].outcome, "%s",
                      name);
+            tally->outcomes[number].first_lost = -1;
             tally->outcome_count++;
         }
     }
     pthread_mutex_unlock(&tally->lock);
     return number;
+}
+
+void sm_tally_lost(struct sm_tally *tally, int outcome, int64_t number) {
+    pthread_mutex_lock(&tally->lock);
+    struct sm_load_outcome_count *row = &tally->outcomes[outcome];
+    if (row->first_lost < 0 || number < row->first_lost)
+        row->first_lost = number;
+    pthread_mutex_unlock(&tally->lock);
 }
 
 void sm_tally_note(struct sm_tally *tally, int outcome) {

@@ -29,6 +29,9 @@ void sm_tally_offer(struct sm_tally *tally, int64_t units);
 /* The number of an outcome by its text, which is copied. Beyond 128 different texts: "other". */
 int sm_tally_outcome(struct sm_tally *tally, const char *text);
 
+/* Remembers the number of a unit that is left unanswered with this outcome, if it is the first. */
+void sm_tally_lost(struct sm_tally *tally, int outcome, int64_t number);
+
 /* Counts an outcome that ends no unit: "connected". */
 void sm_tally_note(struct sm_tally *tally, int outcome);
 

@@ -209,6 +209,7 @@ struct sm_meta {
 #define SM_META_LOAD_ONLY   "load_only"    /* "1" where another shard had the target */
 #define SM_META_ENDED_BY    "ended_by"     /* "schedule", "sure", "interrupt", "target", "service", ... */
 #define SM_META_ENDED_WHY   "ended_why"    /* by "sure": what was; else absent */
+#define SM_META_LOST_UNITS  "lost_units"   /* which were sent and left unanswered first, and how */
 #define SM_META_DURATION    "duration_ns"
 
 #define SM_RUN_TABLES(X)                                                                           \

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "stacks.h"
 #include "timeline.h"
 
 __attribute__((format(printf, 2, 3))) static void say(struct sm_analysis *analysis,
@@ -123,7 +124,48 @@ static void say_growth(struct sm_analysis *analysis, const struct sm_series_resu
     say(analysis, "What decided it: %s.", result->verdict.why);
 }
 
-static int decide_failure(struct sm_analysis *analysis) {
+/* Of the target's own process: the last one, where it was started several times. */
+static const char *last_exit(const struct sm_run *run) {
+    const char *exit = "";
+    for (size_t i = 0; i < run->processes_count; i++)
+        if (run->processes[i].parent_pid == run->processes[0].parent_pid)
+            exit = run->processes[i].exit;
+    return exit;
+}
+
+/* What held most when the target ended. */
+static const struct sm_site_result *largest_at_end(const struct sm_analysis *analysis) {
+    const struct sm_site_result *largest = NULL;
+    for (size_t i = 0; i < analysis->site_count; i++) {
+        const struct sm_site_result *site = &analysis->sites[i];
+        if (site->kind != SM_SITE_FD && site->held_bytes > (largest ? largest->held_bytes : 0))
+            largest = site;
+    }
+    return largest;
+}
+
+/* Of a target that ended by itself: how, what it held, and what it left unanswered. */
+static void say_end(const struct sm_run *run, struct sm_analysis *analysis, const char *how) {
+    const struct sm_series_result *heap = sm_analysis_series(analysis, 0, "heap");
+    const struct sm_site_result *site = largest_at_end(analysis);
+    const char *lost = sm_run_meta(run, SM_META_LOST_UNITS);
+    char stack[160];
+    int64_t from_ns = 0, to_ns = 0;
+    sm_timeline_range(run, &from_ns, &to_ns);
+    say(analysis, "The target ended after %s, before the schedule did%s%s.",
+        SM_UNIT_TEXT(SM_UNIT_SECONDS, sm_timeline_seconds(to_ns - from_ns)), how[0] ? ": " : "",
+        how);
+    if (heap && isfinite(heap->end))
+        say(analysis, "It held %s of live heap.", SM_UNIT_TEXT(SM_UNIT_BYTES, heap->end));
+    if (site && site->held_bytes > 0)
+        say(analysis, "Most of it, %s in %.0f objects, was allocated by %s.",
+            SM_UNIT_TEXT(SM_UNIT_BYTES, site->held_bytes), site->held_count,
+            sm_stack_text(run, site->stack_id, stack, sizeof stack));
+    if (lost[0])
+        say(analysis, "Sent and not answered: %s.", lost);
+}
+
+static int decide_failure(const struct sm_run *run, struct sm_analysis *analysis) {
     const struct sm_series_result *result = growing(analysis);
     const struct sm_budget_line *broken = line_that(analysis, SM_HOLDS_NO);
     const struct sm_cause *cause = failing_cause(analysis), *first = gravest(analysis);
@@ -131,6 +173,8 @@ static int decide_failure(struct sm_analysis *analysis) {
         return 0;
     analysis->verdict = SM_RUN_FAIL;
     analysis->exit_status = SM_STATUS_FAILED;
+    if (strcmp(sm_run_meta(run, SM_META_ENDED_BY), "target") == 0)
+        say_end(run, analysis, last_exit(run));
     if (result)
         say_growth(analysis, result);
     if (first)
@@ -147,15 +191,6 @@ static int decide_failure(struct sm_analysis *analysis) {
     return 1;
 }
 
-/* Of the target's own process: the last one, where it was started several times. */
-static const char *last_exit(const struct sm_run *run) {
-    const char *exit = "";
-    for (size_t i = 0; i < run->processes_count; i++)
-        if (run->processes[i].parent_pid == run->processes[0].parent_pid)
-            exit = run->processes[i].exit;
-    return exit;
-}
-
 static int decide_broken(const struct sm_run *run, struct sm_analysis *analysis) {
     const char *by = sm_run_meta(run, SM_META_ENDED_BY);
     int target = strcmp(by, "target") == 0;
@@ -166,10 +201,11 @@ static int decide_broken(const struct sm_run *run, struct sm_analysis *analysis)
     analysis->exit_status = SM_STATUS_BROKEN;
     if (target) {
         const char *how = last_exit(run);
-        int is_command = strcmp(sm_run_meta(run, SM_META_SCENARIO), "probe") == 0;
-        say(analysis, "The %s%s%s, so nothing is settled; what it did until then is below.",
-            is_command ? "command failed" : "target ended before the schedule did",
-            how[0] ? ": " : "", how);
+        if (strcmp(sm_run_meta(run, SM_META_SCENARIO), "probe") == 0)
+            say(analysis, "The command failed%s%s.", how[0] ? ": " : "", how);
+        else
+            say_end(run, analysis, how);
+        say(analysis, "So nothing is settled; what it did until then is below.");
     } else {
         say(analysis, "The run was ended by a failure of this machine or of a service, not of the "
                       "target, so nothing is settled; the events say which.");
@@ -284,7 +320,8 @@ static void decide_pass(struct sm_analysis *analysis) {
 
 void sm_run_verdict_decide(const struct sm_run *run, struct sm_analysis *analysis) {
     analysis->why[0] = '\0';
-    if (!decide_failure(analysis) && !decide_broken(run, analysis) && !decide_doubt(run, analysis))
+    if (!decide_failure(run, analysis) && !decide_broken(run, analysis) &&
+        !decide_doubt(run, analysis))
         decide_pass(analysis);
     if (strcmp(sm_run_meta(run, SM_META_ENDED_BY), "sure") == 0)
         say(analysis,
