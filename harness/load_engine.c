@@ -23,7 +23,7 @@ struct sm_engine {
     const struct sm_engine_ops *ops;
     void *driver;
     struct sm_schedule_options options;
-    int64_t concurrency, timeout_ns;
+    int64_t concurrency, timeout_ns, spin_ns;
     struct sm_shard shard;
     struct sm_tally *tally;
     int expired_outcome, stopped_outcome;
@@ -90,6 +90,7 @@ static void read_model(struct sm_engine *engine, const struct sm_block *config) 
     options->seed = (uint64_t)sm_block_quantity(config, "seed");
     engine->concurrency = (int64_t)quantity_or(config, "concurrency", 0);
     engine->timeout_ns = (int64_t)(sm_block_quantity(config, "timeout") * 1e9);
+    engine->spin_ns = (int64_t)(sm_block_quantity(config, "spin") * 1e9);
 }
 
 static int open_resources(struct sm_engine *engine, int64_t unit_bytes, struct sm_error *err) {
@@ -323,18 +324,30 @@ static void take_orders(struct sm_engine *engine) {
     }
 }
 
+/* Rests until an event or the time. A thread that sleeps is woken some tens of microseconds late:
+ * for the last spin_ns it only looks. */
+static int rest(struct sm_engine *engine, int64_t until_ns, struct epoll_event *events) {
+    int64_t now_ns = sm_now_ns(), wake_ns = until_ns - engine->spin_ns;
+    int count = 0;
+    engine->rest_from_ns = now_ns;
+    if (until_ns == SM_NEVER_NS) {
+        count = epoll_pwait2(engine->epoll_fd, events, EVENTS, NULL, NULL);
+    } else if (now_ns < wake_ns) {
+        struct timespec timeout = {.tv_sec = (wake_ns - now_ns) / 1000000000,
+                                   .tv_nsec = (wake_ns - now_ns) % 1000000000};
+        count = epoll_pwait2(engine->epoll_fd, events, EVENTS, &timeout, NULL);
+    }
+    while (count == 0 && until_ns != SM_NEVER_NS && sm_now_ns() < until_ns)
+        count = epoll_wait(engine->epoll_fd, events, EVENTS, 0);
+    engine->rest_to_ns = sm_now_ns();
+    return count;
+}
+
 static void wait_and_handle(struct sm_engine *engine, int64_t until_ns) {
     struct epoll_event events[EVENTS];
     int count = epoll_wait(engine->epoll_fd, events, EVENTS, 0);
-    int64_t now_ns = sm_now_ns();
-    if (count <= 0 && now_ns < until_ns) {
-        struct timespec timeout = {.tv_sec = (until_ns - now_ns) / 1000000000,
-                                   .tv_nsec = (until_ns - now_ns) % 1000000000};
-        engine->rest_from_ns = now_ns;
-        count = epoll_pwait2(engine->epoll_fd, events, EVENTS,
-                             until_ns == SM_NEVER_NS ? NULL : &timeout, NULL);
-        engine->rest_to_ns = sm_now_ns();
-    }
+    if (count <= 0 && sm_now_ns() < until_ns)
+        count = rest(engine, until_ns, events);
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr == engine)
             take_orders(engine);

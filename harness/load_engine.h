@@ -80,6 +80,13 @@
          .at_least = 1e-3,                                                                         \
          .at_most = 1e6,                                                                           \
          .help = "from when a unit was due to the end of its reply"},                              \
+        {.name = "spin",                                                                           \
+         .type = SM_KEY_QUANTITY,                                                                  \
+         .unit = SM_UNIT_SECONDS,                                                                  \
+         .fallback = "0s",                                                                         \
+         .at_most = 0.01,                                                                          \
+         .help = "for so long before a unit is due the driver does not sleep, to be on time to "   \
+                 "some microseconds, at the price of processor time: 100us"},                      \
         {.name = "seed",                                                                           \
          .type = SM_KEY_QUANTITY,                                                                  \
          .unit = SM_UNIT_COUNT,                                                                    \

@@ -11,3 +11,5 @@ spillmark_unit_test(pace unit/test_pace.c LIBS spillmark-harness)
 spillmark_unit_test(slow-reader unit/test_slow_reader.c unit/load_block.c unit/nginx_server.c
                     unit/redis_server.c unit/temp_dir.c LIBS spillmark-harness)
 set_tests_properties(unit.slow-reader PROPERTIES LABELS e2e TIMEOUT 60)
+spillmark_unit_test(scenario-replay unit/test_scenario_replay.c unit/scenario_text.c unit/temp_dir.c
+                    LIBS spillmark-harness)

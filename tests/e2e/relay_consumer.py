@@ -30,12 +30,14 @@ async def consume(url, output, options):
         address = url
         if "cursor" in options and "last" in state:
             address += f"?cursor={state['last']}"
-        keywords = {"max_size": None, "compression": None, "ping_interval": None}
+        keywords = {"max_size": None, "compression": None, "ping_interval": None,
+                    "close_timeout": 0.2}
         try:
             connect = (websockets.unix_connect(options["unix"], address, **keywords)
                        if "unix" in options else websockets.connect(address, **keywords))
             async with connect as socket:
                 print("open", 0, file=output, flush=True)
+                print("connected", flush=True)
                 await read(socket, output, state, options)
                 print("end", socket.close_code, socket.close_reason, file=output, flush=True)
         except (OSError, websockets.WebSocketException) as error:

@@ -97,14 +97,14 @@ class Shards(Case):
   load = stream_load {{ to = "${{host}}:7000", rate = "2000/s", count = 3000, reply_end = "\\n",
                        body = replay {{ "{self.path('bodies')}", split = "files",
                                        decimal = "{MARK}" }} }},
-  phases = {{ phase {{ "drive", "2s" }}, phase {{ "rest", "4s", load = off }} }} }}""")
+  phases = {{ phase {{ "drive", "2s" }}, phase {{ "rest", "6s", load = off }} }} }}""")
         hosts = [Host() for _ in range(3)]
         for host in hosts:
             self.addCleanup(host.stop)
             host.ready()
         connect(hosts[0], hosts[1], 1)
         connect(hosts[0], hosts[2], 2)
-        start = str(int(time.time()) + 3)
+        start = str(int(time.time()) + 4)
         runs = [subprocess.Popen(
             [*host.inside, BIN, "run", scenario, "--shard", f"{i + 1}/3", "--start-at", start,
              "-p", f"host=10.77.{max(i, 1)}.1", "-o", self.path(f"{i}"),
