@@ -1,7 +1,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +107,18 @@ static void find_allocator(struct smp_real_heap *heap) {
     }
 }
 
+/* Children inherit the preload, and a dynamic program of musl's would not start if a symbol were
+ * missing: what glibc alone has is weak. There the probe only passes calls on. */
+#pragma weak dladdr1
+int __register_atfork(void (*prepare)(void), void (*in_parent)(void), void (*in_child)(void),
+                      void *library) __attribute__((weak));
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+static bool is_glibc(void) {
+    return &__libc_single_threaded != NULL && _dl_find_object != NULL && dladdr1 != NULL &&
+           __register_atfork != NULL;
+}
+
 static void after_fork(void) {
     if (smp_phase() == SMP_ON) {
         smp_attach();
@@ -117,6 +128,10 @@ static void after_fork(void) {
 static bool bring_up(struct smp_real_heap *heap, enum spillmark_off_reason *ret_reason) {
     *ret_reason = SPILLMARK_OFF_SYMBOLS;
     if (!smp_real_find(heap)) {
+        return false;
+    }
+    *ret_reason = SPILLMARK_OFF_INTERNAL;
+    if (!is_glibc()) {
         return false;
     }
     warm_up(heap);
@@ -137,7 +152,7 @@ static bool bring_up(struct smp_real_heap *heap, enum spillmark_off_reason *ret_
         smp_process.features &= ~(uint32_t)SPILLMARK_FEATURE_STACKS;
     }
     /* Only so that the child moves at once; any event would make it. */
-    pthread_atfork(NULL, NULL, after_fork);
+    __register_atfork(NULL, NULL, after_fork, __dso_handle);
     return true;
 }
 

@@ -1,6 +1,5 @@
 #include "object.h"
 
-#include <dlfcn.h>
 #include <string.h>
 
 bool smp_object_of(uintptr_t address, struct dl_phdr_info *ret_info) {
@@ -22,8 +21,10 @@ bool smp_object_of(uintptr_t address, struct dl_phdr_info *ret_info) {
 
 const struct link_map *smp_library_of(const void *address) {
     struct dl_find_object found;
-    return address != NULL && _dl_find_object((void *)address, &found) == 0 ? found.dlfo_link_map
-                                                                            : NULL;
+    return address != NULL && _dl_find_object != NULL &&
+                   _dl_find_object((void *)address, &found) == 0
+               ? found.dlfo_link_map
+               : NULL;
 }
 
 const void *smp_eh_frame_header(uintptr_t address) {

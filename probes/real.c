@@ -39,7 +39,8 @@ struct smp_foreign smp_foreign;
 
 void smp_real_find_foreign(const struct smp_real_heap *heap) {
     const struct link_map *library = smp_library_of((const void *)heap->malloc);
-#define X(name, result, parameters) smp_foreign.name = smp_library_of((const void *)heap->name) != library;
+#define X(name, result, parameters)                                                                \
+    smp_foreign.name = smp_library_of((const void *)heap->name) != library;
     SMP_REAL_HEAP_TABLE(X)
 #undef X
 }

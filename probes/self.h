@@ -11,6 +11,8 @@
 
 #include "home.h"
 
+#pragma weak __libc_single_threaded /* musl has none (boot.c) */
+
 extern __thread struct smp_self *smp_tls;
 extern __thread uintptr_t smp_guard_frame;
 

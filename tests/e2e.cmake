@@ -13,6 +13,7 @@ endfunction()
 
 spillmark_e2e_test(bad_input 300)
 spillmark_e2e_test(slow_disk 400)
+spillmark_e2e_test(outside 200)
 
 # Unstripped and unoptimised names; its blocks are what the oracles count.
 add_executable(known-sites e2e/known_sites.c)

@@ -84,6 +84,10 @@ foreach(program sqlite python gcc node redis nginx)
   set_tests_properties(hosts.real-${program} PROPERTIES LABELS hosts TIMEOUT 120
                                                         SKIP_RETURN_CODE 77)
 endforeach()
+add_test(NAME hosts.suite-python
+         COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/hosts/suite.sh $<TARGET_FILE:probe-observe>
+                 $<TARGET_FILE:spillmark-probe> python)
+set_tests_properties(hosts.suite-python PROPERTIES LABELS hosts TIMEOUT 180 SKIP_RETURN_CODE 77)
 
 # Long: ctest -C Stress -L stress
 add_test(NAME stress.fork CONFIGURATIONS Stress

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """What the probe costs, beside its peers: one table.
 
-    probe.py BUILD-DIRECTORY [--repeat N] [--only WORKLOAD,...] [--peers all|fast|none]
+    probe.py BUILD-DIRECTORY [--repeat N] [--only WORKLOAD,...] [--tools TOOL,...]
+             [--peers all|fast|none] [--minima]
 
 Interleaved pairs: each run of a tool stands beside a run of the same program without one, and
-the median of the ratios is printed, as wall time / CPU time of all processes. The peers that
-bring an allocator of their own are compared with that allocator, not sampling. The slow peers
-(--peers all) take minutes.
+the median of the ratios is printed, as wall time / CPU time of all processes. --minima prints the
+ratio of the quickest runs instead, which a busy machine disturbs less. The peers that bring an
+allocator of their own are compared with that allocator, not sampling. The slow peers
+(--peers all) do a tenth of the work and take minutes all the same.
 """
 import argparse
 import os
@@ -18,20 +20,27 @@ import tempfile
 import time
 
 LIBRARIES = "/usr/lib/x86_64-linux-gnu/"
+SLOW = 0.1
 
 
-def workloads(build):
+def workloads(build, share):
     here = os.path.dirname(os.path.abspath(__file__))
     tests = os.path.join(build, "tests")
-    python = ["/usr/bin/python3", os.path.join(here, "workload.py"), "25"]
+
+    def times(count):
+        return str(round(count * share))
+
+    python = ["/usr/bin/python3", os.path.join(here, "workload.py"), times(25)]
+    redis = ["sh", os.path.join(here, "workload_redis.sh"), times(600000)]
     return {
-        "churn, 1 thread": ([f"{tests}/bench-churn", "1500000", "1"], {}),
-        "churn, 2 threads": ([f"{tests}/bench-churn", "1500000", "2"], {}),
-        "SQLite inserts": ([f"{tests}/bench-sqlite", "150000"], {}),
-        "C++ containers": ([f"{tests}/bench-containers", "60"], {}),
+        "churn, 1 thread": ([f"{tests}/bench-churn", times(1500000), "1"], {}),
+        "churn, 2 threads": ([f"{tests}/bench-churn", times(1500000), "2"], {}),
+        "SQLite inserts": ([f"{tests}/bench-sqlite", times(150000)], {}),
+        "C++ containers": ([f"{tests}/bench-containers", times(60)], {}),
         "Python, malloc": (python, {"PYTHONMALLOC": "malloc"}),
         "Python, own": (python, {}),
-        "redis SET -P 16": (["sh", os.path.join(here, "workload_redis.sh")], {}),
+        "redis SET": (["sh", os.path.join(here, "workload_redis.sh"), times(100000), "1"], {}),
+        "redis SET -P 16": (redis + ["16"], {}),
     }
 
 
@@ -40,11 +49,11 @@ def preload(library, **settings):
 
 
 def tools(build, peers):
-    """Name: (command in front, environment, environment of the baseline)."""
+    """Name: (command in front, environment, environment of the baseline, share of the work)."""
     probe = os.path.join(build, "lib/spillmark/libspillmark-probe.so")
 
     def ours(interval):
-        return ([], {"LD_PRELOAD": probe, "SPILLMARK_SAMPLE_BYTES": str(interval)}, {})
+        return ([], {"LD_PRELOAD": probe, "SPILLMARK_SAMPLE_BYTES": str(interval)}, {}, 1)
 
     table = {
         "spillmark, totals": ours(0),
@@ -56,16 +65,17 @@ def tools(build, peers):
         return table
     tcmalloc, jemalloc = "libtcmalloc.so.4", "libjemalloc.so.2"
     table["tcmalloc, 512 KiB"] = ([], preload(tcmalloc, TCMALLOC_SAMPLE_PARAMETER="524288"),
-                                  preload(tcmalloc, TCMALLOC_SAMPLE_PARAMETER="0"))
+                                  preload(tcmalloc, TCMALLOC_SAMPLE_PARAMETER="0"), 1)
     table["jemalloc, 512 KiB"] = ([], preload(jemalloc, MALLOC_CONF="prof:true,lg_prof_sample:19"),
-                                  preload(jemalloc))
-    table["heaptrack"] = (["heaptrack", "-o", "recording"], {}, {})
+                                  preload(jemalloc), 1)
+    table["heaptrack"] = (["heaptrack", "-o", "recording"], {}, {}, 1)
     if peers == "all":
         table["jemalloc, every"] = ([], preload(jemalloc, MALLOC_CONF="prof:true,lg_prof_sample:0"),
-                                    preload(jemalloc))
+                                    preload(jemalloc), SLOW)
         table["HEAPPROFILE"] = ([], preload("libtcmalloc_and_profiler.so.4", HEAPPROFILE="profile"),
-                                preload("libtcmalloc_and_profiler.so.4"))
-        table["valgrind dhat"] = (["valgrind", "-q", "--tool=dhat"], {}, {})
+                                preload("libtcmalloc_and_profiler.so.4"), SLOW)
+        table["valgrind dhat"] = (["valgrind", "-q", "--tool=dhat", "--trace-children=yes"], {}, {},
+                                  SLOW)
     return {name: tool for name, tool in table.items()
             if not tool[0] or shutil.which(tool[0][0])}
 
@@ -85,17 +95,29 @@ def run(command, environment, directory):
     return wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
-def pair(command, settings, tool, repeat, directory):
-    front, environment, baseline = tool
+def ratio(pairs, minima):
+    """Of the runs with a tool over those without."""
+    if minima:
+        return min(tool for tool, _ in pairs) / min(plain for _, plain in pairs)
+    return statistics.median(tool / plain for tool, plain in pairs)
+
+
+def pair(command, settings, tool, options, directory):
+    front, environment, baseline, _ = tool
     walls, cpus = [], []
-    for _ in range(repeat):
+    for _ in range(options.repeat):
         plain = run(command, {**settings, **baseline}, directory)
         with_tool = run(front + command, {**settings, **environment}, directory)
         if plain is None or with_tool is None:
             return "failed"
-        walls.append(with_tool[0] / plain[0])
-        cpus.append(with_tool[1] / plain[1])
-    return f"{statistics.median(walls):.2f} / {statistics.median(cpus):.2f}"
+        walls.append((with_tool[0], plain[0]))
+        cpus.append((with_tool[1], plain[1]))
+    return f"{ratio(walls, options.minima):.2f} / {ratio(cpus, options.minima):.2f}"
+
+
+def wanted(names, parts):
+    return [name for name in names
+            if not parts or any(part in name for part in parts.split(","))]
 
 
 def main():
@@ -103,18 +125,19 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", default="")
+    parser.add_argument("--tools", default="")
     parser.add_argument("--peers", choices=["all", "fast", "none"], default="fast")
+    parser.add_argument("--minima", action="store_true")
     options = parser.parse_args()
     build = os.path.abspath(options.build)
     rows = tools(build, options.peers)
-    columns = {name: work for name, work in workloads(build).items()
-               if not options.only or any(part in name for part in options.only.split(","))}
+    columns = wanted(workloads(build, 1), options.only)
     print("| wall / CPU over no tool | " + " | ".join(columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
     with tempfile.TemporaryDirectory(prefix="spillmark-bench-") as directory:
-        for name, tool in rows.items():
-            cells = [pair(command, settings, tool, options.repeat, directory)
-                     for command, settings in columns.values()]
+        for name in wanted(rows, options.tools):
+            works = workloads(build, rows[name][3])
+            cells = [pair(*works[column], rows[name], options, directory) for column in columns]
             print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 

@@ -9,8 +9,9 @@
  *     --drops --foreign --torn                               see inspect.h
  *     --kill-after N   kill -9 after N microseconds          --print          a line per slot
  *     --alone          no pool: the probe makes one in the current directory
+ *     --patience N     seconds after which a program counts as hanging and is killed (50)
  *
- * Exit status: 0 all right, 1 not, 2 usage. A program that hangs is killed after 50 seconds. */
+ * Exit status: 0 all right, 1 not, 2 usage. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -22,11 +23,9 @@
 #include "../../probes/pool_layout.h"
 #include "inspect.h"
 
-enum { HANG_S = 50 };
-
 struct options {
     const char *probe;
-    uint64_t interval, slot_bytes, repeat, slots, min_slots, off, kill_after_us, seed;
+    uint64_t interval, slot_bytes, repeat, slots, min_slots, off, kill_after_us, patience_s, seed;
     int status, signal;
     bool print, alone;
     struct inspect_options inspect;
@@ -90,7 +89,7 @@ static int wait_for(const struct options *options) {
         nanosleep(&pause, NULL);
         kill(child, SIGKILL);
     }
-    alarm(HANG_S);
+    alarm((unsigned)options->patience_s);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
     alarm(0);
@@ -212,10 +211,10 @@ static bool parse_number(struct options *options, const char *name, const char *
     struct {
         const char *name;
         uint64_t *number;
-    } numbers[] = {{"--interval", &options->interval},       {"--slots", &options->slots},
-                   {"--slot-bytes", &options->slot_bytes},   {"--repeat", &options->repeat},
-                   {"--min-slots", &options->min_slots},     {"--off", &options->off},
-                   {"--kill-after", &options->kill_after_us}};
+    } numbers[] = {{"--interval", &options->interval},        {"--slots", &options->slots},
+                   {"--slot-bytes", &options->slot_bytes},    {"--repeat", &options->repeat},
+                   {"--min-slots", &options->min_slots},      {"--off", &options->off},
+                   {"--kill-after", &options->kill_after_us}, {"--patience", &options->patience_s}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(name, numbers[i].name) == 0) {
             *numbers[i].number = number;
@@ -234,7 +233,8 @@ static bool parse_number(struct options *options, const char *name, const char *
 }
 
 int main(int argc, char **argv) {
-    struct options options = {.interval = 1, .repeat = 1, .slots = 64, .min_slots = 1, .seed = 7};
+    struct options options = {
+        .interval = 1, .repeat = 1, .slots = 64, .min_slots = 1, .patience_s = 50, .seed = 7};
     int at = 2;
     while (at < argc && strcmp(argv[at], "--") != 0) {
         if (parse_flag(&options, argv[at])) {
