@@ -175,10 +175,19 @@ static int is_filled(const struct sm_cycle_fit *fit, int skip) {
     return left <= (skip == 0 ? LEFT_AT_MOST : LEFT_AFTER_WARM_UP);
 }
 
+/* The least residual of a driver, whatever fills up beside the growth; infinite without a fit. */
+static double least_residual(const struct sm_cycle_fit *fits, int count, int driver) {
+    double least = INFINITY;
+    for (int i = 0; i < count; i++)
+        if ((int)fits[i].driver == driver)
+            least = fmin(least, fits[i].residual);
+    return least;
+}
+
 static double time_to_requests(const struct sm_cycle_fit *fits, int count, double variance) {
-    const struct sm_cycle_fit *time = best_line(fits, count, SM_DRIVER_TIME);
-    const struct sm_cycle_fit *requests = best_line(fits, count, SM_DRIVER_REQUESTS);
-    return time && requests ? time->residual / fmax(requests->residual, variance) : 1;
+    double time = least_residual(fits, count, SM_DRIVER_TIME);
+    double requests = least_residual(fits, count, SM_DRIVER_REQUESTS);
+    return isfinite(time) && isfinite(requests) ? time / fmax(requests, variance) : 1;
 }
 
 /* The rate per second at which a count may leak at random and still, at the confidence asked for,
@@ -214,6 +223,8 @@ static int judge_from(const struct sm_cycles_ask *ask, const struct marks *marks
     now.at_most = any.high;
     now.low = rate.low;
     now.high = rate.high;
+    if (now.rate < now.low || now.rate > now.high) /* the line takes what fills up for growth */
+        now.rate = fmin(fmax(best->rate, now.low), now.high);
     now.driver = line->driver;
     now.time_to_requests = time_to_requests(fits, used, variance);
     now.suspect = line_low > resolution;
