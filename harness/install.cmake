@@ -18,6 +18,10 @@ install(FILES ${CMAKE_SOURCE_DIR}/reports/README.md DESTINATION ${CMAKE_INSTALL_
 install(FILES ${CMAKE_SOURCE_DIR}/reports/verdicts.md DESTINATION ${CMAKE_INSTALL_DOCDIR}
         RENAME VERDICTS.md COMPONENT spillmark)
 
+install(PROGRAMS ${CMAKE_SOURCE_DIR}/harness/ci/run.sh DESTINATION ${SPILLMARK_SHARE}/ci
+        COMPONENT spillmark)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/harness/ci/ DESTINATION ${SPILLMARK_SHARE}/ci
+        COMPONENT spillmark PATTERN run.sh EXCLUDE)
 install(FILES ${SPILLMARK_MADE}/spillmark.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
         COMPONENT spillmark)
 install(FILES ${SPILLMARK_MADE}/spillmark.bash RENAME spillmark
