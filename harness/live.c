@@ -12,13 +12,15 @@
 #include "../reports/json_values.h"
 #include "../reports/page.h"
 #include "clock.h"
+#include "interrupt.h"
 #include "live_state.h"
 
 static const int niceness = 10;
+static const int64_t second_ns = 1000000000;
 static const int64_t figures_period_ns = 250000000;
 static const int64_t look_period_ns = 1000000000;
 static const int share_of_time = 10; /* a look that took 1 s is followed by 9 s of rest */
-static const int farewell_s = 3;
+static const int farewell_s = 8, farewell_interrupted_s = 1;
 
 /* A point of CLOCK_REALTIME, which conditions wait by. */
 static struct timespec after_ns(int64_t ns) {
@@ -163,7 +165,6 @@ void sm_live_show(struct sm_live *live, double t_s, const struct sm_progress_fig
 void sm_live_finish(struct sm_live *live) {
     if (!live)
         return;
-    struct timespec until = after_ns(farewell_s * INT64_C(1000000000));
     pthread_mutex_lock(&live->lock);
     live->is_final = 1;
     int has_watchers = live->watching > 0;
@@ -172,6 +173,8 @@ void sm_live_finish(struct sm_live *live) {
     pthread_cond_broadcast(&live->changed);
     pthread_mutex_unlock(&live->lock);
     pthread_join(live->looker, NULL);
+    struct timespec until =
+        after_ns((sm_interrupt_pending() ? farewell_interrupted_s : farewell_s) * second_ns);
     pthread_mutex_lock(&live->lock);
     while ((live->watching > 0 || live->owed > 0) &&
            pthread_cond_timedwait(&live->changed, &live->lock, &until) == 0)
