@@ -77,8 +77,9 @@ static struct sm_settled look(void **state, const struct plan *plan, int is_all_
     write_levels(record, plan);
     for (size_t i = 0; plan->budget[i]; i += 2) {
         const char *limit = plan->budget[i + 1];
-        const struct sm_budget_item item = {(char *)plan->budget[i], (char *)limit,
-                                            strcmp(limit, "bounded") == 0, 3e6};
+        int is_bounded = strcmp(limit, "bounded") == 0;
+        const struct sm_budget_item item = {(char *)plan->budget[i], (char *)limit, is_bounded,
+                                            is_bounded ? 0 : 3e6};
         assert_int_equal(sm_record_add_budget_item(record, &item), 0);
     }
     assert_int_equal(sm_record_commit(record), 0);
