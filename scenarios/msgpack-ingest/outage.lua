@@ -62,10 +62,11 @@ return scenario {
   dropped   = gauge { "buffer.total_records_dropped" },
 
   -- The ceiling that three retries promise: what arrives in four time-outs, or in four waits for the
-  -- next flush where calls fail at once; 50 bytes a row with what its flush takes, and 8 MB for work.
+  -- next flush where calls fail at once. A row takes 50 bytes with what its flush takes, three times
+  -- as much in records of 50 rows, each with texts of its own; and 8 MB are for the work itself.
   declared = function(p)
-    local seconds = p.error == "ETIMEDOUT" and p.timeout or 5
-    return { heap = 8e6 + p.rate * 4 * math.max(seconds, 5) * 50 }
+    local seconds = p.error == "ETIMEDOUT" and math.max(p.timeout, 5) or 5
+    return { heap = 8e6 + p.rate * 4 * seconds * (p.measurements == "100" and 150 or 50) }
   end,
 
   budget = { heap = bounded, heap_peak = "64MB", unaccounted = 0 },
