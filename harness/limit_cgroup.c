@@ -50,12 +50,12 @@ static const char *path_of_line(char *line, int *ret_version) {
     return NULL;
 }
 
-static bool use(struct sm_cgroup *group, int version, const char *path) {
+static bool use(struct sm_cgroup *group, int version, const char *root, const char *path) {
     static const char *const mounts[] = {"/sys/fs/cgroup/memory", "/sys/fs/cgroup",
                                          "/sys/fs/cgroup/unified"};
     for (size_t i = version == 1 ? 0 : 1; i < (version == 1 ? 1 : 3); i++) {
         char probe[PATH_MAX];
-        int length = snprintf(group->dir, sizeof group->dir, "%s%s", mounts[i],
+        int length = snprintf(group->dir, sizeof group->dir, "%s%s%s", root, mounts[i],
                               strcmp(path, "/") ? path : "");
         if (length < 0 || length >= (int)sizeof group->dir ||
             join(probe, group->dir, "cgroup.procs") || access(probe, F_OK))
@@ -66,21 +66,25 @@ static bool use(struct sm_cgroup *group, int version, const char *path) {
     return false;
 }
 
-int sm_cgroup_own(struct sm_cgroup *ret_group) {
+int sm_cgroup_find(const char *lines, const char *root, struct sm_cgroup *ret_group) {
     char line[PATH_MAX];
     bool found = false;
-    FILE *file = fopen("/proc/self/cgroup", "re");
+    FILE *file = fopen(lines, "re");
     if (!file)
         return -errno;
     while (fgets(line, sizeof line, file)) {
         int version = 0;
         const char *path = path_of_line(line, &version);
         /* A v1 memory controller leaves none for the v2 tree beside it. */
-        if (path && !(found && version == 2) && use(ret_group, version, path))
+        if (path && !(found && version == 2) && use(ret_group, version, root, path))
             found = true;
     }
     fclose(file);
     return found ? 0 : -ENOENT;
+}
+
+int sm_cgroup_own(struct sm_cgroup *ret_group) {
+    return sm_cgroup_find("/proc/self/cgroup", "", ret_group);
 }
 
 /* ---- making one ---- */
@@ -111,8 +115,9 @@ int sm_cgroup_set_limit(const struct sm_cgroup *group, uint64_t limit_bytes) {
      * other. Without it the limit would be met by swapping; kernels may lack the file. */
     write_file(group->dir, files->swap_limit, swap);
     int rc = write_file(group->dir, files->limit, text);
-    if (rc == 0)
-        rc = write_file(group->dir, files->swap_limit, swap);
+    if (rc)
+        return rc; /* -ENOENT: the controller is not handed down to here */
+    rc = write_file(group->dir, files->swap_limit, swap);
     return rc == -ENOENT ? 0 : rc;
 }
 

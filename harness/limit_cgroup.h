@@ -14,6 +14,9 @@ struct sm_cgroup {
 /* The group that this process is in. -ENOENT when no memory controller is mounted. */
 int sm_cgroup_own(struct sm_cgroup *ret_group);
 
+/* The same from a file of lines like those of /proc/self/cgroup, with what is mounted below `root`. */
+int sm_cgroup_find(const char *lines, const char *root, struct sm_cgroup *ret_group);
+
 /* Makes a group of that name with a limit, in our own group or in the nearest one above it where
  * it works, and tries it by putting a process there. `announce` (may be NULL) is told each path
  * before it is made, so that somebody can remove it whatever becomes of us; a negative errno from

@@ -1,4 +1,5 @@
 # Limits on the target's memory, and what is known of programs that end badly.
+spillmark_unit_test(limit-cgroup unit/test_limit_cgroup.c unit/temp_dir.c LIBS spillmark-harness)
 if(NOT TARGET spillmark)
   return()
 endif()
