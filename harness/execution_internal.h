@@ -67,6 +67,7 @@ struct sm_execution {
     uint64_t limit_kills_told; /* processes */
     struct sm_record *record;
     struct sm_sampler *sampler;
+    bool is_preload_refused; /* the target would not start with the probe */
     struct sm_watcher *watcher;
     struct sm_settler *settler; /* NULL unless the run goes on until it is sure */
     size_t last_new_phase;      /* those after it repeat what has been */

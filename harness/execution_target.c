@@ -8,11 +8,15 @@
 
 #include "preflight.h"
 
+static const char *const *probe_environment(struct sm_execution *execution) {
+    return execution->is_preload_refused ? NULL : sm_sampler_environment(execution->sampler);
+}
+
 /* The program's own environment settings behind the probe's. NULL-terminated; free the array. */
 static const char **join_environment(struct sm_execution *execution) {
     size_t own_count = 0, probe_count = 0, used = 0;
     const char *const *own = sm_block_texts(execution->target.block, "env", &own_count);
-    const char *const *probe = sm_sampler_environment(execution->sampler);
+    const char *const *probe = probe_environment(execution);
     while (probe && probe[probe_count])
         probe_count++;
     const char **joined = calloc(own_count + probe_count + 1, sizeof *joined);
@@ -48,7 +52,7 @@ static int spawn_target(struct sm_execution *execution, struct sm_error *err) {
 static int spawn_command(struct sm_execution *execution, struct sm_error *err) {
     struct sm_spawn spawn = {
         .argv = execution->options->command,
-        .env = sm_sampler_environment(execution->sampler),
+        .env = probe_environment(execution),
         .inherit_stdio = 1,
     };
     return sm_execution_spawn(execution, &execution->target, &spawn, err);
@@ -79,5 +83,10 @@ void sm_execution_look_before(struct sm_execution *execution) {
         look.note[0] == '\0')
         return;
     fprintf(stderr, "spillmark: %s\n", look.note);
+    sm_sampler_expect(execution->sampler, look.note);
+    /* Loaders of other systems refuse to start a program with our library, or complain of it. */
+    execution->is_preload_refused = look.kind == SM_PREFLIGHT_MUSL ||
+                                    look.kind == SM_PREFLIGHT_OTHER_CLASS ||
+                                    look.kind == SM_PREFLIGHT_OTHER_MACHINE;
     sm_execution_event(execution, "probe", "%s", look.note);
 }

@@ -110,7 +110,12 @@ const char *const *sm_sampler_environment(struct sm_sampler *sampler) {
     return (const char *const *)sampler->environment;
 }
 
+void sm_sampler_expect(struct sm_sampler *sampler, const char *note) {
+    snprintf(sampler->expected, sizeof sampler->expected, "%s", note);
+}
+
 void sm_sampler_follow(struct sm_sampler *sampler, pid_t root) {
+    sampler->target = root;
     sampler->next_discover_ns = 0;
     if (!sm_followed_find(sampler, root))
         sm_followed_add(sampler, root, sm_now_ns());

@@ -34,6 +34,10 @@ int sm_sampler_create(const struct sm_sampler_options *options, struct sm_record
  * the sampler. NULL-terminated. */
 const char *const *sm_sampler_environment(struct sm_sampler *sampler);
 
+/* Tells why the probe will not see the target, as was found before its start: a program that ends
+ * soon cannot be asked any more. At most 255 bytes. */
+void sm_sampler_expect(struct sm_sampler *sampler, const char *note);
+
 /* Follows the tree of processes whose root is pid. */
 void sm_sampler_follow(struct sm_sampler *sampler, pid_t root);
 

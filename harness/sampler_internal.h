@@ -76,6 +76,8 @@ struct sm_followed {
 
 struct sm_sampler {
     struct sm_sampler_options options;
+    char expected[256]; /* why the probe will not see the target; "" = it will */
+    pid_t target;       /* 0 = not started */
     struct sm_pool *pool; /* NULL = outside only */
     struct sm_record *record;
     int64_t start_ns;

@@ -158,6 +158,8 @@ void sm_followed_settle_probe(struct sm_sampler *sampler, struct sm_followed *pr
     snprintf(path, sizeof path, "/proc/%d/exe", (int)process->pid);
     if (!sampler->options.want_probe)
         reason = "measured from outside only";
+    else if (!process->alive && process->pid == sampler->target && sampler->expected[0])
+        reason = sampler->expected;
     else if (process->alive && maps_probe(process->pid))
         reason = "a forked child that has used no memory functions yet";
     else if (process->alive && sm_preflight(path, &preflight, NULL) == 0)

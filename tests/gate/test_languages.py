@@ -1,0 +1,146 @@
+"""What is seen of programs in each language and link that Debian packages: as much as is said in
+README.md, and no less plainly where it is little."""
+import os
+import sqlite3
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+from spillmark import Case, main, spillmark  # noqa: E402
+
+HELD = 40 << 20  # bytes that every program holds at its end, in blocks of 1 MiB
+
+C = r"""
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+void *volatile held;
+__attribute__((noinline)) static void hold(void) { held = memset(malloc(1 << 20), 1, 1 << 20); }
+int main(void) {
+    for (int i = 0; i < 40; i++) {
+        hold();
+        usleep(10000);
+    }
+    return 0;
+}
+"""
+GO = """
+package main
+
+import "time"
+
+var held [][]byte
+
+func main() {
+	for i := 0; i < 40; i++ {
+		block := make([]byte, 1<<20)
+		for j := range block {
+			block[j] = 1
+		}
+		held = append(held, block)
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+"""
+PYTHON = """
+import time
+big, small = [], []
+for i in range(40):
+    big.append(bytearray(1 << 20))
+    small.append([float(j) for j in range(20000)])  # 24 bytes each, beside the list
+    time.sleep(0.01)
+"""
+NODE = """
+const big = [], small = [];
+const timer = setInterval(() => {
+    big.push(Buffer.alloc(1 << 20, 1));
+    for (let j = 0; j < 20000; j++) small.push({ j });
+    if (big.length == 40) clearInterval(timer);
+}, 10);
+"""
+
+
+class Languages(Case):
+    def compiled(self, compiler, name, text, *options):
+        source = self.write(name, text)
+        subprocess.run([*compiler, *options, "-o", self.path("program"), source], check=True,
+                       env={**os.environ, "GOCACHE": self.path("go"), "GOFLAGS": "-mod=mod"})
+        return self.path("program")
+
+    def probe(self, *command, limits=(), env=None):
+        result = spillmark("probe", "-o", self.path("run"), "--replace", "--sample-bytes", 65536,
+                           *(word for limit in limits for word in ("--limit", limit)), "--",
+                           *command, env={**os.environ, **(env or {})})
+        with sqlite3.connect(self.path("run", "run.db")) as record:
+            peaks = dict(record.execute(
+                "select name, max(coalesce(high, value)) from sample "
+                "join series on series.id = series_id where process_id = 0 group by name"))
+            probes = [row[0] for row in record.execute("select probe from process")]
+        return result, peaks, probes
+
+    def seen_from_outside_only(self, program, reason):
+        result, peaks, probes = self.probe(program, limits=["heap_peak=1GB"])
+        # Said before the start, in the record, and by the line that could not be judged.
+        self.assertIn(reason, result.err.splitlines()[0])
+        self.assertEqual(len(probes), 1)
+        self.assertIn(reason, probes[0])
+        self.assertEqual(result.status, 4, result.err)
+        self.assertIn(reason, " ".join(result.err.split()))
+        self.assertNotIn("heap", peaks)
+        for series in ("rss", "fds", "threads", "cpu"):
+            self.assertIn(series, peaks)
+        self.assertGreater(peaks["rss"], 0.95 * HELD)  # as far as a sample met it
+        result, _, _ = self.probe(program, limits=["rss_peak=20MB"])
+        self.assertEqual(result.status, 1, result.err)
+        result, _, _ = self.probe(program, limits=["rss_peak=1GB", "fds_peak=100"])
+        self.assertEqual(result.status, 0, result.err)
+
+    def test_c(self):
+        program = self.compiled(["cc"], "hold.c", C, "-g", "-O1")
+        result, peaks, probes = self.probe(program, limits=["heap_peak=1GB"])
+        self.assertEqual((result.status, probes), (0, ["on"]), result.err)
+        self.assertAlmostEqual(peaks["heap"] / HELD, 1, delta=0.01)
+        folded = spillmark("report", self.path("run"), "--format", "folded").out
+        self.assertRegex(folded, r"main;hold [0-9]+\n")
+
+    def test_static(self):
+        self.seen_from_outside_only(self.compiled(["cc"], "hold.c", C, "-static"),
+                                    "static program")
+
+    def test_musl(self):
+        self.seen_from_outside_only(self.compiled(["musl-gcc"], "hold.c", C), "linked to musl")
+
+    def test_go(self):
+        self.seen_from_outside_only(self.compiled(["go", "build"], "hold.go", GO), "Go program")
+
+    def test_python(self):
+        script = self.write("hold.py", PYTHON)
+        _, peaks, probes = self.probe("/usr/bin/python3", "-S", script)
+        self.assertEqual(probes, ["on"])
+        self.assertGreater(peaks["heap"], HELD)            # blocks above 512 bytes
+        self.assertGreater(peaks["mapped"], 40 * 20000 * 24)  # small objects, in arenas
+        self.assertLess(peaks["heap"], HELD + 15e6)
+        _, peaks, _ = self.probe("/usr/bin/python3", "-S", script, env={"PYTHONMALLOC": "malloc"})
+        self.assertGreater(peaks["heap"], HELD + 40 * 20000 * 24)
+        self.assertLess(peaks["mapped"], 5e6)
+
+    def test_node(self):
+        _, peaks, probes = self.probe("node", self.write("hold.js", NODE))
+        self.assertEqual(set(probes), {"on"})
+        self.assertGreater(peaks["heap"], HELD)          # buffers and native objects
+        self.assertLess(peaks["heap"], 2 * HELD)
+        self.assertGreater(peaks["mapped"], 40 * 20000 * 16)  # JavaScript's own heap
+        self.assertGreater(peaks["rss"], HELD)
+
+    def test_java(self):
+        _, peaks, probes = self.probe("java", "-XX:+UseSerialGC", "-Xms96m", "-Xmx96m",
+                                      "-XX:+AlwaysPreTouch", "-version")
+        self.assertIn("on", probes)
+        self.assertGreater(peaks["heap"], 1e6)    # the virtual machine's own
+        self.assertLess(peaks["heap"], 96 << 20)
+        self.assertGreater(peaks["mapped"], 96 << 20)  # Java's heap is one mapping
+        self.assertGreater(peaks["rss"], 96 << 20)
+
+
+if __name__ == "__main__":
+    main()
