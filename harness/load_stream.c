@@ -10,8 +10,9 @@
 enum {
     DEFAULT_CONNECTIONS = 64,
     RECEIVE_BYTES = 65536,
-    TURN_BYTES = 2 << 20, /* sent on one connection before the others and the schedule are due */
-    BEGINNING_BYTES = 64, /* of a reply, kept for its outcome */
+    TURN_BYTES = 2 << 20,   /* sent on one connection before the others and the schedule are due */
+    GATHERED_BYTES = 16384, /* of short units that are sent together */
+    BEGINNING_BYTES = 64,   /* of a reply, kept for its outcome */
     MOST_PIPELINED = 100000,
 };
 
@@ -37,7 +38,7 @@ struct stream_load {
     const char *refusal; /* NULL: every reply accepts */
     size_t refusal_bytes, pipeline;
     int sent_outcome, answered_outcome;
-    char received[RECEIVE_BYTES], scratch[SM_BODY_SCRATCH];
+    char received[RECEIVE_BYTES], gathered[GATHERED_BYTES], scratch[SM_BODY_SCRATCH];
 };
 
 static struct stream_load *load_of(const struct connection *connection) {
@@ -80,37 +81,76 @@ static void sent_one(struct connection *connection) {
         sm_exchange_end(&exchange->base, SM_ENDING_ACCEPTED, load->sent_outcome);
 }
 
-/* Sends what the connection takes. */
-static void push(struct connection *connection) {
+/* Copies the next bytes of the units to be sent, as many as fit. Returns their number, or a
+ * negative errno. */
+static ssize_t gather(struct connection *connection) {
     struct stream_load *load = load_of(connection);
-    size_t turn = 0;
-    struct exchange *exchange;
-    while ((exchange = connection->sending)) {
+    size_t total = 0;
+    for (struct exchange *exchange = connection->sending; exchange && total < GATHERED_BYTES;
+         exchange = (struct exchange *)TAILQ_NEXT(&exchange->base, on_connection)) {
         int64_t number = exchange->base.unit.number;
         const struct sm_body_variant *variant = sm_body_variant(load->body, number);
+        size_t left = variant->length - exchange->sent, room = GATHERED_BYTES - total;
+        if (left > room)
+            left = room;
+        int rc = sm_body_copy(variant, number, exchange->sent, load->gathered + total, left);
+        if (rc < 0)
+            return rc;
+        total += left;
+    }
+    return (ssize_t)total;
+}
+
+/* The next bytes to send: of a long unit where they lie, of short ones many at once. */
+static ssize_t next_piece(struct connection *connection, const char **ret_piece) {
+    struct stream_load *load = load_of(connection);
+    const struct exchange *exchange = connection->sending;
+    int64_t number = exchange->base.unit.number;
+    const struct sm_body_variant *variant = sm_body_variant(load->body, number);
+    if (variant->length - exchange->sent >= GATHERED_BYTES)
+        return sm_body_piece(variant, number, exchange->sent, load->scratch, ret_piece);
+    *ret_piece = load->gathered;
+    return gather(connection);
+}
+
+/* So many bytes more are in the connection. */
+static void advance(struct connection *connection, size_t sent) {
+    struct stream_load *load = load_of(connection);
+    struct exchange *exchange;
+    while ((exchange = connection->sending)) {
+        size_t length = sm_body_variant(load->body, exchange->base.unit.number)->length;
+        size_t part = length - exchange->sent < sent ? length - exchange->sent : sent;
+        exchange->sent += part;
+        sent -= part;
+        if (exchange->sent < length)
+            return;
+        sent_one(connection);
+    }
+}
+
+/* Sends what the connection takes. */
+static void push(struct connection *connection) {
+    size_t turn = 0;
+    while (connection->sending) {
         const char *piece;
-        ssize_t length = sm_body_piece(variant, number, exchange->sent, load->scratch, &piece);
+        ssize_t length = next_piece(connection, &piece);
         if (length < 0) {
             lose_all(connection, "the body's file cannot be read");
             return;
-        }
-        if (length == 0) {
-            sent_one(connection);
-            continue;
         }
         if (turn >= TURN_BYTES) {
             sm_link_await_writable(connection->base.link);
             return;
         }
-        ssize_t sent = sm_link_send(connection->base.link, piece, (size_t)length);
+        ssize_t sent = length > 0 ? sm_link_send(connection->base.link, piece, (size_t)length) : 0;
         if (sent == -EAGAIN)
             return;
         if (sent < 0) {
             lose_ended(connection, (int)sent);
             return;
         }
-        exchange->sent += (size_t)sent;
         turn += (size_t)sent;
+        advance(connection, (size_t)sent);
         if (sent < length)
             return;
     }
@@ -194,7 +234,14 @@ static void begin(struct sm_exchange *base) {
     if (connection->sending)
         return;
     connection->sending = (struct exchange *)base;
-    push(connection);
+    if (load_of(connection)->pipeline > 1)
+        sm_connection_touch(&connection->base); /* what is due now goes together */
+    else
+        push(connection);
+}
+
+static void flush(struct sm_connection *base) {
+    push((struct connection *)base);
 }
 
 static void ready(struct sm_connection *base, bool readable, bool writable) {
@@ -222,6 +269,7 @@ static const struct sm_protocol stream = {.connection_bytes = sizeof(struct conn
                                           .opened = opened,
                                           .begin = begin,
                                           .ready = ready,
+                                          .flush = flush,
                                           .late = late};
 
 static void stream_close(void *driver) {
