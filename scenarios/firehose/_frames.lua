@@ -82,4 +82,21 @@ local function frame(number, size, operations, record_bytes)
   return before, after
 end
 
-return { frame = frame, map = map, text = text, bytes = bytes, list = list }
+-- One label of com.atproto.label.subscribeLabels, halved in the same way.
+local function label(number)
+  local value = map {
+    { "src", text("did:plc:labeler") },
+    { "uri", text("at://did:plc:" .. string.rep("b", 20) .. "/app.bsky.feed.post/3l" .. number) },
+    { "val", text("spam") },
+    { "cts", text("2025-11-09T14:22:19.000Z") },
+  }
+  local header = map { { "t", text("#labels") }, { "op", "\x01" } }
+  return header .. head(5, 2) .. text("seq") .. "\x1b", text("labels") .. list { value }
+end
+
+-- What a relay says when it will not go on.
+local function problem(name, message)
+  return map { { "op", "\x20" } } .. map { { "error", text(name) }, { "message", text(message) } }
+end
+
+return { frame = frame, label = label, problem = problem }

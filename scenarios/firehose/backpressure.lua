@@ -11,7 +11,7 @@ return scenario {
   params = firehose.params { mark = 100, batch = 50, rate = 3000, seconds = 50 },
 
   services = { redis {} },
-  target   = firehose.target,
+  target   = firehose.target {},
   load     = firehose.relay {},
 
   phases = {

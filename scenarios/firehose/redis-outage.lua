@@ -11,9 +11,9 @@ return scenario {
 
   services = {
     redis { args = { "--appendonly", "yes", "--appendfsync", "no" } },
-    program { "${bin}/firehose-indexer", "${redis.unix}", "firehose_live", name = "indexer" },
+    firehose.indexer "firehose_live",
   },
-  target = firehose.target,
+  target = firehose.target {},
   load   = firehose.relay {},
 
   phases = {
