@@ -3,7 +3,7 @@
  *
  *   /        the page (reports/html)
  *   /events  server-sent events: "figures" (JSON), "data" (there is more at /data), "end"
- *   /data    the newest look at the record, as JSON
+ *   /data    the newest look at the record, as JSON; ?last=1 by those who were told of the end
  *
  * Looks are made in a thread at low priority, only while somebody watches, and seldom enough to
  * take a tenth of a processor at most. */

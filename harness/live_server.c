@@ -110,9 +110,11 @@ static struct MHD_Response *events(struct sm_live *live) {
 }
 
 /* *state is set for the last look, whose delivery `completed` notes. */
-static struct MHD_Response *data(struct sm_live *live, unsigned *ret_status, void **state) {
+static struct MHD_Response *data(struct sm_live *live, struct MHD_Connection *connection,
+                                 unsigned *ret_status, void **state) {
+    const char *argument = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "last");
     pthread_mutex_lock(&live->lock);
-    *state = live->is_over ? live : NULL;
+    *state = argument && live->is_over ? live : NULL;
     struct MHD_Response *response = MHD_create_response_from_buffer(
         live->look_bytes, live->look ? live->look : "", MHD_RESPMEM_MUST_COPY);
     int is_there = live->look != NULL;
@@ -166,7 +168,7 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
     } else if (strcmp(url, "/events") == 0) {
         response = events(live);
     } else if (strcmp(url, "/data") == 0) {
-        response = data(live, &status, state);
+        response = data(live, connection, &status, state);
     } else if (strcmp(url, "/") == 0) {
         response = text(live->page, "text/html; charset=utf-8");
     } else {

@@ -50,7 +50,7 @@ function listen(address) {
         for (const part of parts) {
             const match = /^event: (\w+)\ndata: (.*)$/.exec(part);
             if (match) events.push({ kind: match[1], data: JSON.parse(match[2]) });
-            if (match?.[1] === "end") status(`${address}data`).catch(() => {}); // which the server waits for
+            if (match?.[1] === "end") status(`${address}data?last=1`).catch(() => {}); // which the server waits for
         }
     })).on("error", () => {}).end();
     return events;
@@ -75,6 +75,8 @@ test("shows the run as it goes on, keeps what was chosen, and ends with the verd
     assert.equal(await page.title(), `${verdict} log-batcher/slow-disk`);
     assert.match(await page.locator(".hero .badge").first().textContent(), new RegExp(verdict));
     assert.match(await page.locator("#sites").textContent(), /lb_channel_send/);
+    assert.deepEqual(await spans(), ["warm-up"], "still zoomed at the end");
+    await page.locator("button", { hasText: "Whole run" }).click();
     assert.deepEqual(await spans(), ["warm-up", "slow disk", "drain", "settle"]);
     assert.deepEqual(troubles, []);
     await page.close();

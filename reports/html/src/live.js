@@ -65,11 +65,13 @@ class Live {
     drawHero() {
         this.hero.replaceChildren(...heroOf(this.state).flat().filter(Boolean));
     }
-    async fetch() {
-        const response = await fetch("data", { cache: "no-store" });
+    // The server waits for those who were told of the end to ask for the last look by this name.
+    async fetch(name = "data") {
+        const response = await fetch(name, { cache: "no-store" });
         return response.status === 200 ? response.json() : null;
     }
     async update() {
+        if (this.isOver) return;
         const data = await this.fetch();
         if (!data || !data.runs[0].series.length) return;
         const [run] = data.runs;
@@ -97,10 +99,9 @@ class Live {
         if (search) document.getElementById("site-search")?.focus();
     }
     async end() {
-        const data = await this.fetch();
-        this.events.close();
+        const data = await this.fetch("data?last=1");
         if (!data) return;
-        showReport(this.page, data.runs[0]);
+        showReport(this.page, data.runs[0], this.parts);
         document.title = `${data.runs[0].report.verdict.toUpperCase()} ${shorten(data.runs[0].report.scenario, 100)}`;
         document.documentElement.dataset.live = "over";
     }
@@ -117,8 +118,13 @@ class Live {
         });
         const queue = (act) => (this.pending = this.pending.then(act, act));
         this.events.addEventListener("data", () => queue(() => this.update()));
-        this.events.addEventListener("end", () => queue(() => this.end()));
+        this.events.addEventListener("end", () => {
+            this.isOver = true;
+            this.events.close(); // or it would connect again
+            queue(() => this.end());
+        });
         this.events.addEventListener("error", () => {
+            if (this.isOver) return;
             this.state.lost = true;
             this.drawHero();
         });

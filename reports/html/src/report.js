@@ -30,8 +30,8 @@ export function partsOf(run, before = null) {
     return { timeline, growth, sections, start };
 }
 
-export function showReport(page, run) {
-    const parts = partsOf(run);
+export function showReport(page, run, before = null) {
+    const parts = partsOf(run, before);
     frame(page, heroOf(run), parts.sections, run.report.made_by);
     parts.start();
 }
