@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../reports/record.h"
+#include "../reports/units.h"
 #include "allocator_library.h"
 #include "execution.h"
 #include "interrupt.h"
@@ -17,9 +18,9 @@
 #include "verbs.h"
 
 enum { SETTINGS_MAX = 64, SHARDS_MAX = 1024 };
-static const double default_rate_hz = 20;
+static const double default_rate_hz = 20, default_interval_bytes = 512 * 1024;
 static const int default_pairs = 6;
-static const uint64_t default_interval_bytes = 512 * 1024, default_seed = 20261;
+static const uint64_t default_seed = 20261;
 
 struct run_arguments {
     const char *scenario, *out;
@@ -35,6 +36,7 @@ struct run_arguments {
     int is_env_recorded;
     int live_port;         /* -1 = none, 0 = any */
     int own_cost_pairs;    /* 0 = not to be measured */
+    double sample_bytes;
     double control_per_s;  /* as in sm_execution_options */
 };
 
@@ -71,12 +73,18 @@ static int parse_shard(const char *text, struct sm_shard *shard) {
     return 0;
 }
 
-/* The options of a run in parts, and what it records. */
+/* The options of a run in parts, and of what it records. */
 static int parse_more(struct run_arguments *arguments, int option) {
     if (option == 'e') {
         arguments->is_env_recorded = 1;
         return 0;
     }
+    if (option == 'm')
+        return sm_unit_parse(SM_UNIT_BYTES, optarg, &arguments->sample_bytes) == 0 &&
+                       arguments->sample_bytes >= 1
+                   ? 0
+                   : sm_verb_usage("run", "--sample-bytes %s is not a size like %s", optarg,
+                                   sm_unit_example(SM_UNIT_BYTES));
     if (option == 'S')
         return parse_shard(optarg, &arguments->shard);
     if (option == 'T')
@@ -122,6 +130,7 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
         case 'L':
         case 'T':
         case 'e':
+        case 'm':
             rc = parse_more(arguments, option);
             break;
         case 't':
@@ -204,7 +213,7 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
         .scenario = scenario,
         .dir = &dir,
         .sample_rate_hz = default_rate_hz,
-        .sample_interval_bytes = default_interval_bytes,
+        .sample_interval_bytes = (uint64_t)arguments->sample_bytes,
         .seed = default_seed,
         .allocator = arguments->allocator,
         .until_sure = arguments->until_sure,
@@ -225,7 +234,7 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
 }
 
 int sm_verb_run(int argc, char **argv) {
-    struct run_arguments arguments = {.time_scale = 1};
+    struct run_arguments arguments = {.sample_bytes = default_interval_bytes, .time_scale = 1};
     int status = parse_arguments(argc, argv, &arguments);
     for (long i = 0; status != SM_STATUS_USAGE && i < arguments.repeat; i++) {
         char out[512];

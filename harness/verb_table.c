@@ -20,6 +20,8 @@ static const struct sm_verb_option run_options[] = {
      "record the values of the environment variables it sets, not only their names", 0, NULL},
     {"allocator", 'a', 0, 0, 0, "NAME", "put another allocator beneath the target",
      SM_COMPLETE_WORDS, "glibc tcmalloc jemalloc"},
+    {"sample-bytes", 'm', 0, 0, 0, "N", "take a stack every N bytes on average; 1 for all", 0,
+     NULL},
     {"shard", 'S', 0, 0, 0, "I/N", "offer only the I-th of N parts of the load", 0, NULL},
     {"load-only", 'L', 0, 0, 0, NULL, "start no target: another shard does", 0, NULL},
     {"start-at", 'T', 0, 0, 0, "UNIX_SECONDS", "begin the first phase then, like other shards", 0,

@@ -1,7 +1,8 @@
 /* The rules, in order:
  *
  * fail          a budget line is broken; or the live heap or the descriptors grow, or RSS where
- *               nothing better is seen or what the program maps itself grows with it; or a cause
+ *               nothing better is seen or what the program maps itself grows with it; or the
+ *               memory of one process does and the whole is inconclusive; or a cause
  *               that is not a note was found (units lost, a declared bound exceeded)
  * broken        nothing failed, but the target, a service or this machine ended the run
  * inconclusive  a budget line could not be judged; without a budget, the heap or the descriptors
@@ -43,6 +44,18 @@ static int is_judged(const struct sm_analysis *analysis, const char *name) {
     return result && result->is_judged;
 }
 
+/* A process that grows while the others keep the whole from being called either. */
+static const struct sm_series_result *growing_process(const struct sm_analysis *analysis) {
+    const char *memory = is_judged(analysis, "heap") ? "heap" : "rss";
+    for (size_t i = 0;
+         is_kind(analysis, memory, SM_VERDICT_INCONCLUSIVE) && i < analysis->series_count; i++)
+        if (analysis->series[i].series->process_id != 0 && analysis->series[i].is_judged &&
+            strcmp(analysis->series[i].series->name, memory) == 0 &&
+            analysis->series[i].verdict.kind == SM_VERDICT_GROWING)
+            return &analysis->series[i];
+    return NULL;
+}
+
 /* The series that makes the run fail by growing; NULL when none does. */
 static const struct sm_series_result *growing(const struct sm_analysis *analysis) {
     static const char *const always[] = {"heap", "fds"};
@@ -57,7 +70,7 @@ static const struct sm_series_result *growing(const struct sm_analysis *analysis
     if (is_kind(analysis, "rss", SM_VERDICT_GROWING) &&
         (!is_judged(analysis, "heap") || is_kind(analysis, "mapped", SM_VERDICT_GROWING)))
         return sm_analysis_series(analysis, 0, "rss");
-    return NULL;
+    return growing_process(analysis);
 }
 
 static const struct sm_budget_line *line_that(const struct sm_analysis *analysis,
@@ -117,10 +130,11 @@ static const char *be(const char *title) {
 static void say_growth(struct sm_analysis *analysis, const struct sm_series_result *result) {
     enum sm_unit unit = result->series->unit, rate = sm_unit_per_second(unit);
     const char *title = title_of(result->series->name);
-    say(analysis, "The %s %s growing: by %s (99 %% sure of %s to %s), from %s to a peak of %s.",
-        title, be(title), SM_UNIT_TEXT(rate, result->rate_per_s.value),
-        SM_UNIT_TEXT(rate, result->rate_per_s.low), SM_UNIT_TEXT(rate, result->rate_per_s.high),
-        SM_UNIT_TEXT(unit, result->start), SM_UNIT_TEXT(unit, result->peak));
+    say(analysis, "The %s%s %s growing: by %s (99 %% sure of %s to %s), from %s to a peak of %s.",
+        title, result->series->process_id ? " of one process" : "", be(title),
+        SM_UNIT_TEXT(rate, result->rate_per_s.value), SM_UNIT_TEXT(rate, result->rate_per_s.low),
+        SM_UNIT_TEXT(rate, result->rate_per_s.high), SM_UNIT_TEXT(unit, result->start),
+        SM_UNIT_TEXT(unit, result->peak));
     say(analysis, "What decided it: %s.", result->verdict.why);
 }
 

@@ -159,9 +159,25 @@ static void tick(struct simulation *s, int phase) {
     s->burst = schedule[phase].load > 0 && s->ticks % 10 == 0 ? s->run.burst_bytes : 0;
 }
 
+enum { OWN_HEAP = SERIES + 10, HEAP_BESIDE };
+
+/* The heaps of two processes apart; returns the second's. */
+static double put_beside(struct simulation *s, int64_t t_ns, double own) {
+    double t_s = (double)t_ns / 1e9;
+    if (s->run.beside_bytes <= 0)
+        return 0;
+    double beside = 3e7 + s->run.beside_bytes * (sin(t_s / 2.3) + sin(t_s / 5.9));
+    struct sm_sample samples[] = {{OWN_HEAP, t_ns, own, own, own},
+                                  {HEAP_BESIDE, t_ns, beside, beside, beside}};
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(sm_record_add_sample(s->record, &samples[i]), 0);
+    return beside;
+}
+
 static void sample(struct simulation *s, int64_t t_ns) {
     double heap = 6.1e7 + s->queue * s->run.bytes_per_unit + s->leaked + s->kept + s->burst +
                   20000 * noise(s);
+    heap += put_beside(s, t_ns, heap);
     double anon = heap * 1.06 + 2e6 + s->retained;
     put(s, HEAP, t_ns, round(heap));
     put(s, RSS, t_ns, round(anon + 3e6));
@@ -227,6 +243,14 @@ static void write_head(struct simulation *s) {
         0, -1,   "", run->is_without_probe ? "none: static program" : "on",
         0};
     assert_int_equal(sm_record_add_process(record, &process), 0);
+    if (run->beside_bytes > 0) {
+        struct sm_process beside = {2, 4243, 4242, "batcher: helper", 0, -1, "", "on", 0};
+        struct sm_series heaps[] = {{OWN_HEAP, 1, (char *)"heap", SM_UNIT_BYTES},
+                                    {HEAP_BESIDE, 2, (char *)"heap", SM_UNIT_BYTES}};
+        assert_int_equal(sm_record_add_process(record, &beside), 0);
+        for (size_t i = 0; i < 2; i++)
+            assert_int_equal(sm_record_add_series(record, &heaps[i]), 0);
+    }
     for (int i = 0; i < SERIES; i++) {
         struct sm_series series = {i + 1, 0, (char *)series_table[i].name, series_table[i].unit};
         if (!(run->is_without_probe && (i == HEAP || i == SLACK)) &&

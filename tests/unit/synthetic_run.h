@@ -17,6 +17,7 @@ struct synthetic_run {
     double fds_per_s;           /* descriptors of class proc never closed */
     double kept_bytes;          /* filled in the first seconds of load, never freed */
     double retained_bytes;      /* the same, freed before the rest: the allocator keeps it */
+    double beside_bytes;        /* a second process whose heap swings by that much; 0 = there is none */
     double control_per_s;       /* asked for as a positive control, and kept under load */
     int is_control_refused;     /* asked for, but nothing was kept */
     double burst_bytes;         /* live for one tick in ten under load, beside the queue */

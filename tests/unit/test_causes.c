@@ -166,6 +166,42 @@ static void a_failing_consumer_is_retries_not_a_backlog(void **state) {
     analysed_run_free(&a);
 }
 
+/* The other process swings so much that the whole tells nothing. */
+static void a_leak_in_one_process_is_found_behind_the_other(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state,
+        (struct synthetic_run){.is_without_fault = 1, .leaked_per_s = 400000, .beside_bytes = 2e7});
+    const struct sm_series_result *whole = sm_analysis_series(a.analysis, 0, "heap");
+    assert_int_equal(whole->verdict.kind, SM_VERDICT_INCONCLUSIVE);
+    assert_int_equal(sm_analysis_series(a.analysis, 1, "heap")->verdict.kind, SM_VERDICT_GROWING);
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_LEAK_PER_REQUEST);
+    assert_non_null(cause);
+    assert_true(evidence(cause, "process_pid") == 4242);
+    assert_false(cause->is_note);
+    assert_int_equal(a.analysis->verdict, SM_RUN_FAIL);
+    assert_non_null(strstr(a.analysis->why, "of one process"));
+    analysed_run_free(&a);
+}
+
+static void a_backlog_names_the_process_that_holds_it(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.beside_bytes = 1e4, .declared_heap_bytes = 4e6});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_BACKLOG);
+    assert_non_null(cause);
+    assert_true(evidence(cause, "process_pid") == 4242);
+    assert_true(evidence(cause, "process_share") > .9);
+    assert_non_null(strstr(cause->text, "one alone: pid 4242"));
+    analysed_run_free(&a);
+}
+
+static void quiet_processes_are_no_cause(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.is_without_fault = 1, .beside_bytes = 1e4});
+    assert_null(analysed_run_cause(&a, SM_CAUSE_LEAK_PER_REQUEST));
+    assert_int_equal(a.analysis->verdict, SM_RUN_PASS);
+    analysed_run_free(&a);
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, test_temp_dir_make, test_temp_dir_remove)
     const struct CMUnitTest tests[] = {
@@ -181,6 +217,9 @@ int main(void) {
         TEST(pages_the_allocator_keeps_are_no_leak),
         TEST(a_peak_far_above_the_payload_is_a_note),
         TEST(a_failing_consumer_is_retries_not_a_backlog),
+        TEST(a_leak_in_one_process_is_found_behind_the_other),
+        TEST(a_backlog_names_the_process_that_holds_it),
+        TEST(quiet_processes_are_no_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
