@@ -273,12 +273,26 @@ static double sample_bytes(const struct sm_run *run) {
     return bytes > 0 ? bytes : 524288;
 }
 
+/* The end of the process that ended last, when none was left at `to_ns`: a command that ends by
+ * itself does so within its phase. Else INT64_MAX. */
+static int64_t end_of_target(const struct sm_run *run, int64_t to_ns) {
+    int64_t last_ns = -1;
+    for (size_t i = 0; i < run->processes_count; i++) {
+        int64_t end_ns = run->processes[i].to_ns;
+        if (end_ns < 0 || end_ns >= to_ns)
+            return INT64_MAX;
+        last_ns = end_ns > last_ns ? end_ns : last_ns;
+    }
+    return last_ns < 0 ? INT64_MAX : last_ns;
+}
+
 static int rank_sites(const struct sm_run *run, struct sm_analysis *analysis) {
     struct sm_sites_window window = {.sample_bytes = sample_bytes(run)};
     const struct sm_series *offered = sm_run_series(run, 0, "offered");
     sm_timeline_range(run, &window.from_ns, &window.to_ns);
     window.measured_to_ns = window.to_ns;
     choose_window(run, analysis, &window.from_ns, &window.to_ns);
+    window.ended_ns = end_of_target(run, window.to_ns);
     double units =
         sm_timeline_at(run, offered, window.to_ns) - sm_timeline_at(run, offered, window.from_ns);
     window.units_per_s = units / sm_timeline_seconds(window.to_ns - window.from_ns);

@@ -24,6 +24,7 @@ struct group {
     const struct sm_run *run;
     const struct sm_site_sample **samples;
     size_t count;
+    int64_t ended_ns; /* as in sm_sites_window */
 };
 
 static int compare_samples(const void *a, const void *b) {
@@ -67,7 +68,8 @@ static struct totals totals_at(const struct group *group, int64_t t_ns) {
         totals.free_bytes += sample->free_bytes;
         totals.kept_bytes += fmax(sample->alloc_bytes - sample->free_bytes, 0);
         totals.kept_count += fmax(sample->alloc_count - sample->free_count, 0);
-        if (process_end(group->run, sample->process_id) < t_ns)
+        int64_t end_ns = process_end(group->run, sample->process_id);
+        if (end_ns < t_ns && end_ns < group->ended_ns)
             continue;
         totals.live_bytes += fmax(sample->alloc_bytes - sample->free_bytes, 0);
         totals.live_count += fmax(sample->alloc_count - sample->free_count, 0);
@@ -267,7 +269,7 @@ int sm_sites_rank(const struct sm_run *run, const struct sm_sites_window *window
     for (size_t begin = 0, end; sites && begin < count; begin = end) {
         for (end = begin + 1; end < count && same_site(sorted[begin], sorted[end]);)
             end++;
-        struct group group = {run, sorted + begin, end - begin};
+        struct group group = {run, sorted + begin, end - begin, window->ended_ns};
         if (!is_control(run, sorted[begin]->stack_id))
             sites[found++] = judge_group(&group, window);
     }

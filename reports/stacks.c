@@ -82,6 +82,13 @@ static int begins_with_any(const char *text, const char *const *starts) {
     return 0;
 }
 
+static int contains_any(const char *text, const char *const *parts) {
+    for (; *parts; parts++)
+        if (strstr(text, *parts))
+            return 1;
+    return 0;
+}
+
 static int is_any(const char *text, const char *const *names) {
     for (; *names; names++)
         if (strcmp(text, *names) == 0)
@@ -97,11 +104,14 @@ static int is_runtime(const struct sm_stack_frame *frame) {
     static const char *const names[] = {"malloc",   "calloc",    "realloc",       "reallocarray",
                                         "strdup",   "strndup",   "memalign",      "posix_memalign",
                                         "asprintf", "vasprintf", "aligned_alloc", NULL};
-    static const char *const prefixes[] = {"operator new", "_Zn",          "std::allocator",
-                                           "std::__new",   "alloc::alloc", "alloc::raw_vec",
-                                           "__rust_",      "__rdl_",       NULL};
+    static const char *const prefixes[] = {
+        "operator new", "_Zn",   "std::",  "__gnu_cxx::", "alloc::",     "core::",      "__rust_",
+        "__rdl_",       "<std::", "<alloc::", "<core::",   "hashbrown::", "<hashbrown::", NULL};
+    /* Rust: what its libraries do on behalf of a type, "<u8 as alloc::vec::...>". */
+    static const char *const within[] = {" as alloc::", " as core::", " as std::", NULL};
     return begins_with_any(last_component(frame->module), modules) ||
-           is_any(frame->function, names) || begins_with_any(frame->function, prefixes);
+           is_any(frame->function, names) || begins_with_any(frame->function, prefixes) ||
+           contains_any(frame->function, within);
 }
 
 size_t sm_stack_culprit(const struct sm_stack_frame *frames, size_t count) {

@@ -100,6 +100,9 @@ class Languages(Case):
         result, peaks, probes = self.probe(program, limits=["heap_peak=1GB"])
         self.assertEqual((result.status, probes), (0, ["on"]), result.err)
         self.assertAlmostEqual(peaks["heap"] / HELD, 1, delta=0.01)
+        # What it still held when it ended by itself.
+        site = self.report(self.path("run"))["sites"][0]
+        self.assertAlmostEqual(site["live_bytes"] / HELD, 1, delta=0.1)
         folded = spillmark("report", self.path("run"), "--format", "folded").out
         self.assertRegex(folded, r"main;hold [0-9]+\n")
 

@@ -65,6 +65,17 @@ static void a_function_that_only_begins_like_an_allocator_is_the_programs(void *
     assert_int_equal(sm_stack_culprit(out, 2), 1);
 }
 
+static void a_languages_own_library_is_passed_over(void **state) {
+    (void)state;
+    const struct sm_stack_frame out[] = {
+        {"<alloc::raw_vec::RawVecInner>::try_allocate_in", "", "/bin/prog", 0, 1, 1, 1},
+        {"<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem", "", "/bin/prog", 0, 1, 1, 1},
+        {"alloc::vec::from_elem", "", "/bin/prog", 0, 1, 1, 0},
+        {"std::vector<int>::push_back", "", "/bin/prog", 0, 2, 1, 0},
+        {"mine::subscribe", "", "/bin/prog", 17, 3, 1, 0}};
+    assert_int_equal(sm_stack_culprit(out, 5), 4);
+}
+
 static void unknown_frames_are_shown_by_module_and_address(void **state) {
     (void)state;
     char text[100];
@@ -80,6 +91,7 @@ int main(void) {
         cmocka_unit_test(a_small_array_is_not_overrun),
         cmocka_unit_test(the_culprit_is_past_the_library),
         cmocka_unit_test(a_function_that_only_begins_like_an_allocator_is_the_programs),
+        cmocka_unit_test(a_languages_own_library_is_passed_over),
         cmocka_unit_test(unknown_frames_are_shown_by_module_and_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
