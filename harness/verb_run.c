@@ -79,6 +79,10 @@ static int parse_more(struct run_arguments *arguments, int option) {
         arguments->is_env_recorded = 1;
         return 0;
     }
+    if (option == 's') {
+        arguments->until_sure = 1;
+        return 0;
+    }
     if (option == 'm')
         return sm_unit_parse(SM_UNIT_BYTES, optarg, &arguments->sample_bytes) == 0 &&
                        arguments->sample_bytes >= 1
@@ -123,14 +127,12 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
         case 'l':
             rc = parse_number("--live", optarg, 0, 65535, &port);
             break;
-        case 's':
-            arguments->until_sure = 1;
-            break;
         case 'S':
         case 'L':
         case 'T':
         case 'e':
         case 'm':
+        case 's':
             rc = parse_more(arguments, option);
             break;
         case 't':
