@@ -273,6 +273,8 @@ static double sample_bytes(const struct sm_run *run) {
     return bytes > 0 ? bytes : 524288;
 }
 
+static const int64_t LONG_RUN_NS = INT64_C(10000000000), WAY_OUT_NS = 1000000000;
+
 /* The end of the process that ended last, when none was left at `to_ns`: a command that ends by
  * itself does so within its phase. Else INT64_MAX. */
 static int64_t end_of_target(const struct sm_run *run, int64_t to_ns) {
@@ -293,6 +295,11 @@ static int rank_sites(const struct sm_run *run, struct sm_analysis *analysis) {
     window.measured_to_ns = window.to_ns;
     choose_window(run, analysis, &window.from_ns, &window.to_ns);
     window.ended_ns = end_of_target(run, window.to_ns);
+    if (window.ended_ns < INT64_MAX && window.ended_ns - window.from_ns > LONG_RUN_NS) {
+        /* On its way out a program may free everything: look at what it held before. */
+        window.to_ns = window.ended_ns - WAY_OUT_NS;
+        window.ended_ns = INT64_MAX;
+    }
     double units =
         sm_timeline_at(run, offered, window.to_ns) - sm_timeline_at(run, offered, window.from_ns);
     window.units_per_s = units / sm_timeline_seconds(window.to_ns - window.from_ns);

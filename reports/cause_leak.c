@@ -39,8 +39,9 @@ static enum sm_growth_driver find_driver(const struct sm_facts *facts) {
     return slope + 2.5 * error < .6 * rate ? SM_GROWTH_BY_REQUESTS : SM_GROWTH_BY_UNKNOWN;
 }
 
-static void describe(const struct sm_series_result *result, enum sm_growth_driver driver,
+static void describe(const struct sm_facts *facts, enum sm_growth_driver driver,
                      struct sm_cause *cause) {
+    const struct sm_series_result *result = facts->memory_result;
     const struct sm_interval *rate = &result->rate_per_s, *unit = &result->rate_per_unit;
     const char *name = result->series->name;
     sm_cause_say(cause, "%s grows by %s (%s to %s) under constant load and does not level off.",
@@ -52,6 +53,8 @@ static void describe(const struct sm_series_result *result, enum sm_growth_drive
                      SM_UNIT_TEXT(SM_UNIT_BYTES, unit->value));
     else if (driver == SM_GROWTH_BY_REQUESTS)
         sm_cause_say(cause, "It stops when the load stops.");
+    else if (driver == SM_GROWTH_BY_TIME && !sm_run_series(facts->run, 0, "offered"))
+        sm_cause_say(cause, "Nobody counted the load, so it is told by time alone.");
     else if (driver == SM_GROWTH_BY_TIME)
         sm_cause_say(cause, "It goes with time, not with requests.");
     else if (driver == SM_GROWTH_BY_FAILURES)
@@ -88,7 +91,7 @@ void sm_cause_find_leak(const struct sm_facts *facts, struct sm_cause_list *list
     struct sm_cause *cause = sm_cause_add(list, kinds[driver], facts->memory->name);
     if (!cause)
         return;
-    describe(facts->memory_result, driver, cause);
+    describe(facts, driver, cause);
     sm_cause_show(cause, "rate_bytes_per_s", SM_UNIT_BYTES_PER_S,
                   facts->memory_result->rate_per_s.value);
     sm_cause_show(cause, "bytes_per_unit", SM_UNIT_BYTES,
