@@ -28,7 +28,7 @@ struct http2_connection {
     bool is_leaving;   /* GOAWAY has come */
     uint32_t leaving_code;
     int32_t last_stream_id;
-    int error;                   /* of nghttp2, that ends the session */
+    int send_error;              /* negative errno; the peer may have said why all the same */
     char words[SM_HTTP2_WORDS];  /* what the peer said to that, or what is wrong with it */
     char greeting[GREETING + 1]; /* the first bytes that came */
     size_t greeting_length;
@@ -327,7 +327,7 @@ static void drop_ended(struct http2_connection *connection, int code) {
         snprintf(words, sizeof words, "%s", connection->words);
     else if (connection->greeting_length && !connection->has_settings)
         snprintf(words, sizeof words, "not HTTP/2: %.34s", connection->greeting);
-    else if (code == -ECONNRESET || code == -EPIPE)
+    else if (code == -ECONNRESET || connection->send_error)
         snprintf(words, sizeof words, "connection reset");
     else if (code < 0)
         snprintf(words, sizeof words, "%.40s", strerrordesc_np(-code));
@@ -399,8 +399,11 @@ static void flush(struct sm_connection *base) {
             drop(connection, "the body's file cannot be read");
             return;
         }
-        if (sent < 0)
-            return; /* what the peer said before it closed is read when epoll reports the same */
+        if (sent < 0) {
+            /* What the peer said before it closed is read when epoll reports the same. */
+            connection->send_error = (int)sent;
+            return;
+        }
         turn += (size_t)sent;
     }
     drop_if_over(connection);
@@ -449,6 +452,7 @@ static void opened(struct sm_connection *base) {
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_BYTES},
     };
     connection->has_settings = connection->is_leaving = false;
+    connection->send_error = 0;
     connection->words[0] = connection->greeting[0] = '\0';
     connection->greeting_length = 0;
     if (nghttp2_session_client_new2(&connection->session, load->callbacks, connection,

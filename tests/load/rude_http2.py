@@ -33,15 +33,13 @@ class Guest(threading.Thread):
     def __init__(self, peer):
         super().__init__(daemon=True)
         self.peer, self.decoder, self.encoder = peer, Decoder(), Encoder()
-        self.buffer, self.paths, self.bytes, self.lengths = b"", {}, {}, {}
+        self.file = peer.makefile("rb", 1 << 18)
+        self.paths, self.bytes, self.lengths = {}, {}, {}
 
     def take(self, count):
-        while len(self.buffer) < count:
-            more = self.peer.recv(1 << 18)
-            if not more:
-                raise ConnectionError
-            self.buffer += more
-        taken, self.buffer = self.buffer[:count], self.buffer[count:]
+        taken = self.file.read(count)
+        if len(taken) < count:
+            raise ConnectionError
         return taken
 
     def send(self, *frames):
@@ -62,6 +60,7 @@ class Guest(threading.Thread):
         except OSError:
             pass
         finally:
+            self.file.close()
             self.peer.close()
 
     def serve(self):

@@ -31,6 +31,11 @@ static int stop_server(void **state) {
     return 0;
 }
 
+/* Nobody answers these. */
+static const char *timeout_of(const char *path) {
+    return strncmp(path, "/ha", 3) == 0 ? "400ms" : "25s";
+}
+
 /* `count` requests to a path, all ended. */
 static void ask(struct load_run *run, const char *path, const char *body, const char *count) {
     const struct load_setting settings[] = {{"url", child_server_url(server)},
@@ -39,7 +44,7 @@ static void ask(struct load_run *run, const char *path, const char *body, const 
                                             {"connections", "3"},
                                             {"body", body},
                                             {"method", "POST"},
-                                            {"timeout", "400ms"},
+                                            {"timeout", timeout_of(path)},
                                             {"streams", "50"},
                                             {NULL, NULL}};
     if (!server)
@@ -145,7 +150,46 @@ static void what_is_no_http2_is_quoted(void **state) {
     rude_server_stop(other);
 }
 
-/* Nothing is sent before its time, and a time-out is no reason to close what others are using. */
+static const struct {
+    const char *method, *outcome;
+    int refused; /* of one; else unanswered */
+} calls[] = {
+    {"/rst/7", "RST_STREAM REFUSED_STREAM", 1},
+    {"/rst/8", "RST_STREAM CANCEL", 0},
+    {"/partial-rst/x", "RST_STREAM INTERNAL_ERROR, partial reply", 0},
+    {"/expel/x", "GOAWAY ENHANCE_YOUR_CALM: too much", 1},
+    {"/status/404", "HTTP 404, not gRPC", 1},
+    {"/ok/x", "malformed reply: no grpc-status", 0},
+    {"/hang/x", "time-out", 0},
+    {"/half/x", "time-out, partial reply", 0},
+    {"/close/x", "connection closed without a reply", 0},
+};
+
+static void calls_end_in_many_ways_too(void **state) {
+    (void)state;
+    if (!server)
+        skip();
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct load_run run;
+        const struct load_setting settings[] = {{"url", child_server_url(server)},
+                                                {"method", calls[i].method},
+                                                {"count", "1"},
+                                                {"body", "text(100)"},
+                                                {"timeout", timeout_of(calls[i].method)},
+                                                {NULL, NULL}};
+        load_run_open(&run, "grpc_load", settings);
+        load_run_start(&run);
+        load_run_until_done(&run, 1);
+        if (load_run_outcome(&run, calls[i].outcome) != 1)
+            load_run_print(&run, calls[i].outcome);
+        assert_int_equal(load_run_outcome(&run, calls[i].outcome), 1);
+        assert_int_equal(run.counts.refused, calls[i].refused);
+        assert_int_equal(run.counts.unanswered, 1 - calls[i].refused);
+        load_run_close(&run);
+    }
+}
+
+/* A time-out is no reason to close what others are using. */
 static void a_late_one_leaves_the_others_alone(void **state) {
     (void)state;
     if (!server)
@@ -186,6 +230,7 @@ int main(void) {
         cmocka_unit_test(connections_end_in_many_ways),
         cmocka_unit_test(early_answers_are_told_apart),
         cmocka_unit_test(what_is_no_http2_is_quoted),
+        cmocka_unit_test(calls_end_in_many_ways_too),
         cmocka_unit_test(a_late_one_leaves_the_others_alone),
         cmocka_unit_test(bad_settings_are_refused),
     };
