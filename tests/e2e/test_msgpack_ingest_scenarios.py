@@ -1,6 +1,9 @@
 """The MessagePack server's incident, small: what each fix does, and what it leaves.
 
 Full sizes, and all eight combinations of the three fixes, are in the scenarios' README."""
+import contextlib
+import sqlite3
+
 from spillmark import Case, main, spillmark
 
 QUICK_GZIP = {"size": "5MB", "every": "0.8", "rest": "1.2", "cycles": "8"}
@@ -21,6 +24,16 @@ class Scenarios(Case):
         self.assertEqual(ledger["accepted"], ledger["delivered"] + ledger["dropped"])
         return report
 
+    def least_peak(self, scenario, **params):
+        """The heap's peak in the cycle where it was lowest: where one body was at work alone."""
+        path = self.path(scenario + "".join(params.values()), "run.db")
+        with contextlib.closing(sqlite3.connect(path)) as record:
+            return record.execute(
+                "select min(peak) from (select max(coalesce(high, value)) as peak from sample"
+                " join series on series.id = series_id join phase on t_ns >= phase.from_ns"
+                " and t_ns < phase.to_ns where series.name = 'heap' and process_id = 0"
+                " and phase.name = 'load' group by phase.cycle)").fetchone()[0]
+
     def causes(self, report):
         return {cause["kind"]: cause for cause in report["causes"]}
 
@@ -34,7 +47,8 @@ class Scenarios(Case):
         document = self.run_scenario("gzip", build="document", **QUICK_GZIP)
         payload = self.causes(before)["peak_amplification"]["evidence"]["payload_in_flight_bytes"]
         self.assertAlmostEqual(payload, 5.1e6, delta=0.1e6)
-        difference = before["series"]["heap"]["peak"] - document["series"]["heap"]["peak"]
+        difference = (self.least_peak("gzip", build="before", **QUICK_GZIP) -
+                      self.least_peak("gzip", build="document", **QUICK_GZIP))
         self.assertAlmostEqual(difference / payload, 1, delta=0.25)
         self.assertIn(("append_chunk", "take_piece"), self.sites(before))
         self.assertIn(("join_chunks", "mi_payload_gunzip"), self.sites(before))
