@@ -66,6 +66,25 @@ events {{ }} http {{ access_log {self.path('access')};
             self.assertGreater(sum(1 for _ in file), 100)
         self.assertLess(report["duration_s"], 30)
 
+    def test_a_stream_over_tls_trusts_whom_it_is_told_to(self):
+        key, certificate = self.path("key"), self.path("certificate")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-keyout", key, "-out", certificate, "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=IP:127.0.0.1"], check=True, stderr=subprocess.DEVNULL)
+        keys = """to = "127.0.0.1:${port:tls}", tls = true, connections = 1, body = "abc\\n",
+                  reply_end = "\\n", count = 5"""
+        _, report = self.run_scenario(
+            f'stream_load {{ {keys}, ca = "{certificate}", phases = {{ "trust" }} }},'
+            f'stream_load {{ {keys}, phases = {{ "distrust" }} }}',
+            'phase { "distrust", "1s" }, phase { "trust", "2s" }',
+            target=f'"openssl", "s_server", "-accept", "127.0.0.1:${{port:tls}}", "-rev", "-quiet",'
+                   f'"-key", "{key}", "-cert", "{certificate}", ready = tcp {{ "${{port:tls}}" }}')
+        trusting, distrusting = (row["outcomes"] for row in report["load"]["by_load"])
+        self.assertEqual(trusting, {"answered": 5})
+        self.assertTrue(all("certificate not trusted" in outcome for outcome in distrusting),
+                        distrusting)
+        self.assertEqual(sum(distrusting.values()), 5)
+
     def test_each_load_has_phases_of_its_own(self):
         _, report = self.run_scenario(
             'null_load { rate = "1000/s", arrivals = "uniform", phases = { "one" } },'
