@@ -2,7 +2,7 @@
 """What the probe costs, beside its peers: one table.
 
     probe.py BUILD-DIRECTORY [--repeat N] [--only WORKLOAD,...] [--tools TOOL,...]
-             [--peers all|fast|none] [--minima]
+             [--peers all|fast|none] [--minima] [--share PART-OF-THE-WORK]
 
 Interleaved pairs: each run of a tool stands beside a run of the same program without one, and
 the median of the ratios is printed, as wall time / CPU time of all processes. --minima prints the
@@ -128,6 +128,7 @@ def main():
     parser.add_argument("--tools", default="")
     parser.add_argument("--peers", choices=["all", "fast", "none"], default="fast")
     parser.add_argument("--minima", action="store_true")
+    parser.add_argument("--share", type=float, default=1)
     options = parser.parse_args()
     build = os.path.abspath(options.build)
     rows = tools(build, options.peers)
@@ -136,7 +137,7 @@ def main():
     print("|---" * (len(columns) + 1) + "|")
     with tempfile.TemporaryDirectory(prefix="spillmark-bench-") as directory:
         for name in wanted(rows, options.tools):
-            works = workloads(build, rows[name][3])
+            works = workloads(build, rows[name][3] * options.share)
             cells = [pair(*works[column], rows[name], options, directory) for column in columns]
             print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 

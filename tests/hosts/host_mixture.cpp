@@ -1,0 +1,205 @@
+// host_mixture.cpp - everything that allocates, in one random mixture: the malloc family, realloc,
+// aligned allocation, operator new; threads that come and go and leave their blocks to others;
+// forked children that go on with what they inherited; and an exec, whose image starts from
+// nothing. Held against a ledger that the program keeps, and over tcmalloc against its own count of
+// bytes in use.
+#include <dlfcn.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/wait.h>
+
+#include <cstdint>
+#include <new>
+
+#include "pool_view.h"
+
+namespace {
+
+constexpr int BLOCKS = 3000, TURNS = 40, OPERATIONS = 600, CHILD_OPERATIONS = 2000;
+constexpr std::align_val_t WIDE{128};
+
+enum class By { MALLOC, NEW, NEW_ARRAY, NEW_WIDE, NEW_WIDE_ARRAY };
+
+struct Block {
+    void *at;
+    By by;
+};
+
+Block blocks[BLOCKS];
+std::uint64_t state = 88172645463325252U;
+int64_t ledger_bytes, ledger_count;
+
+std::uint64_t next() {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state >> 8;
+}
+
+void *by_malloc(std::size_t bytes) {
+    void *block = nullptr;
+    switch (next() % 7) {
+    case 0:
+        return calloc(bytes / 16 + 1, 16);
+    case 1:
+        return posix_memalign(&block, std::size_t{32} << next() % 6, bytes) == 0 ? block : nullptr;
+    case 2:
+        return aligned_alloc(64, (bytes + 63) / 64 * 64);
+    case 3:
+        return memalign(512, bytes);
+    case 4:
+        return bytes % 32 == 0 ? valloc(bytes) : malloc(bytes);
+    case 5:
+        return reallocarray(nullptr, bytes / 8 + 1, 8);
+    default:
+        return malloc(bytes);
+    }
+}
+
+Block make(std::size_t bytes) {
+    switch (next() % 8) {
+    case 0:
+        return {operator new(bytes), By::NEW};
+    case 1:
+        return {operator new[](bytes), By::NEW_ARRAY};
+    case 2:
+        return {operator new(bytes, WIDE), By::NEW_WIDE};
+    case 3:
+        return {operator new[](bytes, WIDE), By::NEW_WIDE_ARRAY};
+    default:
+        return {by_malloc(bytes), By::MALLOC};
+    }
+}
+
+void drop(Block block) {
+    switch (block.by) {
+    case By::NEW:
+        return operator delete(block.at);
+    case By::NEW_ARRAY:
+        return operator delete[](block.at);
+    case By::NEW_WIDE:
+        return operator delete(block.at, WIDE);
+    case By::NEW_WIDE_ARRAY:
+        return operator delete[](block.at, WIDE);
+    case By::MALLOC:
+        return free(block.at);
+    }
+}
+
+void enter(void *block, int sign) {
+    ledger_bytes += sign * static_cast<int64_t>(malloc_usable_size(block));
+    ledger_count += sign;
+}
+
+void operate() {
+    Block &block = blocks[next() % BLOCKS];
+    std::size_t bytes = next() % 50 == 0 ? next() % 300000 + 1 : next() % 2000 + 1;
+    if (block.at == nullptr) {
+        block = make(bytes);
+        enter(block.at, 1);
+    } else if (block.by == By::MALLOC && next() % 3 == 0) {
+        enter(block.at, -1);
+        block.at = realloc(block.at, bytes);
+        enter(block.at, 1);
+    } else {
+        enter(block.at, -1);
+        drop(block);
+        block.at = nullptr;
+    }
+    HOST_CHECK(block.at == nullptr || reinterpret_cast<std::uintptr_t>(block.at) > 4096);
+}
+
+void operate_often(int times) {
+    for (int i = 0; i < times; i++) {
+        operate();
+    }
+}
+
+void *thread(void *argument) {
+    operate_often(OPERATIONS);
+    return argument;
+}
+
+// One at a time, so that the ledger needs no lock; each inherits all blocks of those before it.
+void run_thread() {
+    pthread_t id;
+    HOST_CHECK(pthread_create(&id, nullptr, thread, nullptr) == 0);
+    HOST_CHECK(pthread_join(id, nullptr) == 0);
+}
+
+using Property = int (*)(const char *, std::size_t *);
+
+Property property; // tcmalloc's, or null: looked up once, for a look-up in vain allocates
+
+// What tcmalloc says is in use; -1 over another allocator.
+int64_t in_use() {
+    std::size_t bytes = 0;
+    if (property == nullptr || property("generic.current_allocated_bytes", &bytes) == 0) {
+        return -1;
+    }
+    return static_cast<int64_t>(bytes);
+}
+
+struct Reading {
+    int64_t bytes, count, ledger_bytes, ledger_count, in_use;
+};
+
+Reading read_all(const spillmark_slot *slot) {
+    return {view_live_bytes(slot), view_live_count(slot), ledger_bytes, ledger_count, in_use()};
+}
+
+void compare(const Reading &before, const Reading &now) {
+    HOST_CHECK(now.bytes - before.bytes == now.ledger_bytes - before.ledger_bytes);
+    HOST_CHECK(now.count - before.count == now.ledger_count - before.ledger_count);
+    HOST_CHECK(now.in_use < 0 || now.in_use - before.in_use == now.bytes - before.bytes);
+}
+
+void run_child() {
+    pid_t child = fork();
+    if (child == 0) {
+        const spillmark_slot *slot = host_slot();
+        Reading before = read_all(slot);
+        operate_often(CHILD_OPERATIONS);
+        compare(before, read_all(slot));
+        for (Block &block : blocks) {
+            if (block.at != nullptr) {
+                enter(block.at, -1);
+                drop(block);
+            }
+        }
+        compare(before, read_all(slot));
+        _exit(0);
+    }
+    int status;
+    HOST_CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    const spillmark_slot *slot = host_slot();
+    int64_t at_start = view_live_bytes(slot);
+    HOST_CHECK(at_start < 300000); /* C++'s pool for exceptions, and little else */
+    property =
+        reinterpret_cast<Property>(dlsym(RTLD_DEFAULT, "MallocExtension_GetNumericProperty"));
+    run_thread();
+    operate_often(OPERATIONS);
+    run_child();
+    Reading before = read_all(slot);
+    for (int i = 0; i < TURNS; i++) {
+        run_thread();
+        operate_often(OPERATIONS);
+        compare(before, read_all(slot));
+        if (i % 10 == 0) {
+            run_child();
+            compare(before, read_all(slot));
+        }
+    }
+    if (argc == 1) {
+        char again[] = "again";
+        char *arguments[] = {argv[0], again, nullptr};
+        execv(argv[0], arguments);
+        return 1;
+    }
+    return 0;
+}
