@@ -93,11 +93,11 @@ set_tests_properties(hosts.suite-python PROPERTIES LABELS hosts TIMEOUT 180 SKIP
 
 # Long: ctest -C Stress -L stress
 add_test(NAME stress.fork CONFIGURATIONS Stress
-         COMMAND probe-observe $<TARGET_FILE:spillmark-probe> --repeat 50 -- $<TARGET_FILE:host-fork>)
+         COMMAND probe-observe $<TARGET_FILE:spillmark-probe> --repeat 1000 -- $<TARGET_FILE:host-fork>)
 add_test(NAME stress.dlopen CONFIGURATIONS Stress
          COMMAND probe-observe $<TARGET_FILE:spillmark-probe> --repeat 1000 --
                  $<TARGET_FILE:host-dlopen> $<TARGET_FILE:host-plugin> 100)
-set_tests_properties(stress.fork stress.dlopen PROPERTIES LABELS stress TIMEOUT 1200)
+set_tests_properties(stress.fork stress.dlopen PROPERTIES LABELS stress TIMEOUT 3600)
 
 probe_host(estimates host_estimates.c m)
 probe_test(estimates estimates OBSERVE --interval 65536)
