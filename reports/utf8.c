@@ -6,7 +6,7 @@
 /* How many bytes follow the first, and its part of the character; -1 for no first byte. */
 static int following(unsigned char first, uint32_t *ret_bits) {
     int count = first < 0x80 ? 0 : first < 0xc2 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
-    *ret_bits = count == 0 ? first : first & (0x3fu >> count);
+    *ret_bits = count <= 0 ? first : first & (0x3fu >> count);
     return first > 0xf4 ? -1 : count;
 }
 
