@@ -52,7 +52,7 @@ function pathMatches(site, sites, path) {
     return path.length <= n && path.every((f, i) => sites.functionOf(site.stack[n - 1 - i]) === f);
 }
 
-function controls(state, refresh) {
+function controls(state, refresh, list) {
     const found = h("output", { class: "found" });
     const input = h("input", { type: "search", placeholder: "Search functions, files, modules", "aria-label": "Search sites", id: "site-search", autocomplete: "off", spellcheck: "false" });
     state.input = input;
@@ -61,7 +61,7 @@ function controls(state, refresh) {
         state.flame.search(state.words);
         const share = state.flame.matched();
         found.textContent = share === null ? "" : `${quantity("percent", 100 * share)} on matching calls`;
-        refresh();
+        list();
     });
     const pick = h("div", { class: "pick" });
     const fill = () => pick.replaceChildren(choices("Measure", measuresOf(state.shown).map((m) => [m.id, nameOf(m, state.isFd), m.note]), state.measure.id, (id) => {
@@ -127,21 +127,22 @@ export function growthOf(run, chosen = null) {
         describe: (node) => describe(state, node),
         onpick: (node) => {
             crumbs(state, node);
-            table.show(rows());
+            list();
         },
     });
     const table = siteTable(run, sites);
+    const list = () => table.show(rows(), state.isFd);
     const rows = () => state.shown.filter((s) => state.isFound(s) && pathMatches(s, sites, pathOf(state.flame.focus)));
     const refresh = () => {
         state.flame.show(state.shown.map((s) => itemOf(sites, state.measure, s)), state.measure.colour);
         state.note.textContent = state.measure.note;
         crumbs(state, state.flame.focus);
-        table.show(rows(), state.isFd);
+        list();
     };
     const window = run.window && known(run.window.to_s) ? `Growth is what was gained in \u201c${shorten(run.window.name, 60)}\u201d, from ${moment(run.window.from_s)} to ${moment(run.window.to_s)}. ` : "";
     const element = section("sites", "Growth by site",
         h("p", { class: "hint" }, `${window}${sites.list.length} call stacks that allocate${state.hasFds ? " or open" : ""}${sites.leftOut ? `; ${sites.leftOut} smaller ones are left out` : ""}. Figures of a site are estimates from sampled stacks, with their intervals; the totals above are exact.`),
-        controls(state, refresh), state.note, state.flame.element, state.path, table.element);
+        controls(state, refresh, list), state.note, state.flame.element, state.path, table.element);
     const start = () => {
         refresh();
         enterAgain(state, chosen);

@@ -15,6 +15,7 @@ async function start() {
         else if (data.mode === "live") showLive(page);
         else showReport(page, data.runs[0]);
         document.documentElement.dataset.ready = "yes";
+        performance.mark("ready");
     } catch (error) {
         page.append(h("p", { class: "broken", role: "alert" }, `This report cannot be drawn: ${error.message}. It needs a browser of 2023 or later.`));
         throw error;
