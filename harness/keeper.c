@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,15 +26,25 @@ enum { KEEPER_PATIENCE_MS = 20000 };
 struct sm_keeper {
     pid_t pid;
     int requests_fd, exits_fd;
+    /* Mapped here too, though only the others use it: so no memory of ours that they do not share
+     * can come to lie at its address. */
+    struct sm_owned_paths *owned;
 };
+
+static struct sm_owned_paths *share_owned(void) {
+    void *memory = mmap(NULL, sizeof(struct sm_owned_paths), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
 
 int sm_keeper_start(struct sm_keeper **ret_keeper, struct sm_error *err) {
     int requests[2] = {-1, -1}, exits[2] = {-1, -1};
     struct sm_keeper *keeper = calloc(1, sizeof *keeper);
+    struct sm_owned_paths *owned = share_owned();
     int rc = -ENOMEM;
-    if (!keeper || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, requests) ||
+    if (!keeper || !owned || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, requests) ||
         pipe2(exits, O_CLOEXEC)) {
-        rc = keeper ? -errno : rc;
+        rc = keeper && owned ? -errno : rc;
         goto fail;
     }
     pid_t harness = getpid(), pid = fork();
@@ -44,14 +55,15 @@ int sm_keeper_start(struct sm_keeper **ret_keeper, struct sm_error *err) {
     if (pid == 0) {
         close(requests[0]);
         close(exits[0]);
-        sm_keeper_guard(requests[1], exits[1], harness);
+        sm_keeper_guard(requests[1], exits[1], harness, owned);
     }
     close(requests[1]);
     close(exits[1]);
     setpgid(pid, pid);
     /* Should the guard be killed, the keeper and what it leaves come to us. */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    *keeper = (struct sm_keeper){.pid = pid, .requests_fd = requests[0], .exits_fd = exits[0]};
+    *keeper = (struct sm_keeper){
+        .pid = pid, .requests_fd = requests[0], .exits_fd = exits[0], .owned = owned};
     *ret_keeper = keeper;
     return 0;
 fail:
@@ -61,6 +73,8 @@ fail:
         if (exits[i] >= 0)
             close(exits[i]);
     }
+    if (owned)
+        munmap(owned, sizeof *owned);
     free(keeper);
     return sm_error_errno(err, rc, NULL, NULL, "the process that keeps the others cannot start");
 }
@@ -173,5 +187,6 @@ void sm_keeper_stop(struct sm_keeper *keeper, double grace_s) {
     }
     close(keeper->requests_fd);
     close(keeper->exits_fd);
+    munmap(keeper->owned, sizeof *keeper->owned);
     free(keeper);
 }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,12 +47,9 @@ static void become_quiet(void) {
     prctl(PR_SET_NAME, "spillmark-gd");
 }
 
-_Noreturn void sm_keeper_guard(int requests_fd, int exits_fd, pid_t harness) {
+_Noreturn void sm_keeper_guard(int requests_fd, int exits_fd, pid_t harness,
+                               struct sm_owned_paths *owned) {
     int status = 0;
-    struct sm_owned_paths *owned =
-        mmap(NULL, sizeof *owned, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (owned == MAP_FAILED)
-        _exit(1);
     become_quiet();
     pid_t keeper = fork();
     if (keeper < 0)

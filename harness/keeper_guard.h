@@ -1,6 +1,7 @@
 /* keeper_guard.h - a small process between harness and keeper. It does nothing but wait: should
- * the keeper be killed, alone or together with the harness, what the keeper had started comes to the
- * guard, which ends it and removes what the keeper owned. Any two of the three can be killed. */
+ * the keeper be killed, alone or together with the harness, what the keeper had started comes to
+ * the guard, which ends it and removes what the keeper owned. Any two of the three can be killed.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -20,6 +21,7 @@ int sm_owned_add(struct sm_owned_paths *owned, const char *path, size_t length);
 /* Removes them, the last first. */
 void sm_owned_remove(const struct sm_owned_paths *owned);
 
-/* In the child of the harness: forks the keeper, which gets the two descriptors, and stays. Ends
- * with status 0 when the keeper has done all there was to do. */
-_Noreturn void sm_keeper_guard(int requests_fd, int exits_fd, pid_t harness);
+/* In the child of the harness: forks the keeper, which gets the two descriptors, and stays. `owned`
+ * is empty and shared. Ends with status 0 when the keeper has done all there was to do. */
+_Noreturn void sm_keeper_guard(int requests_fd, int exits_fd, pid_t harness,
+                               struct sm_owned_paths *owned);
