@@ -384,7 +384,7 @@ static void kill_harness(int signal_number, unsigned events, unsigned further_us
 static void test_nothing_outlives_a_killed_harness(void **state) {
     (void)state;
     unsigned seed = 20;
-    for (int round = 0; round < 16; round++) {
+    for (int round = 0; round < 12; round++) {
         unsigned events = (unsigned)rand_r(&seed) % 8, further_us = (unsigned)rand_r(&seed) % 20000;
         kill_harness(round % 3 == 2 ? SIGTERM : SIGKILL, events, further_us, round % 4 == 1,
                      round % 4 == 3);
