@@ -33,7 +33,7 @@ static int stop_server(void **state) {
 
 /* Nobody answers these. */
 static const char *timeout_of(const char *path) {
-    return strncmp(path, "/ha", 3) == 0 ? "400ms" : "25s";
+    return strncmp(path, "/ha", 3) == 0 ? "1s" : "25s";
 }
 
 /* `count` requests to a path, all ended. */

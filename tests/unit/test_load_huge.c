@@ -1,5 +1,6 @@
 /* Ten bodies of 150 MB at once, by each protocol: the driver makes them as it sends them, and the
  * whole process stays under 16 MB. The peers read all of them before they answer. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +16,19 @@
 
 enum { BODIES = 10, MOST_KB = 16000 };
 
-static long peak_rss_kb(void) {
+/* Lets the peak begin anew: what an earlier driver took is not this one's. */
+static void forget_memory(void) {
+    malloc_trim(0);
+    FILE *clear = fopen("/proc/self/clear_refs", "we");
+    if (clear) {
+        fputs("5", clear);
+        fclose(clear);
+    }
+}
+
+/* Under a sanitizer memory means nothing. */
+static void check_memory(void) {
+#ifndef __SANITIZE_ADDRESS__
     char line[128];
     long kb = -1;
     FILE *status = fopen("/proc/self/status", "re");
@@ -24,7 +37,8 @@ static long peak_rss_kb(void) {
             kb = strtol(line + 6, NULL, 10);
     if (status)
         fclose(status);
-    return kb;
+    assert_in_range(kb, 1, MOST_KB);
+#endif
 }
 
 static void upload(const char *const *server_command, const char *driver,
@@ -33,6 +47,7 @@ static void upload(const char *const *server_command, const char *driver,
     struct load_run run;
     if (!server)
         skip();
+    forget_memory();
     load_run_open(&run, driver,
                   (const struct load_setting[]){{"url", child_server_url(server)},
                                                 {"body", "noise '150MB'"},
@@ -51,9 +66,7 @@ static void upload(const char *const *server_command, const char *driver,
     load_run_stop(&run, 0);
     load_run_close(&run);
     child_server_stop(server);
-#ifndef __SANITIZE_ADDRESS__
-    assert_in_range(peak_rss_kb(), 1, MOST_KB);
-#endif
+    check_memory();
 }
 
 static void over_http1(void **state) {
