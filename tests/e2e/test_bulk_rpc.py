@@ -1,0 +1,69 @@
+"""bulk-rpc under spillmark, with small bodies: each variant gets its own right answer."""
+from spillmark import Case, main, spillmark
+
+BODY = 4_000_000
+
+
+class BulkRpc(Case):
+    def run_scenario(self, name, *options, **params):
+        run = self.path(name + "-" + "-".join(params.values()).replace("/", ""))
+        settings = [text for key, value in params.items() for text in ("-p", f"{key}={value}")]
+        result = spillmark("run", f"bulk-rpc/{name}", *options, *settings, "-o", run,
+                           deadline_s=200)
+        report = self.report(run)
+        self.assertEqual(result.status, report["exit_status"], result.out + result.err)
+        self.assertGreater(report["ledger"]["accepted"], 0)
+        return report
+
+    def causes(self, report):
+        return {cause["kind"]: cause for cause in report["causes"]}
+
+    def large_body(self, handler, **params):
+        return self.run_scenario("large-body", "--time-scale", "0.3", handler=handler,
+                                 body=str(BODY), rate="1.5", matters="2MB/s", **params)
+
+    def test_accumulate_is_a_peak_and_no_leak(self):
+        report = self.large_body("accumulate")
+        self.assertNotEqual(report["series"]["heap"]["verdict"], "growing")
+        peak = self.causes(report)["peak_amplification"]
+        self.assertGreater(peak["evidence"]["peak_over_payload"], 4)
+        self.assertLess(peak["evidence"]["peak_over_payload"], 12)
+
+    def test_retain_is_a_leak_for_each_request(self):
+        report = self.large_body("retain")
+        self.assertEqual(report["exit_status"], 1)
+        self.assertEqual(report["series"]["heap"]["verdict"], "growing")
+        leak = self.causes(report)["leak_per_request"]
+        functions = [frame["function"] for frame in leak["site"]]
+        self.assertIn("take", functions)
+        per_unit = leak["evidence"]["bytes_per_unit"] / BODY
+        self.assertGreater(per_unit, 3)
+        self.assertLess(per_unit, 9)
+
+    def test_records_are_kept_by_the_allocator_alone(self):
+        report = self.large_body("records")
+        self.assertNotEqual(report["series"]["heap"]["verdict"], "growing")
+        self.assertIn("allocator_retention", self.causes(report))
+
+    def test_what_is_over_the_limit_is_refused_and_not_held(self):
+        report = self.run_scenario("limits", unit="20000", receive_max="2560000", seconds="5")
+        ledger = report["ledger"]
+        self.assertEqual(ledger["unanswered"], 0)
+        self.assertGreater(ledger["refused"], 2 * ledger["accepted"])
+        # Of 2, 3, 4 and 40 MB only the first is taken: 40 MB in seven forms would show.
+        self.assertLess(report["series"]["heap"]["peak"], 140e6)
+
+    def test_a_stream_is_bounded_at_a_few_messages(self):
+        report = self.run_scenario("at-once", seconds="6", messages="20")
+        self.assertNotEqual(report["series"]["heap"]["verdict"], "growing")
+        self.assertLess(report["series"]["heap"]["peak"], 100e6)  # of 200 MB at once
+
+    def test_killed_at_the_limit_the_report_is_whole(self):
+        report = self.run_scenario("oom", memory="200MB", body="10MB", rate="4", seconds="20")
+        self.assertEqual(report["processes"][0]["exit"], "oom-killed")
+        for words in ("oom-killed", "of live heap", "allocated by", "Sent and not answered: unit"):
+            self.assertIn(words, report["why"])
+
+
+if __name__ == "__main__":
+    main()
