@@ -31,6 +31,11 @@ install(FILES ${SPILLMARK_MADE}/_spillmark
 install(FILES ${SPILLMARK_MADE}/spillmark.fish
         DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT spillmark)
 
+install(FILES ${CMAKE_SOURCE_DIR}/harness/docs/tutorial.md ${CMAKE_SOURCE_DIR}/harness/docs/reading.md
+              ${CMAKE_SOURCE_DIR}/harness/docs/leaky.c ${CMAKE_SOURCE_DIR}/harness/docs/leaky.py
+              ${CMAKE_SOURCE_DIR}/harness/docs/leaky.rs
+        DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT spillmark)
+
 # For programs that declare what they hold, by pkg-config or by find_package(spillmark).
 install(FILES ${CMAKE_SOURCE_DIR}/probes/spillmark_mark.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         COMPONENT spillmark)
