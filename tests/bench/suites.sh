@@ -1,18 +1,17 @@
 #!/bin/sh
 # suites.sh BUILD SOURCES [NAME...] - whole test suites of real programs, with and without the probe.
 #
-# SOURCES holds the unpacked source packages (`apt-get source redis tcl8.6 sqlite3`); in SQLite's,
+# SOURCES holds the unpacked source packages (`apt-get source redis sqlite3`); in SQLite's,
 # `./configure --with-tcl=/usr/lib/tcl8.6 && make testfixture` must have been run. Suites whose
 # sources are missing are left out, and said to be.
 set -u
 build=$1 sources=$2
 shift 2
-[ $# -gt 0 ] || set -- python-long redis tcl sqlite
+[ $# -gt 0 ] || set -- python-long redis sqlite
 failed=0
 for name; do
     case $name in
     redis) of=$(echo "$sources"/redis-*/) ;;
-    tcl) of=$(echo "$sources"/tcl8*/) ;;
     sqlite) of=$(echo "$sources"/sqlite3-*/) ;;
     *) of= ;;
     esac

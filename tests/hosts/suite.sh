@@ -6,7 +6,6 @@
 #     python         modules of Python's own tests (libpython3.11-testsuite), the quick ones
 #     python-long    more of them
 #     redis          SOURCES: redis's, unpacked; the installed redis-server runs them
-#     tcl            SOURCES: Tcl's; the installed tclsh
 #     sqlite         SOURCES: SQLite's, in which `make testfixture` was done
 set -eu
 observe=$1 probe=$2 name=$3 sources=${4-}
@@ -59,19 +58,11 @@ redis)
         --single unit/expire --single unit/scan --single unit/keyspace --single unit/multi \
         --single unit/pubsub --single unit/scripting --single unit/dump --single unit/other \
         --single integration/rdb --single integration/aof ;;
-tcl)
-    command -v tclsh >/dev/null && test -f "$sources/tests/all.tcl" || exit 77
-    cd "$work"
-    compare "grep -E '^(==== |all.tcl:|Test files exiting|exit status)' | sed 's/[0-9]* seconds//'" \
-        tclsh "$sources/tests/all.tcl" -tmpdir "$work" -file 'append*.test assoc*.test basic.test
-c*Obj.test dict.test e*.test f*.test i*.test l*.test n*.test o*.test p*.test r*.test s*.test
-t*.test u*.test v*.test w*.test' -notfile 'socket*.test thread.test unload.test' ;;
 sqlite)
     test -x "$sources/testfixture" || exit 77
     cd "$work"
     compare "grep -E '[.][.][.] (Ok|Omitted)|^!|errors out of|^exit status' | sed 's/Time:.*//'" \
-        sh -c "for t in alter bind collate1 delete insert index join pager1 savepoint select1 \
-select3 subquery trans trigger1 update vacuum wal where2 malloc fts3rnd; do
+        sh -c "for t in select1 insert index join delete trigger1 subquery savepoint; do
 '$sources/testfixture' '$sources/test/'\$t.test; done" ;;
 *)
     exit 2 ;;
