@@ -21,7 +21,8 @@ add_custom_command(
   COMMENT "Installing what exported reports are opened with")
 add_custom_target(exports-npm ALL DEPENDS ${EXPORTS_NPM}/installed)
 find_program(SYSTEM_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+find_program(BROWSER NAMES chromium-headless-shell chromium REQUIRED)
 add_test(NAME e2e.formats
          COMMAND ${SYSTEM_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/exports/test_formats.py)
 set_tests_properties(e2e.formats PROPERTIES LABELS e2e TIMEOUT 180 ENVIRONMENT
-  "SPILLMARK=$<TARGET_FILE:spillmark>;KNOWN_SITES=$<TARGET_FILE:known-sites>;WRITE_RECORD=$<TARGET_FILE:write-record>;NODE_MODULES=${EXPORTS_NPM}/node_modules;REPORT_SCHEMA=${CMAKE_SOURCE_DIR}/reports/report.schema.json;PYTHONDONTWRITEBYTECODE=1")
+  "SPILLMARK=$<TARGET_FILE:spillmark>;KNOWN_SITES=$<TARGET_FILE:known-sites>;WRITE_RECORD=$<TARGET_FILE:write-record>;NODE_MODULES=${EXPORTS_NPM}/node_modules;BROWSER=${BROWSER};REPORT_SCHEMA=${CMAKE_SOURCE_DIR}/reports/report.schema.json;PYTHONDONTWRITEBYTECODE=1")

@@ -1,5 +1,6 @@
 """Every format of the field, opened with the program it is for: what that program then says is
 compared with what is known about the run."""
+import base64
 import csv
 import glob
 import gzip
@@ -140,6 +141,28 @@ class Formats(Case):
         names = [frame["name"] for frame in json.loads(data)["shared"]["frames"]]
         self.assertIn(["rpc_insert", "channel_send", "malloc"],
                       [[names[at] for at in sample] for sample in growth["samples"]])
+
+    def test_speedscope_shows_what_it_is_given(self):
+        """The program itself, in a browser, on the table of functions that it draws as text."""
+        page = f"{NODE_MODULES}/speedscope/dist/release/index.html"
+        for kind, format, importer, function in (
+                ("backlog", "speedscope", "speedscope", "channel_send"),
+                ("backlog", "folded-growth", "collapsed stack format", "channel_send"),
+                ("backlog", "pprof", "protobuf", "cache_fill"),  # what is in use at the end
+                ("hostile", "speedscope", "speedscope", "::error::")):
+            _, data = self.rendered(self.record(kind), format)
+            script = self.write("load.js", 'speedscope.loadFileFromBase64("given.%s", "%s")'
+                                % (format, base64.b64encode(data).decode()))
+            shown = subprocess.run(
+                [os.environ["BROWSER"], "--no-sandbox", "--allow-file-access-from-files",
+                 "--enable-unsafe-swiftshader", "--enable-logging=stderr",
+                 f"--user-data-dir={self.path('browser')}", "--virtual-time-budget=20000",
+                 "--dump-dom", f"file://{page}#view=sandwich&localProfilePath={script}"],
+                capture_output=True, text=True, timeout=120, check=False, env=self.env)
+            self.assertIn(f"Importing as {importer}", shown.stderr)
+            self.assertNotIn("Uncaught", shown.stderr)
+            self.assertIn(function, shown.stdout)
+            self.assertNotIn("<b>&amp;", shown.stdout)  # a name, not markup
 
     # ---- CI ----
 
