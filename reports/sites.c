@@ -176,7 +176,9 @@ static struct totals totals_at_peak(const struct group *group) {
     size_t step = group->count / PEAK_LOOKS + 1;
     for (size_t i = group->count; i > 0; i -= step < i ? step : i) {
         struct totals then = totals_at(group, group->samples[i - 1]->t_ns);
-        if (then.live_bytes > peak.live_bytes)
+        int is_more = group->samples[0]->kind == SM_SITE_FD ? then.live_count > peak.live_count
+                                                            : then.live_bytes > peak.live_bytes;
+        if (is_more)
             peak = then;
     }
     return peak;

@@ -43,7 +43,7 @@ export const MEASURES = [
     { id: "unit", name: "Growth per unit", unit: ["bytes", "none"], by: ["rate_per_unit", "rate_per_unit"], colour: "change",
       note: "Growth for each unit that was offered. Red grew, blue shrank." },
     { id: "now", name: "Bytes now", fdName: "Open now", unit: ["bytes", "count"], by: ["held_bytes", "held_count"], colour: "module",
-      note: "Not freed by the end of the run. One colour for each module." },
+      note: "What is left at the end of the run. One colour for each module." },
     { id: "peak", name: "At its peak", unit: ["bytes", "count"], by: ["peak_bytes", "peak_count"], colour: "module",
       note: "What each site held when it held most. One colour for each module." },
     { id: "residence", name: "Residence", unit: ["bytes", "count"], by: ["live_bytes", "live_count"], colour: "residence",
