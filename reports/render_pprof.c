@@ -71,11 +71,15 @@ static uint64_t add_text(struct writer *w, const char *text) {
     return w->texts++;
 }
 
-static void add_value_type(struct writer *w, unsigned field, const char *type, enum sm_unit unit) {
-    sm_protobuf_number(&w->inner, VALUE_TYPE, add_text(w, type));
+/* Returns the number of the text of its name. */
+static uint64_t add_value_type(struct writer *w, unsigned field, const char *type,
+                               enum sm_unit unit) {
+    uint64_t name = add_text(w, type);
+    sm_protobuf_number(&w->inner, VALUE_TYPE, name);
     sm_protobuf_number(&w->inner, VALUE_UNIT,
                        add_text(w, unit == SM_UNIT_BYTES ? "bytes" : "count"));
     sm_protobuf_message(&w->out, field, &w->inner);
+    return name;
 }
 
 static void add_mappings(struct writer *w) {
@@ -179,9 +183,10 @@ static void add_times(struct writer *w) {
 
 static void add_all(struct writer *w, const struct sm_analysis *analysis, uint64_t *locations) {
     add_text(w, ""); /* the first one must be */
+    uint64_t names[SM_PROFILE_VALUE_COUNT];
     for (int i = 0; i < SM_PROFILE_VALUE_COUNT; i++)
-        add_value_type(w, PROFILE_SAMPLE_TYPE, sm_profile_value_kinds[i].name,
-                       sm_profile_value_kinds[i].unit);
+        names[i] = add_value_type(w, PROFILE_SAMPLE_TYPE, sm_profile_value_kinds[i].name,
+                                  sm_profile_value_kinds[i].unit);
     add_mappings(w);
     add_functions(w);
     for (size_t i = 0; i < w->profile->site_count; i++)
@@ -189,8 +194,8 @@ static void add_all(struct writer *w, const struct sm_analysis *analysis, uint64
     add_times(w);
     uint64_t why = add_text(w, analysis->why);
     sm_protobuf_numbers(&w->out, PROFILE_COMMENT, &why, 1);
-    sm_protobuf_number(&w->out, PROFILE_DEFAULT_TYPE,
-                       add_text(w, sm_profile_value_kinds[SM_PROFILE_INUSE_SPACE].name));
+    /* By the same number: some readers compare those. */
+    sm_protobuf_number(&w->out, PROFILE_DEFAULT_TYPE, names[SM_PROFILE_INUSE_SPACE]);
 }
 
 static int write_compressed(const struct sm_protobuf *message, FILE *to) {
