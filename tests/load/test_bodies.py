@@ -84,14 +84,15 @@ class Bodies(unittest.TestCase):
         self.assertEqual(said["type"], "application/x-protobuf")
 
     def test_gzip_of_small_and_huge(self):
-        found, said = bodies('gzip(json { a = text(5000) })')
+        found, small = bodies('gzip(json { a = text(5000) })')
         self.assertEqual(len(json.loads(gzip.decompress(found[0]))["a"]), 5000)
-        self.assertEqual((said["encoding"], said["type"]), ("gzip", "application/json"))
+        self.assertEqual((small["encoding"], small["type"]), ("gzip", "application/json"))
         plain, _ = bodies('join { "head", text "20000001", "tail" }')
         found, said = bodies('gzip(join { "head", text "20000001", "tail" })')
         self.assertEqual(gzip.decompress(found[0]), plain[0])
         self.assertLess(len(found[0]), len(plain[0]) * 0.7)
-        self.assertLess(said["memory_kb"], 16_000)
+        # What is held is the compressed body; the plain one is never whole.
+        self.assertLess(said["memory_kb"] - small["memory_kb"], len(found[0]) / 1000 + 4_000)
         found, said = bodies('gzip(noise "5MB")')
         self.assertEqual(gzip.decompress(found[0]), bodies('noise "5MB"')[0][0])
 
