@@ -45,6 +45,15 @@ static const struct sm_verb_option probe_options[] = {
      "keep a known trickle of memory in the program, and say whether it was seen", 0, NULL},
     {NULL, 0, 0, 0, 0, NULL, NULL, 0, NULL}};
 
+static const struct sm_verb_option attach_options[] = {
+    {"output", 'o', 1, 0, 0, "DIR", "leave the run there instead of in spillmark-runs",
+     SM_COMPLETE_DIRECTORY, NULL},
+    {"for", 'F', 0, 0, 0, "DURATION", "so long, like 60s; else until it ends, or Ctrl-C", 0, NULL},
+    {"limit", 'l', 0, 1, 0, "NAME=LIMIT", "a limit it must keep, like rss_peak=1GB", 0, NULL},
+    {"budget", 'b', 1, 0, 0, "FILE", "lines `name = limit` that it must keep", SM_COMPLETE_FILE,
+     NULL},
+    {NULL, 0, 0, 0, 0, NULL, NULL, 0, NULL}};
+
 static const struct sm_verb_option report_options[] = {
     {"format", 'f', 1, 0, 0, "F", "how to write it: text unless told otherwise",
      SM_COMPLETE_FORMATS, NULL},
@@ -90,6 +99,8 @@ const struct sm_verb sm_verb_table[] = {
      SM_COMPLETE_SCENARIO, run_options, sm_verb_run},
     {"probe", "record any program, without a scenario", "-- COMMAND [ARG...]", SM_COMPLETE_COMMAND,
      probe_options, sm_verb_probe},
+    {"attach", "watch a program that runs already, from outside", "PID", SM_COMPLETE_NOTHING,
+     attach_options, sm_verb_attach},
     {"report", "render a run, the pool file of a probe alone, or a CSV series", "RUN",
      SM_COMPLETE_FILE, report_options, sm_verb_report},
     {"gate", "check runs against budgets and against earlier runs, for CI", "RUN...",

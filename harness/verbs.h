@@ -7,6 +7,7 @@
 
 int sm_verb_run(int argc, char **argv);
 int sm_verb_probe(int argc, char **argv);
+int sm_verb_attach(int argc, char **argv);
 int sm_verb_report(int argc, char **argv);
 int sm_verb_gate(int argc, char **argv);
 int sm_verb_compare(int argc, char **argv);

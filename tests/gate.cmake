@@ -19,3 +19,4 @@ set_property(TEST e2e.install APPEND PROPERTY ENVIRONMENT SPILLMARK_BUILD_DIR=${
 spillmark_gate_test(ci 200)
 spillmark_gate_test(languages 200)
 spillmark_gate_test(tutorial 180)
+spillmark_gate_test(attach 60)
