@@ -27,6 +27,9 @@ enum {
     WATCHES = 4, /* sockets of one link at a time: two address families and the resolver's */
 };
 
+/* What is paced, each way by itself. */
+enum { READING, SENDING, WAYS };
+
 enum link_state { LINK_CLOSED, LINK_CONNECTING, LINK_CONNECTED };
 
 /* A socket in epoll. */
@@ -46,10 +49,13 @@ struct sm_link {
     CURL *easy;
     void *owner;
     enum link_state state;
-    bool wants_write, is_paused; /* paused: it is not to read now */
-    struct sm_pace pace;
-    int64_t resume_ns;
-    TAILQ_ENTRY(sm_link) paused;
+    bool wants_write;
+    struct way {
+        struct sm_pace pace;
+        bool is_paused; /* it is not to read, or send, now */
+        int64_t resume_ns;
+        TAILQ_ENTRY(sm_link) paused;
+    } ways[WAYS];
     char words[CURL_ERROR_SIZE]; /* libcurl's own on its last error */
     curl_socket_t fd;
     struct watch watches[WATCHES];
@@ -59,12 +65,14 @@ TAILQ_HEAD(link_list, sm_link);
 
 struct sm_links {
     struct sm_link_events events;
-    struct sm_pace_options pace;
-    bool has_pace;
+    struct pacing {
+        struct sm_pace_options options;
+        bool is_on;
+        struct link_list paused;
+        size_t paused_count;
+        int64_t resume_ns; /* of the first of them */
+    } pacing[WAYS];
     int receive_buffer_bytes;
-    struct link_list paused;
-    size_t paused_count;
-    int64_t resume_ns; /* of the first of them */
     int epoll_fd;
     bool is_unix;
     size_t count, part_count, per_part;
@@ -212,6 +220,13 @@ static int make_links(struct sm_links *links, const struct sm_link_options *opti
     return rc;
 }
 
+static void set_pacing(struct pacing *pacing, const struct sm_pace_options *options) {
+    pacing->options = *options;
+    pacing->is_on = options->bytes_per_s > 0 || options->stop_after_bytes > 0;
+    pacing->resume_ns = SM_NEVER_NS;
+    TAILQ_INIT(&pacing->paused);
+}
+
 int sm_links_open(const struct sm_link_options *options, size_t count, int epoll_fd,
                   const struct sm_link_events *events, struct sm_links **ret_links,
                   struct sm_error *err) {
@@ -226,11 +241,9 @@ int sm_links_open(const struct sm_link_options *options, size_t count, int epoll
     links->epoll_fd = epoll_fd;
     links->timer_ns = SM_NEVER_NS;
     links->is_unix = options->unix_path != NULL;
-    links->pace = options->pace;
-    links->has_pace = options->pace.bytes_per_s > 0 || options->pace.stop_after_bytes > 0;
+    set_pacing(&links->pacing[READING], &options->pace);
+    set_pacing(&links->pacing[SENDING], &options->send_pace);
     links->receive_buffer_bytes = options->receive_buffer_bytes;
-    links->resume_ns = SM_NEVER_NS;
-    TAILQ_INIT(&links->paused);
     links->events = *events;
     int rc = make_links(links, options);
     if (rc < 0) {
@@ -274,12 +287,13 @@ int sm_link_connect(struct sm_link *link) {
     return 0;
 }
 
-static void forget_pause(struct sm_link *link) {
-    if (!link->is_paused)
+static void forget_pause(struct sm_link *link, int way) {
+    struct pacing *pacing = &link->part->links->pacing[way];
+    if (!link->ways[way].is_paused)
         return;
-    link->is_paused = false;
-    link->part->links->paused_count--;
-    TAILQ_REMOVE(&link->part->links->paused, link, paused);
+    link->ways[way].is_paused = false;
+    pacing->paused_count--;
+    TAILQ_REMOVE(&pacing->paused, link, ways[way].paused);
 }
 
 void sm_link_close(struct sm_link *link) {
@@ -288,8 +302,10 @@ void sm_link_close(struct sm_link *link) {
     /* Closing the socket would take it out of epoll, but libcurl may close it later than this. */
     if (link->state == LINK_CONNECTED)
         epoll_ctl(link->part->links->epoll_fd, EPOLL_CTL_DEL, link->fd, NULL);
-    forget_pause(link);
-    link->pace = (struct sm_pace){0};
+    for (int way = 0; way < WAYS; way++) {
+        forget_pause(link, way);
+        link->ways[way].pace = (struct sm_pace){0};
+    }
     link->state = LINK_CLOSED;
     link->wants_write = false;
     curl_multi_remove_handle(link->part->multi, link->easy);
@@ -306,7 +322,8 @@ static int errno_of(const struct sm_link *link, int otherwise) {
 /* Level-triggered, so that a link which is not to read must leave epoll, lest its end be told
  * without an end. */
 static void watch_connected(struct sm_link *link) {
-    uint32_t events = (link->is_paused ? 0u : EPOLLIN) | (link->wants_write ? EPOLLOUT : 0u);
+    bool writes = link->wants_write && !link->ways[SENDING].is_paused;
+    uint32_t events = (link->ways[READING].is_paused ? 0u : EPOLLIN) | (writes ? EPOLLOUT : 0u);
     if (events)
         watch(&link->watches[0], events);
     else
@@ -320,38 +337,58 @@ static void want_write(struct sm_link *link, bool wanted) {
     watch_connected(link);
 }
 
-static void pause_reading(struct sm_link *link, int64_t resume_ns) {
-    struct sm_links *links = link->part->links;
-    link->resume_ns = resume_ns;
-    if (resume_ns < links->resume_ns)
-        links->resume_ns = resume_ns;
-    if (link->is_paused)
+static void pause_way(struct sm_link *link, int way, int64_t resume_ns) {
+    struct pacing *pacing = &link->part->links->pacing[way];
+    link->ways[way].resume_ns = resume_ns;
+    if (resume_ns < pacing->resume_ns)
+        pacing->resume_ns = resume_ns;
+    if (link->ways[way].is_paused)
         return;
-    link->is_paused = true;
-    links->paused_count++;
-    TAILQ_INSERT_TAIL(&links->paused, link, paused);
+    link->ways[way].is_paused = true;
+    pacing->paused_count++;
+    TAILQ_INSERT_TAIL(&pacing->paused, link, ways[way].paused);
     watch_connected(link);
 }
 
-/* Each paused link once: those that may read are told so at once (of what TLS has decrypted epoll
+/* Each paused link once: those that may go on are told so at once (of what TLS has decrypted epoll
  * knows nothing), the others go to the end. The owner may close any meanwhile. */
-static void resume_reading(struct sm_links *links, int64_t now_ns) {
+static void resume_paused(struct sm_links *links, int way, int64_t now_ns) {
+    struct pacing *pacing = &links->pacing[way];
     struct sm_link *link;
-    links->resume_ns = SM_NEVER_NS;
-    for (size_t left = links->paused_count; left > 0; left--) {
-        if (!(link = TAILQ_FIRST(&links->paused)))
+    pacing->resume_ns = SM_NEVER_NS;
+    for (size_t left = pacing->paused_count; left > 0; left--) {
+        if (!(link = TAILQ_FIRST(&pacing->paused)))
             return;
-        if (link->resume_ns > now_ns) {
-            TAILQ_REMOVE(&links->paused, link, paused);
-            TAILQ_INSERT_TAIL(&links->paused, link, paused);
-            if (link->resume_ns < links->resume_ns)
-                links->resume_ns = link->resume_ns;
+        if (link->ways[way].resume_ns > now_ns) {
+            TAILQ_REMOVE(&pacing->paused, link, ways[way].paused);
+            TAILQ_INSERT_TAIL(&pacing->paused, link, ways[way].paused);
+            if (link->ways[way].resume_ns < pacing->resume_ns)
+                pacing->resume_ns = link->ways[way].resume_ns;
             continue;
         }
-        forget_pause(link);
+        forget_pause(link, way);
         watch_connected(link);
-        links->events.ready(link->owner, true, false);
+        links->events.ready(link->owner, way == READING, way == SENDING);
     }
+}
+
+/* How much may go one way now; 0, and the link is paused, when nothing may. */
+static size_t allow(struct sm_link *link, int way, size_t wanted) {
+    const struct pacing *pacing = &link->part->links->pacing[way];
+    int64_t resume_ns;
+    if (!pacing->is_on)
+        return wanted;
+    size_t allowed =
+        sm_pace_allow(&link->ways[way].pace, &pacing->options, wanted, sm_now_ns(), &resume_ns);
+    if (allowed == 0)
+        pause_way(link, way, resume_ns);
+    return allowed;
+}
+
+static void took(struct sm_link *link, int way, size_t bytes) {
+    const struct pacing *pacing = &link->part->links->pacing[way];
+    if (pacing->is_on)
+        sm_pace_took(&link->ways[way].pace, &pacing->options, bytes, sm_now_ns());
 }
 
 void sm_link_await_writable(struct sm_link *link) {
@@ -359,32 +396,27 @@ void sm_link_await_writable(struct sm_link *link) {
 }
 
 ssize_t sm_link_send(struct sm_link *link, const void *bytes, size_t length) {
-    size_t sent = 0;
-    CURLcode rc = curl_easy_send(link->easy, bytes, length, &sent);
+    size_t sent = 0, allowed = allow(link, SENDING, length);
+    if (allowed == 0 && length > 0)
+        return -EAGAIN;
+    CURLcode rc = curl_easy_send(link->easy, bytes, allowed, &sent);
     if (rc != CURLE_OK && rc != CURLE_AGAIN)
         return errno_of(link, -EPIPE);
+    took(link, SENDING, sent);
     want_write(link, sent < length);
     return rc == CURLE_AGAIN ? -EAGAIN : (ssize_t)sent;
 }
 
 ssize_t sm_link_receive(struct sm_link *link, void *bytes, size_t capacity) {
-    const struct sm_links *links = link->part->links;
-    size_t received = 0;
-    if (links->has_pace) {
-        int64_t resume_ns, now_ns = sm_now_ns();
-        capacity = sm_pace_allow(&link->pace, &links->pace, capacity, now_ns, &resume_ns);
-        if (capacity == 0) {
-            pause_reading(link, resume_ns);
-            return -EAGAIN;
-        }
-    }
-    CURLcode rc = curl_easy_recv(link->easy, bytes, capacity, &received);
+    size_t received = 0, allowed = allow(link, READING, capacity);
+    if (allowed == 0)
+        return -EAGAIN;
+    CURLcode rc = curl_easy_recv(link->easy, bytes, allowed, &received);
     if (rc == CURLE_AGAIN)
         return -EAGAIN;
     if (rc != CURLE_OK)
         return errno_of(link, -ECONNRESET);
-    if (links->has_pace)
-        sm_pace_took(&link->pace, &links->pace, received, sm_now_ns());
+    took(link, READING, received);
     return (ssize_t)received;
 }
 
@@ -487,7 +519,12 @@ static void run_timers(struct sm_links *links, int64_t now_ns) {
 int64_t sm_links_tick(struct sm_links *links, int64_t now_ns) {
     if (links->timer_ns <= now_ns)
         run_timers(links, now_ns);
-    if (links->resume_ns <= now_ns)
-        resume_reading(links, now_ns);
-    return links->resume_ns < links->timer_ns ? links->resume_ns : links->timer_ns;
+    int64_t next_ns = links->timer_ns;
+    for (int way = 0; way < WAYS; way++) {
+        if (links->pacing[way].resume_ns <= now_ns)
+            resume_paused(links, way, now_ns);
+        if (links->pacing[way].resume_ns < next_ns)
+            next_ns = links->pacing[way].resume_ns;
+    }
+    return next_ns < links->timer_ns ? next_ns : links->timer_ns;
 }

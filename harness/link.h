@@ -24,7 +24,8 @@ struct sm_link_options {
     bool is_insecure;            /* take any certificate */
     bool is_http2;               /* over TLS, HTTP/2 is asked for */
     struct sm_pace_options pace; /* how fast it reads; all zero: as fast as it comes */
-    int receive_buffer_bytes;    /* of the kernel, for each connection; 0: its own choice */
+    struct sm_pace_options send_pace; /* the same of sending */
+    int receive_buffer_bytes;         /* of the kernel, for each connection; 0: its own choice */
 };
 
 enum { SM_LINK_WORDS = 112 };

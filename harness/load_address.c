@@ -39,6 +39,7 @@ static void read_pace(const struct sm_block *config, struct sm_link_options *lin
         .bytes_per_s = sm_block_quantity(config, "read_rate"),
         .stop_after_bytes = (int64_t)sm_block_quantity(config, "read_stop_after"),
         .stop_ns = (int64_t)(sm_block_quantity(config, "read_stop_for") * 1e9)};
+    link->send_pace.bytes_per_s = sm_block_quantity(config, "send_rate");
     link->receive_buffer_bytes = (int)sm_block_quantity(config, "receive_buffer");
 }
 

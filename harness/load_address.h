@@ -4,13 +4,18 @@
 #include "config.h"
 #include "link.h"
 
-/* How the load reads what it is sent. */
+/* How fast the load sends, and how it reads what it is sent. */
 #define SM_READER_KEYS                                                                             \
-    {.name = "read_rate",                                                                          \
+    {.name = "send_rate",                                                                          \
      .type = SM_KEY_QUANTITY,                                                                      \
      .unit = SM_UNIT_BYTES_PER_S,                                                                  \
      .at_least = 1,                                                                                \
-     .help = "a slow consumer: what each connection reads, at the most"},                          \
+     .help = "a slow sender: what each connection sends, at the most"},                            \
+        {.name = "read_rate",                                                                      \
+         .type = SM_KEY_QUANTITY,                                                                  \
+         .unit = SM_UNIT_BYTES_PER_S,                                                              \
+         .at_least = 1,                                                                            \
+         .help = "a slow consumer: what each connection reads, at the most"},                      \
         {.name = "read_stop_after",                                                                \
          .type = SM_KEY_QUANTITY,                                                                  \
          .unit = SM_UNIT_BYTES,                                                                    \

@@ -1,5 +1,5 @@
-/* pace.h - how fast a consumer reads: at a rate, with stops, or as fast as it comes. Pure; times
- * are CLOCK_MONOTONIC in nanoseconds. */
+/* pace.h - how fast a connection is read, or sent on: at a rate, with stops, or as fast as it goes.
+ * Pure; times are CLOCK_MONOTONIC in nanoseconds. */
 #pragma once
 
 #include <stddef.h>

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -64,6 +65,41 @@ static void replies_are_read_at_a_rate(void **state) {
     nginx_server_stop(nginx);
 }
 
+/* A body of 2 MB, and what answers it once it is there: nginx passes it on to itself only then. */
+static void bodies_are_sent_at_a_rate(void **state) {
+    static const char *const drivers[] = {"http_load", "http2_load"};
+    char locations[400], path[300];
+    snprintf(path, sizeof path, "%s/s", (const char *)*state);
+    snprintf(locations, sizeof locations,
+             "client_max_body_size 10m; location /up { proxy_pass http://unix:%s/s:/done; } "
+             "location /done { return 200; }",
+             (const char *)*state);
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+        struct nginx_server *nginx = nginx_server_start(*state, i ? "http2" : "", locations);
+        if (!nginx)
+            skip();
+        chmod(*state, 0755); /* its workers are somebody else */
+        chmod(path, 0777);
+        const struct load_setting settings[] = {{"url", nginx_server_url(nginx)},
+                                                {"path", "/up"},
+                                                {"method", "POST"},
+                                                {"body", "text '2MB'"},
+                                                {"send_rate", "4MB/s"},
+                                                {"count", "2"},
+                                                {"connections", "2"},
+                                                {NULL, NULL}};
+        struct load_run run;
+        load_run_open(&run, drivers[i], settings);
+        load_run_start(&run);
+        load_run_until_done(&run, 2);
+        assert_int_equal(run.counts.accepted, 2);
+        assert_true((double)shortest_ns(&run) / 1e9 >= 0.4);
+        load_run_close(&run);
+        nginx_server_stop(nginx);
+        unlink(path);
+    }
+}
+
 /* What the consumer does not read stays with the server, which says so itself. */
 static void a_reader_that_stops_leaves_its_replies_with_the_server(void **state) {
     struct redis_server *redis = redis_server_start(*state);
@@ -97,6 +133,8 @@ static void a_reader_that_stops_leaves_its_replies_with_the_server(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(replies_are_read_at_a_rate, test_temp_dir_make,
+                                        test_temp_dir_remove),
+        cmocka_unit_test_setup_teardown(bodies_are_sent_at_a_rate, test_temp_dir_make,
                                         test_temp_dir_remove),
         cmocka_unit_test_setup_teardown(a_reader_that_stops_leaves_its_replies_with_the_server,
                                         test_temp_dir_make, test_temp_dir_remove),
