@@ -516,15 +516,21 @@ static void run_timers(struct sm_links *links, int64_t now_ns) {
     }
 }
 
-int64_t sm_links_tick(struct sm_links *links, int64_t now_ns) {
-    if (links->timer_ns <= now_ns)
-        run_timers(links, now_ns);
+int64_t sm_links_next_ns(const struct sm_links *links) {
     int64_t next_ns = links->timer_ns;
     for (int way = 0; way < WAYS; way++) {
-        if (links->pacing[way].resume_ns <= now_ns)
-            resume_paused(links, way, now_ns);
         if (links->pacing[way].resume_ns < next_ns)
             next_ns = links->pacing[way].resume_ns;
     }
-    return next_ns < links->timer_ns ? next_ns : links->timer_ns;
+    return next_ns;
+}
+
+int64_t sm_links_tick(struct sm_links *links, int64_t now_ns) {
+    if (links->timer_ns <= now_ns)
+        run_timers(links, now_ns);
+    for (int way = 0; way < WAYS; way++) {
+        if (links->pacing[way].resume_ns <= now_ns)
+            resume_paused(links, way, now_ns);
+    }
+    return sm_links_next_ns(links);
 }

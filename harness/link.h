@@ -71,3 +71,6 @@ void sm_links_ready(struct sm_links *links, void *what, uint32_t events);
 
 /* Does what libcurl wants done by now and returns when it wants to be called again. */
 int64_t sm_links_tick(struct sm_links *links, int64_t now_ns);
+
+/* When it wants to be called, as of now: what was sent or received since may have changed it. */
+int64_t sm_links_next_ns(const struct sm_links *links);

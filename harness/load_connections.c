@@ -291,11 +291,11 @@ static int64_t pool_tick(void *driver, int64_t now_ns) {
     if (pool->unpark_at_ns && pool->unpark_at_ns <= now_ns)
         unpark_all(pool, now_ns);
     size_t open = pool->open;
-    int64_t next_ns = sm_links_tick(pool->links, now_ns);
-    if (pool->open > open)
-        next_ns = now_ns; /* there may be units that wait for this */
+    sm_links_tick(pool->links, now_ns);
+    bool has_more = pool->open > open; /* there may be units that wait for this */
     send_again(pool, now_ns);
     flush_touched(pool);
+    int64_t next_ns = has_more ? now_ns : sm_links_next_ns(pool->links);
     if ((first = TAILQ_FIRST(&pool->busy)))
         next_ns = earlier(next_ns, first->unit.due_ns + timeout_ns);
     if (pool->unpark_at_ns)
