@@ -172,9 +172,8 @@ static int judge_series(const struct sm_run *run, const struct sm_trace *trace, 
     result->rate_per_s = rate_of(run, series, &result->verdict, from_ns);
     /* What cycles leave behind is stated for their rests as well as their loads. */
     int is_in_cycles = trace->plan == SM_PLAN_CYCLES || trace->plan == SM_PLAN_FAULT_CYCLES;
-    result->rate_per_unit =
-        interval_of(result->rate_per_s.value, result->rate_per_s.low, result->rate_per_s.high,
-                    offered_per_s(run, is_in_cycles));
+    result->rate_per_unit = interval_of(result->rate_per_s.value, result->rate_per_s.low,
+                                        result->rate_per_s.high, offered_per_s(run, is_in_cycles));
     if (result->verdict.kind != SM_VERDICT_GROWING && is_power_wanted(series))
         r = sm_power_measure(trace, channel_of(series), values, declared_for(run, series->name),
                              result);
@@ -349,8 +348,10 @@ static int find_causes(const struct sm_run *run, struct sm_analysis *analysis) {
     facts.memory_before = facts.memory_after = facts.memory_peak = NAN;
     if (facts.memory) {
         facts.memory_before = level_at_start(run, facts.memory, facts.from_ns);
+        /* Or what is left at the last, where it was let go of within that second. */
         facts.memory_after =
-            sm_timeline_median(run, facts.memory, facts.to_ns - 1000000000, facts.to_ns);
+            fmin(sm_timeline_median(run, facts.memory, facts.to_ns - 1000000000, facts.to_ns),
+                 sm_timeline_at(run, facts.memory, facts.to_ns));
         facts.memory_peak = sm_timeline_peak(run, facts.memory, facts.from_ns, facts.to_ns);
         const struct sm_series_result *result = sm_analysis_series(analysis, 0, facts.memory->name);
         facts.memory_result = result && result->is_judged ? result : NULL;

@@ -2,8 +2,10 @@
 --
 -- before and document: the writer ends at the first failure, and whatever comes later is let go of
 -- without a word: bounded, with loss. after: the batch in hand waits, the channels fill, the relay
--- is held back, and all goes on from there: nothing lost.
+-- is held back, then drops a consumer that is too slow for it, and sends again from the cursor
+-- that the ingester comes back with: nothing lost.
 local firehose = require "_firehose"
+local frames = require "_frames"
 
 return scenario {
   title  = "Firehose while Redis is away",
@@ -14,7 +16,12 @@ return scenario {
     firehose.indexer "firehose_live",
   },
   target = firehose.target {},
-  load   = firehose.relay {},
+  load   = firehose.relay {
+    script = {
+      step { "close", waiting = 1000, code = 1008, reason = "ConsumerTooSlow",
+             body = raw(frames.problem("ConsumerTooSlow", "it reads too slowly")) },
+    },
+  },
 
   phases = {
     phase { "load", "6s" },

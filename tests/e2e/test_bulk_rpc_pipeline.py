@@ -10,6 +10,7 @@ import zlib
 import grpc
 
 SERVER = os.environ["BULK_RPC"]
+NODE_MODULES = os.environ["NODE_MODULES"]
 DEADLINE_S = 60
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
@@ -75,6 +76,15 @@ class BulkRpc(unittest.TestCase):
                 self.assertEqual(self.upload_stream(pieces, len(whole)), reply(whole, echo))
                 self.assertEqual(self.upload(b""), reply(b"", echo))
             self.stop()
+
+    def test_a_client_in_node_is_answered_the_same(self):
+        self.serve("--handler", "stream", "--receive-max", "0")
+        data = b"\x07" * 5_000_001
+        client = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bulk_rpc_client.js")
+        result = subprocess.run(["node", client, self.address, str(len(data))], text=True,
+                                capture_output=True, timeout=DEADLINE_S, check=True,
+                                env={**os.environ, "NODE_PATH": NODE_MODULES})
+        self.assertEqual(result.stdout.split(), [reply(data, False).hex()] * 2, result.stderr)
 
     def test_a_large_body_comes_back(self):
         self.serve("--handler", "accumulate", "--receive-max", "0")
