@@ -79,7 +79,10 @@ double sm_timeline_at(const struct sm_run *run, const struct sm_series *series, 
     size_t until = count_until(samples, count, t_ns);
     if (until)
         return samples[until - 1].value;
-    return count && samples[0].t_ns - t_ns <= FIRST_LOOK_NS ? samples[0].value : NAN;
+    int64_t start_ns = run->phases_count ? run->phases[0].from_ns : t_ns;
+    int is_first_look = count && samples[0].t_ns - start_ns <= FIRST_LOOK_NS &&
+                        samples[0].t_ns - t_ns <= FIRST_LOOK_NS;
+    return is_first_look ? samples[0].value : NAN;
 }
 
 static const struct sm_sample *samples_within(const struct sm_run *run,

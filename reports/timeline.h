@@ -19,8 +19,9 @@ const struct sm_phase *sm_timeline_phase_at(const struct sm_run *run, int64_t t_
 /* Seconds since the run began. */
 double sm_timeline_seconds(int64_t t_ns);
 
-/* The level of a series (may be NULL) at a time: its last sample at or before it, or the first one
- * of all when that follows within a second. NAN when there is none. */
+/* The level of a series (may be NULL) at a time: its last sample at or before it, or, in the
+ * first second of a run, the first one of all when that follows within a second. NAN when there is
+ * none. */
 double sm_timeline_at(const struct sm_run *run, const struct sm_series *series, int64_t t_ns);
 
 /* The median level of a series within [from, to]; the level at `to` when no sample is inside. */
