@@ -13,7 +13,7 @@ return scenario {
   target = bulk.target {},
   load   = bulk.unary { rate = "${rate}/s", arrivals = "uniform" },
 
-  phases = { doses { "4s", "3s" } },
+  phases = { doses { "4s", "6s" } },
 
   budget = { heap = "${matters}", fds = bounded, unanswered = 0 },
 }

@@ -46,12 +46,14 @@ class BulkRpc(Case):
         self.assertIn("allocator_retention", self.causes(report))
 
     def test_what_is_over_the_limit_is_refused_and_not_held(self):
-        report = self.run_scenario("limits", unit="20000", receive_max="2560000", seconds="5")
-        ledger = report["ledger"]
-        self.assertEqual(ledger["unanswered"], 0)
-        self.assertGreater(ledger["refused"], 2 * ledger["accepted"])
-        # Of 2, 3, 4 and 40 MB only the first is taken: 40 MB in seven forms would show.
-        self.assertLess(report["series"]["heap"]["peak"], 140e6)
+        for way, limit, most in (("stream", "upload_max", 60e6), ("unary", "receive_max", 140e6)):
+            # Of 2, 3, 4 and 40 MB only the first is taken: 40 MB in seven forms would show.
+            report = self.run_scenario("limits", way=way, unit="20000", seconds="5",
+                                       **{limit: "2560000"})
+            ledger = report["ledger"]
+            self.assertEqual(ledger["unanswered"], 0)
+            self.assertGreater(ledger["refused"], 2 * ledger["accepted"])
+            self.assertLess(report["series"]["heap"]["peak"], most)
 
     def test_a_stream_is_bounded_at_a_few_messages(self):
         report = self.run_scenario("at-once", seconds="6", messages="20")
