@@ -56,9 +56,10 @@ class BulkRpc(Case):
             self.assertLess(report["series"]["heap"]["peak"], most)
 
     def test_a_stream_is_bounded_at_a_few_messages(self):
-        report = self.run_scenario("at-once", seconds="6", messages="20")
+        report = self.run_scenario("at-once", seconds="6", messages="100")
         self.assertNotEqual(report["series"]["heap"]["verdict"], "growing")
-        self.assertLess(report["series"]["heap"]["peak"], 100e6)  # of 200 MB at once
+        # Of 1 GB at once: what gRPC has read ahead for ten connections, more on a busy machine.
+        self.assertLess(report["series"]["heap"]["peak"], 400e6)
 
     def test_killed_at_the_limit_the_report_is_whole(self):
         report = self.run_scenario("oom", memory="200MB", body="10MB", rate="4", seconds="20")
