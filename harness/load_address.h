@@ -34,34 +34,30 @@
         .help = "of the kernel for each connection, where a slow consumer's replies pile up"       \
     }
 
+/* Whom it trusts over TLS. */
+#define SM_TRUST_KEYS                                                                              \
+    {.name = "ca",                                                                                 \
+     .type = SM_KEY_TEXT,                                                                          \
+     .help = "a file of certificates to trust in place of the system's"},                          \
+    {                                                                                              \
+        .name = "insecure", .type = SM_KEY_BOOL, .fallback = "false",                              \
+        .help = "take any certificate"                                                             \
+    }
+
 #define SM_ADDRESS_KEYS                                                                            \
     {.name = "url", .type = SM_KEY_TEXT, .help = "where to: \"http://127.0.0.1:8080/write\""},     \
         {.name = "unix", .type = SM_KEY_TEXT, .help = "the path of a unix socket instead"},        \
         {.name = "proxy",                                                                          \
          .type = SM_KEY_TEXT,                                                                      \
          .help = "a proxy to tunnel through: \"http://127.0.0.1:3128\", \"socks5h://...\""},       \
-        {.name = "ca",                                                                             \
-         .type = SM_KEY_TEXT,                                                                      \
-         .help = "a file of certificates to trust in place of the system's"},                      \
-        {.name = "insecure",                                                                       \
-         .type = SM_KEY_BOOL,                                                                      \
-         .fallback = "false",                                                                      \
-         .help = "take any certificate"},                                                          \
-        SM_READER_KEYS
+        SM_TRUST_KEYS, SM_READER_KEYS
 
 /* The same for what is no HTTP. */
 #define SM_STREAM_ADDRESS_KEYS                                                                     \
     {.name = "to", .type = SM_KEY_TEXT, .help = "where to: \"127.0.0.1:6379\""},                   \
         {.name = "unix", .type = SM_KEY_TEXT, .help = "the path of a unix socket instead"},        \
         {.name = "tls", .type = SM_KEY_BOOL, .fallback = "false", .help = "over TLS"},             \
-        {.name = "ca",                                                                             \
-         .type = SM_KEY_TEXT,                                                                      \
-         .help = "a file of certificates to trust in place of the system's"},                      \
-        {.name = "insecure",                                                                       \
-         .type = SM_KEY_BOOL,                                                                      \
-         .fallback = "false",                                                                      \
-         .help = "take any certificate"},                                                          \
-        SM_READER_KEYS
+        SM_TRUST_KEYS, SM_READER_KEYS
 
 /* Owned by the caller; texts are the block's or its own. */
 struct sm_address {

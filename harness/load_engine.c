@@ -400,6 +400,21 @@ static struct sm_engine *engine_of(void *driver) {
     return *(struct sm_engine **)driver;
 }
 
+int sm_driver_open(const struct sm_block *config, size_t driver_bytes,
+                   int (*open_load)(void *driver, const struct sm_block *config,
+                                    struct sm_error *err),
+                   void (*close)(void *driver), void **ret_driver, struct sm_error *err) {
+    void *driver = calloc(1, driver_bytes);
+    if (!driver)
+        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
+    int rc = open_load(driver, config, err);
+    if (rc < 0)
+        close(driver);
+    else
+        *ret_driver = driver;
+    return rc < 0 ? rc : 0;
+}
+
 int sm_driver_start(void *driver, struct sm_error *err) {
     struct sm_engine *engine = engine_of(driver);
     if (!engine->orders.has_factor) {

@@ -143,7 +143,18 @@ int64_t sm_engine_timeout_ns(const struct sm_engine *engine);
 /* Units in flight at once at the most in a closed loop; 0 = open loop. */
 int64_t sm_engine_concurrency(const struct sm_engine *engine);
 
+/* Makes a driver: `driver_bytes` of zeros, which open_load fills. Where that fails, what it has
+ * made so far is closed and *ret_driver stays as it was. Returns as open of struct sm_load_ops
+ * does. */
+int sm_driver_open(const struct sm_block *config, size_t driver_bytes,
+                   int (*open_load)(void *driver, const struct sm_block *config,
+                                    struct sm_error *err),
+                   void (*close)(void *driver), void **ret_driver, struct sm_error *err);
+
 /* For struct sm_load_ops of any driver whose struct begins with its engine. */
+#define SM_DRIVER_OPS                                                                              \
+    .start = sm_driver_start, .set_factor = sm_driver_set_factor, .snapshot = sm_driver_snapshot,  \
+    .outcomes = sm_driver_outcomes, .stop = sm_driver_stop
 int sm_driver_start(void *driver, struct sm_error *err);
 void sm_driver_set_shard(void *driver, const struct sm_shard *shard);
 void sm_driver_set_factor(void *driver, double factor);

@@ -198,7 +198,8 @@ static int check_keys(const struct sm_block *config, bool has_many, struct sm_er
     return 0;
 }
 
-static int open_load(struct grpc_load *load, const struct sm_block *config, struct sm_error *err) {
+static int open_load(void *driver, const struct sm_block *config, struct sm_error *err) {
+    struct grpc_load *load = driver;
     const struct sm_body *body = sm_block_body(config, "body");
     const char *stream = sm_block_text(config, "stream");
     bool streams_request = strcmp(stream, "client") == 0 || strcmp(stream, "both") == 0;
@@ -234,16 +235,7 @@ static int open_load(struct grpc_load *load, const struct sm_block *config, stru
 }
 
 static int grpc_open(const struct sm_block *config, void **ret_driver, struct sm_error *err) {
-    struct grpc_load *load = calloc(1, sizeof *load);
-    if (!load)
-        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
-    int rc = open_load(load, config, err);
-    if (rc < 0) {
-        grpc_close(load);
-        return rc;
-    }
-    *ret_driver = load;
-    return 0;
+    return sm_driver_open(config, sizeof(struct grpc_load), open_load, grpc_close, ret_driver, err);
 }
 
 static const struct sm_key grpc_keys[] = {
@@ -275,10 +267,6 @@ const struct sm_load_ops sm_grpc_load = {
     .keys = grpc_keys,
     .open = grpc_open,
     .set_shard = sm_driver_set_shard,
-    .start = sm_driver_start,
-    .set_factor = sm_driver_set_factor,
-    .snapshot = sm_driver_snapshot,
-    .outcomes = sm_driver_outcomes,
-    .stop = sm_driver_stop,
+    SM_DRIVER_OPS,
     .close = grpc_close,
 };

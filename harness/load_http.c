@@ -209,7 +209,8 @@ static int make_request(struct http_load *load, const struct sm_block *config,
     return sm_http1_request_make(&ask, config->where, &load->request, err);
 }
 
-static int open_load(struct http_load *load, const struct sm_block *config, struct sm_error *err) {
+static int open_load(void *driver, const struct sm_block *config, struct sm_error *err) {
+    struct http_load *load = driver;
     const struct sm_body *body = sm_block_body(config, "body");
     struct sm_address address;
     int rc = sm_address_read(config, &address, err);
@@ -224,16 +225,7 @@ static int open_load(struct http_load *load, const struct sm_block *config, stru
 }
 
 static int http_open(const struct sm_block *config, void **ret_driver, struct sm_error *err) {
-    struct http_load *load = calloc(1, sizeof *load);
-    if (!load)
-        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
-    int rc = open_load(load, config, err);
-    if (rc < 0) {
-        http_close(load);
-        return rc;
-    }
-    *ret_driver = load;
-    return 0;
+    return sm_driver_open(config, sizeof(struct http_load), open_load, http_close, ret_driver, err);
 }
 
 static const struct sm_key http_keys[] = {
@@ -252,10 +244,6 @@ const struct sm_load_ops sm_http_load = {
     .keys = http_keys,
     .open = http_open,
     .set_shard = sm_driver_set_shard,
-    .start = sm_driver_start,
-    .set_factor = sm_driver_set_factor,
-    .snapshot = sm_driver_snapshot,
-    .outcomes = sm_driver_outcomes,
-    .stop = sm_driver_stop,
+    SM_DRIVER_OPS,
     .close = http_close,
 };

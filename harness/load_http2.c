@@ -31,7 +31,8 @@ static void http2_close(void *driver) {
     free(load);
 }
 
-static int open_load(struct sm_http2 *load, const struct sm_block *config, struct sm_error *err) {
+static int open_load(void *driver, const struct sm_block *config, struct sm_error *err) {
+    struct sm_http2 *load = driver;
     const struct sm_body *body = sm_block_body(config, "body");
     const char *const fields[] = {"content-type", body ? body->content_type : NULL,
                                   "content-encoding", body ? body->content_encoding : NULL, NULL};
@@ -56,16 +57,7 @@ static int open_load(struct sm_http2 *load, const struct sm_block *config, struc
 }
 
 static int http2_open(const struct sm_block *config, void **ret_driver, struct sm_error *err) {
-    struct sm_http2 *load = calloc(1, sizeof *load);
-    if (!load)
-        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
-    int rc = open_load(load, config, err);
-    if (rc < 0) {
-        http2_close(load);
-        return rc;
-    }
-    *ret_driver = load;
-    return 0;
+    return sm_driver_open(config, sizeof(struct sm_http2), open_load, http2_close, ret_driver, err);
 }
 
 static const struct sm_key http2_keys[] = {
@@ -84,10 +76,6 @@ const struct sm_load_ops sm_http2_load = {
     .keys = http2_keys,
     .open = http2_open,
     .set_shard = sm_driver_set_shard,
-    .start = sm_driver_start,
-    .set_factor = sm_driver_set_factor,
-    .snapshot = sm_driver_snapshot,
-    .outcomes = sm_driver_outcomes,
-    .stop = sm_driver_stop,
+    SM_DRIVER_OPS,
     .close = http2_close,
 };

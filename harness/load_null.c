@@ -41,18 +41,16 @@ static void null_close(void *driver) {
     free(load);
 }
 
-static int null_open(const struct sm_block *config, void **ret_driver, struct sm_error *err) {
-    struct null_load *load = calloc(1, sizeof *load);
-    if (!load)
-        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
+static int open_load(void *driver, const struct sm_block *config, struct sm_error *err) {
+    struct null_load *load = driver;
     int rc = sm_engine_open(config, &null_engine_ops, load, 0, &load->engine, err);
-    if (rc < 0) {
-        null_close(load);
-        return rc;
-    }
-    load->taken_outcome = sm_tally_outcome(sm_engine_tally(load->engine), "taken");
-    *ret_driver = load;
-    return 0;
+    if (rc == 0)
+        load->taken_outcome = sm_tally_outcome(sm_engine_tally(load->engine), "taken");
+    return rc;
+}
+
+static int null_open(const struct sm_block *config, void **ret_driver, struct sm_error *err) {
+    return sm_driver_open(config, sizeof(struct null_load), open_load, null_close, ret_driver, err);
 }
 
 static const struct sm_key null_keys[] = {SM_LOAD_KEYS, {.name = NULL}};
@@ -63,10 +61,6 @@ const struct sm_load_ops sm_null_load = {
     .keys = null_keys,
     .open = null_open,
     .set_shard = sm_driver_set_shard,
-    .start = sm_driver_start,
-    .set_factor = sm_driver_set_factor,
-    .snapshot = sm_driver_snapshot,
-    .outcomes = sm_driver_outcomes,
-    .stop = sm_driver_stop,
+    SM_DRIVER_OPS,
     .close = null_close,
 };

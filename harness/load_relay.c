@@ -341,10 +341,8 @@ static int listen_on(struct relay *relay, const struct sm_block *config, struct 
                                     &relay->server, err);
 }
 
-static int relay_open(const struct sm_block *config, void **ret_driver, struct sm_error *err) {
-    struct relay *relay = calloc(1, sizeof *relay);
-    if (!relay)
-        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
+static int open_load(void *driver, const struct sm_block *config, struct sm_error *err) {
+    struct relay *relay = driver;
     relay->cursor = sm_block_text(config, "cursor");
     relay->is_text = strcmp(sm_block_text(config, "kind"), "text") == 0;
     int rc = make_events(relay, config, err);
@@ -357,15 +355,16 @@ static int relay_open(const struct sm_block *config, void **ret_driver, struct s
         rc = listen_on(relay, config, err);
     if (rc == 0 && !(relay->ledger = sm_relay_ledger_new(relay->engine)))
         rc = sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
-    if (rc < 0) {
-        relay_close(relay);
+    if (rc < 0)
         return rc;
-    }
     relay->tally = sm_engine_tally(relay->engine);
     relay->ping_every_ns = sm_engine_concurrency(relay->engine) ? PING_CLOSED_NS : PING_NS;
     wait_for(relay, "nobody was connected");
-    *ret_driver = relay;
     return 0;
+}
+
+static int relay_open(const struct sm_block *config, void **ret_driver, struct sm_error *err) {
+    return sm_driver_open(config, sizeof(struct relay), open_load, relay_close, ret_driver, err);
 }
 
 static const struct sm_key relay_keys[] = {
@@ -408,10 +407,6 @@ const struct sm_load_ops sm_relay_load = {
     .help = "a WebSocket server that the target connects to, and which pushes numbered events",
     .keys = relay_keys,
     .open = relay_open,
-    .start = sm_driver_start,
-    .set_factor = sm_driver_set_factor,
-    .snapshot = sm_driver_snapshot,
-    .outcomes = sm_driver_outcomes,
-    .stop = sm_driver_stop,
+    SM_DRIVER_OPS,
     .close = relay_close,
 };

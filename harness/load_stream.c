@@ -299,8 +299,8 @@ static int read_replies(struct stream_load *load, const struct sm_block *config,
     return 0;
 }
 
-static int open_load(struct stream_load *load, const struct sm_block *config,
-                     struct sm_error *err) {
+static int open_load(void *driver, const struct sm_block *config, struct sm_error *err) {
+    struct stream_load *load = driver;
     struct sm_address address;
     load->body = sm_block_body(config, "body");
     int rc = read_replies(load, config, err);
@@ -319,16 +319,8 @@ static int open_load(struct stream_load *load, const struct sm_block *config,
 }
 
 static int stream_open(const struct sm_block *config, void **ret_driver, struct sm_error *err) {
-    struct stream_load *load = calloc(1, sizeof *load);
-    if (!load)
-        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
-    int rc = open_load(load, config, err);
-    if (rc < 0) {
-        stream_close(load);
-        return rc;
-    }
-    *ret_driver = load;
-    return 0;
+    return sm_driver_open(config, sizeof(struct stream_load), open_load, stream_close, ret_driver,
+                          err);
 }
 
 static const struct sm_key stream_keys[] = {
@@ -371,10 +363,6 @@ const struct sm_load_ops sm_stream_load = {
     .keys = stream_keys,
     .open = stream_open,
     .set_shard = sm_driver_set_shard,
-    .start = sm_driver_start,
-    .set_factor = sm_driver_set_factor,
-    .snapshot = sm_driver_snapshot,
-    .outcomes = sm_driver_outcomes,
-    .stop = sm_driver_stop,
+    SM_DRIVER_OPS,
     .close = stream_close,
 };

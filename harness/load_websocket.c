@@ -316,8 +316,8 @@ static int read_messages(struct websocket_load *load, const struct sm_block *con
                : sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
 }
 
-static int open_load(struct websocket_load *load, const struct sm_block *config,
-                     struct sm_error *err) {
+static int open_load(void *driver, const struct sm_block *config, struct sm_error *err) {
+    struct websocket_load *load = driver;
     struct sm_address address;
     int rc = read_messages(load, config, err);
     if (rc == 0)
@@ -338,16 +338,8 @@ static int open_load(struct websocket_load *load, const struct sm_block *config,
 }
 
 static int websocket_open(const struct sm_block *config, void **ret_driver, struct sm_error *err) {
-    struct websocket_load *load = calloc(1, sizeof *load);
-    if (!load)
-        return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
-    int rc = open_load(load, config, err);
-    if (rc < 0) {
-        websocket_close(load);
-        return rc;
-    }
-    *ret_driver = load;
-    return 0;
+    return sm_driver_open(config, sizeof(struct websocket_load), open_load, websocket_close,
+                          ret_driver, err);
 }
 
 static const struct sm_key websocket_keys[] = {
@@ -384,10 +376,6 @@ const struct sm_load_ops sm_websocket_load = {
     .keys = websocket_keys,
     .open = websocket_open,
     .set_shard = sm_driver_set_shard,
-    .start = sm_driver_start,
-    .set_factor = sm_driver_set_factor,
-    .snapshot = sm_driver_snapshot,
-    .outcomes = sm_driver_outcomes,
-    .stop = sm_driver_stop,
+    SM_DRIVER_OPS,
     .close = websocket_close,
 };
