@@ -5,7 +5,8 @@ add_executable(probe-observe hosts/observe.c hosts/inspect.c)
 function(probe_host name source)
   add_executable(host-${name} hosts/${source})
   target_link_libraries(host-${name} PRIVATE Threads::Threads ${CMAKE_DL_LIBS} ${ARGN})
-  target_compile_options(host-${name} PRIVATE -fno-builtin -Wno-deprecated-declarations)
+  target_compile_options(host-${name} PRIVATE -fno-builtin -Wno-deprecated-declarations
+                         $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-fsized-deallocation>)
 endfunction()
 
 # probe_test(NAME HOST [ARGS argument...] [OBSERVE option...])

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../hosts/own_frame.h"
+
 enum { DEPTH = 15, THREADS_MAX = 64 };
 
 struct work {
@@ -33,7 +35,7 @@ static void replace(struct work *work) {
     *(char *)*block = 1;
 }
 
-static __attribute__((noinline, noclone)) int descend(struct work *work, int depth) {
+OWN_FRAME static int descend(struct work *work, int depth) {
     if (depth > 0) {
         return descend(work, depth - 1) + 1; /* not a tail call */
     }

@@ -6,20 +6,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../hosts/own_frame.h"
+
 enum { KEPT_MAX = 20000 };
 static void *kept[KEPT_MAX];
 static size_t kept_count;
 
-#define SITE __attribute__((noinline, noclone, optimize("no-optimize-sibling-calls")))
+static void keep(void *block) {
+    kept[kept_count++] = block;
+}
 
-static void keep(void *block) { kept[kept_count++] = block; }
-
-SITE static void small_site(int count) {
+OWN_FRAME static void small_site(int count) {
     for (int i = 0; i < count; i++)
         keep(malloc(40));
 }
 
-SITE static void half_freed_site(int count) {
+OWN_FRAME static void half_freed_site(int count) {
     for (int i = 0; i < count; i++) {
         void *block = malloc(200);
         if (i % 2)
@@ -29,7 +31,7 @@ SITE static void half_freed_site(int count) {
     }
 }
 
-SITE static void recursive_site(int depth, int count) {
+OWN_FRAME static void recursive_site(int depth, int count) {
     if (depth > 0)
         recursive_site(depth - 1, count);
     else
@@ -38,12 +40,12 @@ SITE static void recursive_site(int depth, int count) {
     __asm__ volatile("" ::: "memory"); /* not a tail call */
 }
 
-SITE static void grown_site(int count) {
+OWN_FRAME static void grown_site(int count) {
     for (int i = 0; i < count; i++)
         keep(realloc(malloc(16), 5000));
 }
 
-SITE static void aligned_site(int count) {
+OWN_FRAME static void aligned_site(int count) {
     for (int i = 0; i < count; i++) {
         void *block = NULL;
         if (posix_memalign(&block, 64, 640) == 0)

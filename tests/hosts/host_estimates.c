@@ -2,6 +2,7 @@
  * hold the truth in 95 % of the cases. */
 #include <math.h>
 
+#include "own_frame.h"
 #include "pool_view.h"
 
 enum { SITES = 6, ROUNDS = 100, OBJECTS = 4000 };
@@ -9,32 +10,32 @@ enum { SITES = 6, ROUNDS = 100, OBJECTS = 4000 };
 static const size_t sizes[SITES] = {24, 120, 504, 2040, 16376, 100000};
 
 /* One call stack for each size: the site is told by the return address into main's loop. */
-static __attribute__((noipa)) void *at0(size_t n) {
+OWN_FRAME static void *at0(size_t n) {
     void *p = malloc(n);
     __asm__("" : "+r"(p));
     return p;
 }
-static __attribute__((noipa)) void *at1(size_t n) {
+OWN_FRAME static void *at1(size_t n) {
     void *p = malloc(n);
     __asm__("" : "+r"(p));
     return p;
 }
-static __attribute__((noipa)) void *at2(size_t n) {
+OWN_FRAME static void *at2(size_t n) {
     void *p = malloc(n);
     __asm__("" : "+r"(p));
     return p;
 }
-static __attribute__((noipa)) void *at3(size_t n) {
+OWN_FRAME static void *at3(size_t n) {
     void *p = malloc(n);
     __asm__("" : "+r"(p));
     return p;
 }
-static __attribute__((noipa)) void *at4(size_t n) {
+OWN_FRAME static void *at4(size_t n) {
     void *p = malloc(n);
     __asm__("" : "+r"(p));
     return p;
 }
-static __attribute__((noipa)) void *at5(size_t n) {
+OWN_FRAME static void *at5(size_t n) {
     void *p = malloc(n);
     __asm__("" : "+r"(p));
     return p;

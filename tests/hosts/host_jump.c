@@ -4,13 +4,14 @@
 #include <signal.h>
 #include <sys/time.h>
 
+#include "own_frame.h"
 #include "pool_view.h"
 
 static jmp_buf back;
 static sigjmp_buf out;
 static volatile sig_atomic_t armed;
 
-static __attribute__((noipa)) void leave(void) {
+OWN_FRAME static void leave(void) {
     free(malloc(100));
     longjmp(back, 1);
 }

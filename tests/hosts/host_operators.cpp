@@ -13,7 +13,6 @@ namespace {
 
 const std::align_val_t wide{256};
 std::vector<int> built_early(1000, 7); // before main
-volatile std::size_t impossible = static_cast<std::size_t>(1) << 62;
 
 using Act = void (*)(void *block);
 struct Variant {
@@ -75,6 +74,7 @@ void exceptions(const spillmark_slot *slot) {
         HOST_CHECK(caught);
 #ifndef HOST_NO_BAD_ALLOC // mimalloc, built as C, aborts instead
         try {
+            volatile std::size_t impossible = static_cast<std::size_t>(1) << 62;
             caught = false;
             operator delete(operator new(impossible));
         } catch (const std::bad_alloc &) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "own_frame.h"
 #include "pool_view.h"
 
 enum { DEPTH = 12, ROUNDS = 200, STACKS_MAX = 4096, COMPARED = 6 };
@@ -13,19 +14,19 @@ enum { DEPTH = 12, ROUNDS = 200, STACKS_MAX = 4096, COMPARED = 6 };
 static void *kept[ROUNDS * 3];
 static int kept_count;
 
-static __attribute__((noipa)) void *leaf_a(size_t bytes) {
+OWN_FRAME static void *leaf_a(size_t bytes) {
     void *block = malloc(bytes);
     __asm__("" : "+r"(block));
     return block;
 }
 
-static __attribute__((noipa)) void *leaf_b(size_t bytes) {
+OWN_FRAME static void *leaf_b(size_t bytes) {
     void *block = calloc(2, bytes / 2);
     __asm__("" : "+r"(block));
     return block;
 }
 
-static __attribute__((noipa)) void *down(int depth, size_t bytes, bool left) {
+OWN_FRAME static void *down(int depth, size_t bytes, bool left) {
     void *block = depth > 0 ? down(depth - 1, bytes, left) : left ? leaf_a(bytes) : leaf_b(bytes);
     __asm__("" : "+r"(block));
     return block;

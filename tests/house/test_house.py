@@ -4,8 +4,7 @@ import re
 import sys
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FOLDERS = ("probes", "reports", "harness", "scenarios", "tests")
+from sizes import FOLDERS, ROOT, functions, lines_of, sources
 
 # Who may include what of the other folders. tests may use everything.
 MAY_USE = {
@@ -21,37 +20,6 @@ FUNCTION_LINES = {"probes": 40}
 FUNCTION_LINES_ELSEWHERE = 60
 # Pure tables in the form of a switch: one line or two for each entry.
 TABLES = {"probes/cfi.c: extended"}
-
-
-def sources(folder):
-    for path, _, names in os.walk(os.path.join(ROOT, folder)):
-        for name in sorted(names):
-            if name.endswith((".c", ".h", ".cc", ".cpp")):
-                yield os.path.join(path, name)
-
-
-def lines_of(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read().splitlines()
-
-
-def functions(lines):
-    """(name, first line, lines) of every function: from the line that names it to the brace alone
-    in the first column. A declaration ends at its semicolon."""
-    begin = name = None
-    is_open = False
-    for number, line in enumerate(lines, 1):
-        match = re.match(r"[A-Za-z_][^=(;]*?\b(\w+)\(", line)
-        if match and begin is None and not line.startswith("#"):
-            begin, name, is_open = number, match.group(1), False
-        if begin is None:
-            continue
-        if line.endswith("{"):
-            is_open = True
-        if line == "}" and is_open:
-            yield name, begin, number - begin + 1
-        if line == "}" or (not is_open and line.endswith(";")):
-            begin = None
 
 
 class Arrows(unittest.TestCase):

@@ -18,6 +18,7 @@
 #include "probes/process.h"
 #include "probes/rules.h"
 #include "probes/unwind.h"
+#include "tests/hosts/own_frame.h"
 
 /* What the walker wants of the rest of the probe. */
 struct smp_process smp_process;
@@ -36,7 +37,7 @@ static struct smp_memo memos[SMP_MEMO_WAYS];
 static uint32_t memo_matches, walks;
 
 /* Both from the same frame; their own differ, the caller's and all above must not. */
-static __attribute__((noipa)) void take(void) {
+OWN_FRAME static void take(void) {
     struct smp_guard guard = {0};
     struct smp_origin origin = SMP_ORIGIN();
     static struct smp_self self = {.attachments = 1};
@@ -59,7 +60,7 @@ static void compare(void) {
     }
 }
 
-static __attribute__((noipa)) void descend(int depth) {
+OWN_FRAME static void descend(int depth) {
     if (depth > 0) {
         descend(depth - 1);
     } else {
@@ -88,7 +89,7 @@ static void through_libc(void **unused) {
     compare();
 }
 
-static __attribute__((noipa)) void growing(size_t bytes) {
+OWN_FRAME static void growing(size_t bytes) {
     char *room = __builtin_alloca(bytes);
     memset(room, 1, bytes);
     take();
@@ -96,7 +97,7 @@ static __attribute__((noipa)) void growing(size_t bytes) {
 }
 
 /* More than the stack's alignment makes the compiler keep the old stack pointer aside. */
-static __attribute__((noipa)) void realigned(size_t bytes) {
+OWN_FRAME static void realigned(size_t bytes) {
     volatile char room[64] __attribute__((aligned(64)));
     room[0] = 1;
     growing(bytes);
@@ -133,7 +134,7 @@ static bool read_anything(uint64_t address, uint64_t *ret_word, void *context) {
 }
 
 /* The full rules must agree with the quick ones, frame by frame. */
-static __attribute__((noipa)) void take_full(void) {
+OWN_FRAME static void take_full(void) {
     struct smp_guard guard = {0};
     struct smp_origin origin = SMP_ORIGIN();
     walked_depth = smp_unwind(&guard, &origin, NULL, walked, DEPTH);
@@ -154,10 +155,10 @@ static void by_the_full_rules(void **unused) {
     assert_true(walked_depth > 3);
 }
 
-static __attribute__((noipa)) void one_way(void) {
+OWN_FRAME static void one_way(void) {
     descend(5);
 }
-static __attribute__((noipa)) void other_way(void) {
+OWN_FRAME static void other_way(void) {
     descend(5);
     __asm__ volatile("nop");
 }
