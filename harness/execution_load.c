@@ -17,11 +17,35 @@ static const struct sm_load_ops *find_ops(const char *name) {
     return NULL;
 }
 
+/* What the target connects to belongs to the shard with the target, which drives it whole. */
+static bool is_elsewhere(const struct sm_execution *execution, const struct sm_load_ops *ops) {
+    return ops->serves && execution->options->load_only;
+}
+
+/* Something of the load must be for more than one shard. */
+static int check_shards(const struct sm_execution *execution, struct sm_error *err) {
+    const struct sm_scenario *scenario = execution->scenario;
+    const struct sm_load_ops *ops = NULL;
+    for (size_t i = 0; execution->options->shard.count && i < scenario->load_count; i++) {
+        ops = find_ops(scenario->loads[i]->type);
+        if (!ops || !ops->serves)
+            return 0;
+    }
+    if (!ops)
+        return 0;
+    if (err)
+        err->status = SM_STATUS_USAGE;
+    return sm_error_set(err, -EINVAL, scenario->loads[0]->where, "run it without --shard",
+                        "%s is driven whole by the shard with the target, which connects to it, "
+                        "and there is no other load",
+                        ops->name);
+}
+
 /* Of a run in parts this is one. */
 static int share(const struct sm_execution *execution, const struct sm_execution_load *load,
                  struct sm_error *err) {
     const struct sm_shard *shard = &execution->options->shard;
-    if (shard->count == 0)
+    if (shard->count == 0 || load->ops->serves)
         return 0;
     if (!load->ops->set_shard) {
         if (err)
@@ -66,40 +90,51 @@ static int check_phases(const struct sm_execution *execution, const struct sm_bl
     return 0;
 }
 
+/* Opens the load that is number `index` in the scenario. */
+static int open_load(struct sm_execution *execution, const struct sm_load_ops *ops, size_t index,
+                     struct sm_error *err) {
+    const struct sm_scenario *scenario = execution->scenario;
+    const struct sm_block *block = scenario->loads[index];
+    if (execution->load_count == SM_EXECUTION_LOADS)
+        return sm_error_set(err, -E2BIG, block->where, "use fewer", "more than %d loads",
+                            SM_EXECUTION_LOADS);
+    struct sm_execution_load *load = &execution->loads[execution->load_count];
+    load->ops = ops;
+    load->block = block;
+    if (scenario->load_count > 1)
+        snprintf(load->name, sizeof load->name, "%s[%zu]", ops->name, index + 1);
+    else
+        snprintf(load->name, sizeof load->name, "%s", ops->name);
+    load->latency_ns = sm_histogram_new();
+    load->slip_ns = sm_histogram_new();
+    execution->load_count++;
+    if (!load->latency_ns || !load->slip_ns)
+        return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
+    int rc = check_phases(execution, block, err);
+    if (rc == 0)
+        rc = ops->open(block, &load->driver, err);
+    if (rc == -EINVAL && err && !err->status)
+        err->status = SM_STATUS_USAGE; /* keys that do not go together */
+    if (rc == 0)
+        rc = share(execution, load, err);
+    if (rc == 0)
+        attach(execution, load);
+    return rc;
+}
+
 int sm_execution_open_loads(struct sm_execution *execution, struct sm_error *err) {
     const struct sm_scenario *scenario = execution->scenario;
-    for (size_t i = 0; scenario && i < scenario->load_count; i++) {
+    int rc = scenario ? check_shards(execution, err) : 0;
+    for (size_t i = 0; rc == 0 && scenario && i < scenario->load_count; i++) {
         const struct sm_block *block = scenario->loads[i];
-        if (execution->load_count == SM_EXECUTION_LOADS)
-            return sm_error_set(err, -E2BIG, block->where, "use fewer", "more than %d loads",
-                                SM_EXECUTION_LOADS);
-        struct sm_execution_load *load = &execution->loads[execution->load_count];
-        load->ops = find_ops(block->type);
-        if (!load->ops)
+        const struct sm_load_ops *ops = find_ops(block->type);
+        if (!ops)
             return sm_error_set(err, -ENOENT, block->where, NULL, "no load driver \"%s\"",
                                 block->type);
-        load->block = block;
-        if (scenario->load_count > 1)
-            snprintf(load->name, sizeof load->name, "%s[%zu]", load->ops->name, i + 1);
-        else
-            snprintf(load->name, sizeof load->name, "%s", load->ops->name);
-        load->latency_ns = sm_histogram_new();
-        load->slip_ns = sm_histogram_new();
-        execution->load_count++;
-        if (!load->latency_ns || !load->slip_ns)
-            return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
-        int rc = check_phases(execution, block, err);
-        if (rc == 0)
-            rc = load->ops->open(block, &load->driver, err);
-        if (rc == -EINVAL && err && !err->status)
-            err->status = SM_STATUS_USAGE; /* keys that do not go together */
-        if (rc == 0)
-            rc = share(execution, load, err);
-        if (rc)
-            return rc;
-        attach(execution, load);
+        if (!is_elsewhere(execution, ops))
+            rc = open_load(execution, ops, i, err);
     }
-    return 0;
+    return rc;
 }
 
 int sm_execution_start_loads(struct sm_execution *execution, bool serving, struct sm_error *err) {

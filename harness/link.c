@@ -74,7 +74,7 @@ struct sm_links {
     } pacing[WAYS];
     int receive_buffer_bytes;
     int epoll_fd;
-    bool is_unix;
+    bool is_unix, has_proxy;
     size_t count, part_count, per_part;
     int64_t timer_ns; /* not after the first of the parts' */
     struct sm_link *all;
@@ -241,6 +241,7 @@ int sm_links_open(const struct sm_link_options *options, size_t count, int epoll
     links->epoll_fd = epoll_fd;
     links->timer_ns = SM_NEVER_NS;
     links->is_unix = options->unix_path != NULL;
+    links->has_proxy = options->proxy != NULL;
     set_pacing(&links->pacing[READING], &options->pace);
     set_pacing(&links->pacing[SENDING], &options->send_pace);
     links->receive_buffer_bytes = options->receive_buffer_bytes;
@@ -430,7 +431,8 @@ static int why_failed(const struct sm_link *link, CURLcode result, char words[SM
     static const char distrust[] = "SSL certificate problem: ";
     const char *said = link->words[0] ? link->words : curl_easy_strerror(result);
     if (code == -ECONNREFUSED)
-        snprintf(words, SM_LINK_WORDS, "connection refused");
+        snprintf(words, SM_LINK_WORDS, "connection refused%s",
+                 link->part->links->has_proxy ? " by the proxy" : "");
     else if (code != -EIO)
         snprintf(words, SM_LINK_WORDS, "cannot connect: %s", strerrordesc_np(-code));
     else if (strncmp(said, distrust, strlen(distrust)) == 0)

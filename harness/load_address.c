@@ -43,19 +43,29 @@ static void read_pace(const struct sm_block *config, struct sm_link_options *lin
     link->receive_buffer_bytes = (int)sm_block_quantity(config, "receive_buffer");
 }
 
+/* The way there, but for the url. Either a url or a unix socket is given. */
+static int read_way(const struct sm_block *config, struct sm_link_options *link,
+                    struct sm_error *err) {
+    link->unix_path = sm_block_text(config, "unix");
+    link->proxy = sm_block_text(config, "proxy");
+    link->ca_file = sm_block_text(config, "ca");
+    link->is_insecure = sm_block_bool(config, "insecure");
+    read_pace(config, link);
+    if (link->proxy && link->unix_path)
+        return sm_error_set(err, -EINVAL, config->where, "leave proxy out",
+                            "a unix socket is not reached through a proxy");
+    return 0;
+}
+
 static int read_address(const struct sm_block *config, const char *url,
                         struct sm_address *ret_address, struct sm_error *err) {
-    struct sm_address address = {.link = {.url = url,
-                                          .unix_path = sm_block_text(config, "unix"),
-                                          .proxy = sm_block_text(config, "proxy"),
-                                          .ca_file = sm_block_text(config, "ca"),
-                                          .is_insecure = sm_block_bool(config, "insecure")}};
+    struct sm_address address = {.link = {.url = url}};
+    int way = read_way(config, &address.link, err);
+    if (way < 0)
+        return way;
     if ((address.link.url == NULL) == (address.link.unix_path == NULL))
         return sm_error_set(err, -EINVAL, config->where, "keep one of url and unix",
                             "it needs an address, url or unix");
-    if (address.link.proxy && address.link.unix_path)
-        return sm_error_set(err, -EINVAL, config->where, "leave proxy out",
-                            "a unix socket is not reached through a proxy");
     if (!address.link.url)
         address.link.url = default_url;
     CURLUcode rc = split(address.link.url, &address);
@@ -71,7 +81,6 @@ static int read_address(const struct sm_block *config, const char *url,
                             "url \"%s\" is not one of HTTP", address.link.url);
     }
     address.scheme = is_tls ? "https" : "http";
-    read_pace(config, &address.link);
     *ret_address = address;
     return 0;
 }
@@ -101,10 +110,10 @@ int sm_address_read_stream(const struct sm_block *config, struct sm_address *ret
                            struct sm_error *err) {
     const char *to = sm_block_text(config, "to");
     bool is_tls = sm_block_bool(config, "tls");
-    struct sm_address address = {.link = {.unix_path = sm_block_text(config, "unix"),
-                                          .ca_file = sm_block_text(config, "ca"),
-                                          .is_insecure = sm_block_bool(config, "insecure")},
-                                 .scheme = is_tls ? "https" : "http"};
+    struct sm_address address = {.scheme = is_tls ? "https" : "http"};
+    int way = read_way(config, &address.link, err);
+    if (way < 0)
+        return way;
     if ((to == NULL) == (address.link.unix_path == NULL))
         return sm_error_set(err, -EINVAL, config->where, "write to = \"127.0.0.1:6379\"",
                             "it needs one of to and unix");
@@ -120,7 +129,6 @@ int sm_address_read_stream(const struct sm_block *config, struct sm_address *ret
         return sm_error_set(err, -EINVAL, config->where, "write to = \"127.0.0.1:6379\"",
                             "to = \"%s\": %s", to ? to : "", curl_url_strerror(rc));
     }
-    read_pace(config, &address.link);
     *ret_address = address;
     return 0;
 }

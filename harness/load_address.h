@@ -44,18 +44,20 @@
         .help = "take any certificate"                                                             \
     }
 
+/* How it is reached where that is not straight. */
+#define SM_WAY_KEYS                                                                                \
+    {.name = "unix", .type = SM_KEY_TEXT, .help = "the path of a unix socket instead"}, {          \
+        .name = "proxy", .type = SM_KEY_TEXT,                                                      \
+        .help = "a proxy to tunnel through: \"http://127.0.0.1:3128\", \"socks5h://...\""          \
+    }
+
 #define SM_ADDRESS_KEYS                                                                            \
     {.name = "url", .type = SM_KEY_TEXT, .help = "where to: \"http://127.0.0.1:8080/write\""},     \
-        {.name = "unix", .type = SM_KEY_TEXT, .help = "the path of a unix socket instead"},        \
-        {.name = "proxy",                                                                          \
-         .type = SM_KEY_TEXT,                                                                      \
-         .help = "a proxy to tunnel through: \"http://127.0.0.1:3128\", \"socks5h://...\""},       \
-        SM_TRUST_KEYS, SM_READER_KEYS
+        SM_WAY_KEYS, SM_TRUST_KEYS, SM_READER_KEYS
 
 /* The same for what is no HTTP. */
 #define SM_STREAM_ADDRESS_KEYS                                                                     \
-    {.name = "to", .type = SM_KEY_TEXT, .help = "where to: \"127.0.0.1:6379\""},                   \
-        {.name = "unix", .type = SM_KEY_TEXT, .help = "the path of a unix socket instead"},        \
+    {.name = "to", .type = SM_KEY_TEXT, .help = "where to: \"127.0.0.1:6379\""}, SM_WAY_KEYS,      \
         {.name = "tls", .type = SM_KEY_BOOL, .fallback = "false", .help = "over TLS"},             \
         SM_TRUST_KEYS, SM_READER_KEYS
 

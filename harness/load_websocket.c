@@ -13,8 +13,9 @@
 enum {
     DEFAULT_CONNECTIONS = 64,
     RECEIVE_BYTES = 65536,
-    ROOM_BYTES = 65536, /* at least */
-    LONGEST_BYTES = 16 << 20,
+    WHOLE_BYTES = 65536,    /* a longer message is put frame by frame */
+    FRAGMENT_BYTES = 32768, /* of it, whatever the number of connections that hold one */
+    TURN_BYTES = 2 << 20,   /* put on one connection before the others and the schedule are due */
     MOST_PIPELINED = 100000,
     HEADERS = 64,
     WORDS = 128,
@@ -23,7 +24,8 @@ static const char key_line[] = "Sec-WebSocket-Key: 000000000000000000000000";
 
 struct exchange {
     struct sm_exchange base;
-    uint64_t end_bytes; /* where it ends in the connection's bytes; 0: not put there yet */
+    size_t put;         /* bytes of the message, put into the connection's */
+    uint64_t end_bytes; /* where it ends in those; 0: not all of it is put */
     size_t replies;     /* so far */
 };
 
@@ -42,8 +44,8 @@ struct websocket_load {
     const struct sm_body *body;
     struct sm_http1_request request;
     size_t key_at; /* where in the request the key stands */
-    char *message; /* the one that is put */
-    size_t longest, replies, pipeline;
+    char *message; /* the one that is put, or its next fragment */
+    size_t replies, pipeline;
     bool is_text;
     int64_t opened; /* connections so far, for their keys */
     int sent_outcome, answered_outcome, unasked_note;
@@ -110,34 +112,59 @@ static bool flush(struct connection *connection) {
     return true;
 }
 
+/* Puts a message, or the next fragment of a long one, which waits until the one before has gone, so
+ * that no more than that is held of it. Returns 0, -EAGAIN when there is no room now, or another
+ * negative errno. */
 static int put(struct connection *connection, struct exchange *exchange) {
     struct websocket_load *load = load_of(connection);
     int64_t number = exchange->base.unit.number;
     const struct sm_body_variant *variant = sm_body_variant(load->body, number);
-    if (!sm_websocket_has_room(connection->socket, variant->length))
+    size_t length = variant->length - exchange->put;
+    const void *unused;
+    if (variant->length > WHOLE_BYTES && length > FRAGMENT_BYTES)
+        length = FRAGMENT_BYTES;
+    if (exchange->put > 0 ? sm_websocket_pending(connection->socket, &unused) > 0
+                          : !sm_websocket_has_room(connection->socket, length))
         return -EAGAIN;
-    int rc = sm_body_copy(variant, number, 0, load->message, variant->length);
+    int rc = sm_body_copy(variant, number, exchange->put, load->message, length);
+    bool is_first = exchange->put == 0, is_last = exchange->put + length == variant->length;
     if (rc == 0)
-        rc =
-            sm_websocket_message(connection->socket, load->is_text, load->message, variant->length);
-    if (rc == 0)
+        rc = sm_websocket_fragment(connection->socket, load->is_text, is_first, is_last,
+                                   load->message, length);
+    if (rc < 0)
+        return rc;
+    exchange->put += length;
+    if (is_last)
         exchange->end_bytes = sm_websocket_put_total(connection->socket);
-    return rc;
+    return is_last ? 0 : -EAGAIN;
 }
 
-static void put_all(struct connection *connection) {
+/* Puts what there is room for. Returns 0 when that was all, or as put. */
+static int put_waiting(struct connection *connection) {
     struct sm_exchange *base;
     TAILQ_FOREACH(base, &connection->base.exchanges, on_connection) {
         struct exchange *exchange = (struct exchange *)base;
         int rc = exchange->end_bytes ? 0 : put(connection, exchange);
-        if (rc == -EAGAIN)
-            break;
-        if (rc < 0) {
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static void put_all(struct connection *connection) {
+    const void *unused;
+    for (size_t turn = 0; turn < TURN_BYTES;) {
+        uint64_t before = sm_websocket_put_total(connection->socket);
+        int rc = put_waiting(connection);
+        if (rc < 0 && rc != -EAGAIN) {
             lose_all(connection, "the body's file cannot be read");
             return;
         }
+        turn += sm_websocket_put_total(connection->socket) - before;
+        if (!flush(connection) || rc == 0 || sm_websocket_pending(connection->socket, &unused) > 0)
+            return;
     }
-    flush(connection);
+    sm_link_await_writable(connection->base.link);
 }
 
 /* Sends the request of the handshake. */
@@ -203,14 +230,14 @@ static void opened(struct sm_connection *base) {
     static const struct sm_websocket_events events = {.message = on_message, .closing = on_closing};
     struct connection *connection = (struct connection *)base;
     struct websocket_load *load = load_of(connection);
-    size_t room = load->longest > ROOM_BYTES ? load->longest : ROOM_BYTES;
     connection->is_up = false;
     connection->asked_bytes = 0;
     connection->words[0] = '\0';
     sm_connection_set_room(base, 1);
     sm_upgrade_begin(&connection->upgrade, false);
     sm_upgrade_make_key((uint64_t)load->opened++, connection->key);
-    if (sm_websocket_new(SM_WEBSOCKET_CLIENT, room, &events, connection, &connection->socket) < 0)
+    if (sm_websocket_new(SM_WEBSOCKET_CLIENT, WHOLE_BYTES, &events, connection,
+                         &connection->socket) < 0)
         lose_all(connection, "out of memory");
     else
         ask(connection);
@@ -303,14 +330,7 @@ static int read_messages(struct websocket_load *load, const struct sm_block *con
     load->replies = (size_t)sm_block_quantity(config, "replies");
     load->pipeline = (size_t)sm_block_quantity(config, "pipeline");
     load->is_text = strcmp(sm_block_text(config, "kind"), "text") == 0;
-    for (size_t i = 0; i < load->body->variant_count; i++)
-        if (load->body->variants[i].length > load->longest)
-            load->longest = load->body->variants[i].length;
-    if (load->longest > LONGEST_BYTES)
-        return sm_error_set(err, -EINVAL, config->where, NULL,
-                            "a message of %zu bytes is more than the %d there can be",
-                            load->longest, LONGEST_BYTES);
-    load->message = malloc(load->longest + 1);
+    load->message = malloc(WHOLE_BYTES);
     return load->message
                ? 0
                : sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");

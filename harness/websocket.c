@@ -190,10 +190,10 @@ bool sm_websocket_has_room(const struct sm_websocket *socket, size_t length) {
     return taken <= socket->out.capacity && socket->out.capacity - taken >= length;
 }
 
-static void put_message(struct sm_websocket *socket, bool is_text, const void *bytes,
-                        size_t length) {
-    struct wslay_frame_iocb frame = {.fin = 1,
-                                     .opcode = is_text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME,
+static void put_data(struct sm_websocket *socket, uint8_t opcode, bool is_last, const void *bytes,
+                     size_t length) {
+    struct wslay_frame_iocb frame = {.fin = is_last,
+                                     .opcode = opcode,
                                      .payload_length = length,
                                      .mask = socket->role == SM_WEBSOCKET_CLIENT,
                                      .data = bytes,
@@ -202,19 +202,29 @@ static void put_message(struct sm_websocket *socket, bool is_text, const void *b
     wslay_frame_send(socket->outgoing, &frame);
 }
 
-int sm_websocket_message(struct sm_websocket *socket, bool is_text, const void *bytes,
-                         size_t length) {
+static uint8_t opcode_of(bool is_text) {
+    return is_text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME;
+}
+
+int sm_websocket_fragment(struct sm_websocket *socket, bool is_text, bool is_first, bool is_last,
+                          const void *bytes, size_t length) {
     if (!sm_websocket_has_room(socket, length))
         return -EAGAIN;
-    put_message(socket, is_text, bytes, length);
+    put_data(socket, is_first ? opcode_of(is_text) : WSLAY_CONTINUATION_FRAME, is_last, bytes,
+             length);
     return 0;
+}
+
+int sm_websocket_message(struct sm_websocket *socket, bool is_text, const void *bytes,
+                         size_t length) {
+    return sm_websocket_fragment(socket, is_text, true, true, bytes, length);
 }
 
 int sm_websocket_last_message(struct sm_websocket *socket, bool is_text, const void *bytes,
                               size_t length) {
     if (socket->out.capacity - pending(socket) < length + 2 * HEAD_BYTES + LONGEST_CONTROL)
         return -EAGAIN;
-    put_message(socket, is_text, bytes, length);
+    put_data(socket, opcode_of(is_text), true, bytes, length);
     return 0;
 }
 

@@ -24,7 +24,7 @@ struct sm_websocket_events {
 
 struct sm_websocket;
 
-/* room_bytes: of the buffer, at least what the longest message takes. Returns 0 and a connection
+/* room_bytes: of the buffer, at least what the longest frame takes. Returns 0 and a connection
  * for sm_websocket_free, or -ENOMEM. */
 int sm_websocket_new(enum sm_websocket_role role, size_t room_bytes,
                      const struct sm_websocket_events *events, void *owner,
@@ -40,6 +40,11 @@ int sm_websocket_message(struct sm_websocket *socket, bool is_text, const void *
 /* The same for one that comes before closing: it may use the room that is kept for that. */
 int sm_websocket_last_message(struct sm_websocket *socket, bool is_text, const void *bytes,
                               size_t length);
+/* One frame of a message that is put frame by frame, so that none of any length is held whole.
+ * Nothing but control frames may be put between them. Returns as
+ * sm_websocket_message does. */
+int sm_websocket_fragment(struct sm_websocket *socket, bool is_text, bool is_first, bool is_last,
+                          const void *bytes, size_t length);
 /* At most 125 bytes; -EAGAIN as above. */
 int sm_websocket_ping(struct sm_websocket *socket, const void *bytes, size_t length);
 int sm_websocket_close(struct sm_websocket *socket, int status, const char *reason);

@@ -37,7 +37,5 @@ target_compile_definitions(test-load-huge PRIVATE
 add_dependencies(test-load-huge bench-http2-sink)
 set_tests_properties(unit.load-huge PROPERTIES LABELS e2e TIMEOUT 180)
 spillmark_unit_test(load-http2-nginx unit/test_load_http2_nginx.c unit/load_block.c
-                    unit/child_server.c unit/nginx_server.c unit/temp_dir.c LIBS spillmark-harness)
-target_compile_definitions(test-load-http2-nginx PRIVATE
-                           SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}")
+                    unit/nginx_server.c unit/temp_dir.c LIBS spillmark-harness)
 set_tests_properties(unit.load-http2-nginx PROPERTIES LABELS e2e TIMEOUT 120)

@@ -13,3 +13,7 @@ spillmark_unit_test(slow-reader unit/test_slow_reader.c unit/load_block.c unit/n
 set_tests_properties(unit.slow-reader PROPERTIES LABELS e2e TIMEOUT 60)
 spillmark_unit_test(scenario-replay unit/test_scenario_replay.c unit/scenario_text.c unit/temp_dir.c
                     LIBS spillmark-harness)
+spillmark_unit_test(load-proxy unit/test_load_proxy.c unit/load_block.c unit/child_server.c
+                    unit/nginx_server.c unit/temp_dir.c LIBS spillmark-harness)
+target_compile_definitions(test-load-proxy PRIVATE SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}")
+set_tests_properties(unit.load-proxy PROPERTIES LABELS e2e TIMEOUT 120)

@@ -9,7 +9,10 @@ import unittest
 
 from spillmark import BIN, Case, main, spillmark
 
-SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "line_server.py")
+HERE = os.path.dirname(os.path.abspath(__file__))
+SERVER = os.path.join(HERE, "line_server.py")
+CONSUMER = os.path.join(HERE, "relay_consumer.py")
+DEBIAN_PYTHON = "/usr/bin/python3"  # which has Debian's packages
 MARK = "@" * 20
 
 
@@ -79,6 +82,37 @@ class Shards(Case):
         commands = [process["command"] for process in report["processes"]]
         self.assertEqual(commands[1:], ["shard 1/3", "shard 2/3, load only",
                                         "shard 3/3, load only"])
+
+    def test_a_relay_is_driven_whole_beside_the_target(self):
+        def scenario(name, *loads):
+            return self.write(name, f"""return scenario {{ title = "a relay and another",
+  target = program {{ "{DEBIAN_PYTHON}", "{CONSUMER}", "ws://127.0.0.1:${{port:relay}}/",
+                     "{self.path('seen')}", ready = log {{ "connected" }}, stop_timeout = "2s" }},
+  load = {{ {", ".join(loads)} }},
+  phases = {{ phase {{ "drive", "1s" }}, phase {{ "rest", "3s", load = off }} }} }}""")
+        relay = f"""websocket_relay {{ port = "${{port:relay}}", count = 500, rate = "2000/s",
+                                     body = json {{ seq = number() }} }}"""
+        both = scenario("both.lua", relay, 'null_load { rate = "1000/s", count = 301 }')
+        for shard, more in (("1/2", []), ("2/2", ["--load-only"])):
+            result = spillmark("run", both, "--shard", shard, "-o", self.path(shard[0]), *more)
+            self.assertIn(result.status, (0, 1, 4), result.err)
+        shares = [{row["load"]: row["offered"]
+                   for row in self.report(self.path(shard))["load"]["by_load"]} for shard in "12"]
+        self.assertEqual(shares, [{"websocket_relay[1]": 500, "null_load[2]": 151},
+                                  {"null_load[2]": 150}])
+        merged = spillmark("merge", self.path("1"), self.path("2"), "-o", self.path("merged"))
+        self.assertIn(merged.status, (0, 1, 4), merged.err)
+        report = self.report(self.path("merged"))
+        self.assertEqual({row["load"]: row["accepted"] for row in report["load"]["by_load"]},
+                         {"websocket_relay[1]": 500, "null_load[2]": 301})
+        self.assertEqual(report["ledger"]["accepted"], 801)
+        with open(self.path("seen")) as file:
+            self.assertEqual([int(line.split()[0]) for line in file if line[0].isdigit()],
+                             list(range(500)))
+        for more in ([], ["--load-only"]):
+            alone = spillmark("run", scenario("alone.lua", relay), "--shard", "2/2", *more,
+                              "-o", self.path("alone"))
+            self.assert_one_line(alone, 2, "websocket_relay is driven whole by the shard with")
 
     def test_what_is_no_shard_is_refused(self):
         for arguments, words in ((["--shard", "4/3"], "is not like 2/3"),

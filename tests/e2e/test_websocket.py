@@ -13,10 +13,13 @@ class Websocket(Case):
                  "twice": 'count = 500, replies = 2',
                  "close": 'count = 10', "deny": 'count = 10, connections = 1',
                  "silent": 'count = 4, timeout = "300ms"',
-                 "push": 'count = 1, replies = 0'}
+                 "push": 'count = 1, replies = 0',
+                 # Longer than what is put at once, and more than there is room for at once.
+                 "echo?long": 'count = 3, connections = 1, body = noise "6MB", kind = "binary"',
+                 "echo?many": 'count = 40, pipeline = 40, connections = 1, body = text(60000)'}
         loads = ",\n".join(
             f"""websocket_load {{ url = "ws://127.0.0.1:${{port:ws}}/{path}",
-                  body = text(100), kind = "text", {keys} }}""" for path, keys in paths.items())
+                  kind = "text", body = text(100), {keys} }}""" for path, keys in paths.items())
         scenario = self.write("websocket.lua", f"""return scenario {{ title = "a client",
   target = program {{ "{PYTHON}", "{SERVER}", "${{port:ws}}", ready = log {{ "listening" }},
                      stop_timeout = "5s" }},
@@ -35,9 +38,11 @@ class Websocket(Case):
         silent = outcomes["silent"]
         self.assertEqual(silent["time-out"], 4)
         self.assertEqual(outcomes["push"], {"sent": 1, "messages that no unit asked for": 1000})
+        self.assertEqual(outcomes["echo?long"], {"answered": 3})
+        self.assertEqual(outcomes["echo?many"], {"answered": 40})
         ledger = report["ledger"]
-        self.assertEqual(ledger["offered"], 2000 + 500 + 10 + 10 + 4 + 1)
-        self.assertEqual(ledger["accepted"], 2000 + 500 + 1)
+        self.assertEqual(ledger["offered"], 2000 + 500 + 10 + 10 + 4 + 1 + 3 + 40)
+        self.assertEqual(ledger["accepted"], 2000 + 500 + 1 + 3 + 40)
 
 
 if __name__ == "__main__":

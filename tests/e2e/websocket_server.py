@@ -11,6 +11,7 @@ import websockets
 
 
 async def serve(socket, path):
+    path = path.partition("?")[0]
     if path == "/push":
         for _ in range(1000):
             await socket.send(b"x" * 4096)

@@ -41,6 +41,39 @@ static void many_differ_and_can_be_used(void **state) {
     }
 }
 
+/* A server that closes first leaves its port in TIME_WAIT. */
+static void leave_in_time_wait(uint16_t port) {
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char end;
+    int listener = listen_on(port), client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(client, (const struct sockaddr *)&address, sizeof address), 0);
+    int peer = accept(listener, NULL, NULL);
+    assert_true(peer >= 0);
+    close(listener);
+    close(peer);
+    assert_int_equal(read(client, &end, 1), 0);
+    close(client);
+}
+
+/* Servers that do not set SO_REUSEADDR could not listen there. */
+static void none_that_was_just_left(void **state) {
+    enum { LEFT = 100, ASKED = 3000 };
+    char left[1 << 16] = {0};
+    (void)state;
+    for (int i = 0; i < LEFT + ASKED; i++) {
+        uint16_t port;
+        int lock;
+        assert_int_equal(sm_free_port(&port, &lock), 0);
+        assert_false(left[port]);
+        if (i < LEFT) {
+            leave_in_time_wait(port);
+            left[port] = 1;
+        }
+        close(lock);
+    }
+}
+
 static void none_that_is_in_use(void **state) {
     enum { USED = 100, ASKED = 3000 };
     int fds[USED];
@@ -67,6 +100,7 @@ static void none_that_is_in_use(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(many_differ_and_can_be_used),
-                                       cmocka_unit_test(none_that_is_in_use)};
+                                       cmocka_unit_test(none_that_is_in_use),
+                                       cmocka_unit_test(none_that_was_just_left)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

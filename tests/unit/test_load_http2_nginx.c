@@ -1,4 +1,4 @@
-/* http2_load against nginx, over TCP, TLS and a unix socket, and through a proxy. */
+/* http2_load against nginx, over TCP, TLS and a unix socket. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "child_server.h"
 #include "load_block.h"
 #include "nginx_server.h"
 #include "temp_dir.h"
@@ -163,55 +162,13 @@ static void wrong_addresses_are_named(void **state) {
     nginx_server_stop(server);
 }
 
-/* tinyproxy, which lets nothing through but to this port. */
-static struct child_server *start_proxy(const char *directory, int port) {
-    char script[600];
-    snprintf(script, sizeof script,
-             "printf 'Port {port}\\nListen 127.0.0.1\\nAllow 127.0.0.1\\nConnectPort %d\\n"
-             "DisableViaHeader Yes\\n' > '%s/tinyproxy' && exec tinyproxy -d -c '%s/tinyproxy'",
-             port, directory, directory);
-    return child_server_start((const char *const[]){"python3", SPILLMARK_TESTS "/load/with_port.py",
-                                                    "sh", "-c", script, NULL});
-}
-
-static void a_proxy_is_tunnelled_through(void **state) {
-    char url[64];
-    if (!nginx_server_certify(*state))
-        skip();
-    char tls[1024];
-    snprintf(tls, sizeof tls,
-             "ssl_certificate %s/cert; ssl_certificate_key %s/key; location / { return 200; }",
-             (const char *)*state, (const char *)*state);
-    struct nginx_server *server = start(*state, "ssl http2", tls);
-    struct child_server *proxy = start_proxy(*state, nginx_server_port(server));
-    if (!proxy)
-        skip();
-    snprintf(url, sizeof url, "https://127.0.0.1:%d", nginx_server_port(server));
-    const struct load_setting through[] = {{"url", url},         {"proxy", child_server_url(proxy)},
-                                           {"insecure", "true"}, {"count", "50"},
-                                           {"connections", "5"}, {"body", "text(3000)"},
-                                           {NULL, NULL}};
-    check("http2_load", through, 50, "HTTP 200");
-    check("http_load", through, 50, "HTTP 200");
-    assert_int_equal(nginx_server_logged(server, "HTTP/2.0\" 200", 50), 50);
-    assert_int_equal(nginx_server_logged(server, "HTTP/1.1\" 200", 50), 50);
-    check("http_load",
-          (const struct load_setting[]){{"url", "http://127.0.0.1:1/"},
-                                        {"proxy", child_server_url(proxy)},
-                                        {"count", "5"},
-                                        {NULL, NULL}},
-          5, "cannot connect: CONNECT tunnel failed, response 403");
-    child_server_stop(proxy);
-    nginx_server_stop(server);
-}
-
 #define in_dir(test) cmocka_unit_test_setup_teardown(test, test_temp_dir_make, test_temp_dir_remove)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         in_dir(every_unit_is_logged_once),         in_dir(a_unix_socket_and_its_log),
         in_dir(refusals_are_told_by_their_status), in_dir(tls_asks_for_http2_and_checks),
-        in_dir(wrong_addresses_are_named),         in_dir(a_proxy_is_tunnelled_through),
+        in_dir(wrong_addresses_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

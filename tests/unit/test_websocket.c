@@ -93,6 +93,30 @@ static void messages_of_every_size_come_whole(void **state) {
 }
 
 /* A server's bytes are those of RFC 6455, section 5.7. */
+/* With a ping in between, as when the peer asks whether one is still there. */
+static void a_message_may_come_in_fragments(void **state) {
+    enum { FRAGMENT = 1000, FRAGMENTS = 2000 };
+    char bytes[FRAGMENT] = "x";
+    struct side server, client;
+    (void)state;
+    open_pair(&server, &client);
+    for (int i = 0; i < FRAGMENTS; i++) {
+        assert_int_equal(client.messages + server.messages, 0);
+        assert_int_equal(
+            sm_websocket_fragment(client.socket, true, i == 0, i == FRAGMENTS - 1, bytes, FRAGMENT),
+            0);
+        if (i % 100 == 0)
+            assert_int_equal(sm_websocket_ping(server.socket, "?", 1), 0);
+        assert_int_equal(carry(&server, &client, 7), 0);
+        assert_int_equal(carry(&client, &server, 300), 0);
+    }
+    assert_int_equal(server.messages, 1);
+    assert_int_equal(server.texts, 1);
+    assert_int_equal(server.pongs, FRAGMENTS / 100);
+    assert_int_equal(server.last_length, FRAGMENT * FRAGMENTS);
+    close_pair(&server, &client);
+}
+
 static void frames_are_those_of_the_standard(void **state) {
     struct side server, client;
     const void *bytes;
@@ -271,6 +295,7 @@ static void what_is_no_handshake_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_of_every_size_come_whole),
+        cmocka_unit_test(a_message_may_come_in_fragments),
         cmocka_unit_test(frames_are_those_of_the_standard),
         cmocka_unit_test(pings_are_answered_in_their_order),
         cmocka_unit_test(closing_is_told_and_answered),
