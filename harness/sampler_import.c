@@ -1,14 +1,16 @@
 /* sampler_import.c - a pool that was left behind, as a record. */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "clock.h"
 #include "sampler_internal.h"
 
-/* When the last thing happened to an image: its end, or, on a pool of this boot that has none, now.
- */
-static int64_t last_ns(const struct sm_slot_head *head) {
-    int64_t now_ns = sm_now_ns();
+/* When the last thing happened to an image: its end, or, on a pool of this boot that has none, now:
+ * one moment for all of them, or the later would be said to have outlived the earlier. */
+static int64_t last_ns(const struct sm_slot_head *head, int64_t now_ns) {
     if (head->end_ns && head->end_ns < INT64_MAX)
         return (int64_t)head->end_ns;
     return head->start_ns < (uint64_t)now_ns ? now_ns : (int64_t)(head->start_ns & INT64_MAX);
@@ -22,14 +24,34 @@ static int read_head(struct sm_sampler *sampler, uint32_t index, struct sm_slot_
     return 1;
 }
 
-static void import_slot(struct sm_sampler *sampler, uint32_t index,
-                        const struct sm_slot_head *head) {
-    int64_t now_ns = last_ns(head);
-    struct sm_followed *process = sm_followed_add_unseen(sampler, head->pid, now_ns);
+/* A process that goes on has the pool mapped; the number alone may be another's by now. */
+static int is_running(const struct sm_sampler *sampler, const struct sm_slot_head *head) {
+    char path[64], line[512];
+    struct stat st;
+    uint64_t inode;
+    int found = 0;
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)head->pid);
+    FILE *maps = head->state == SPILLMARK_STATE_ON ? fopen(path, "re") : NULL;
+    if (!maps)
+        return 0;
+    if (fstat(sm_pool_fd(sampler->pool), &st) == 0)
+        while (!found && fgets(line, sizeof line, maps))
+            found = sscanf(line, "%*s %*s %*s %*s %" SCNu64, &inode) == 1 && inode == st.st_ino;
+    fclose(maps);
+    return found;
+}
+
+static void import_slot(struct sm_sampler *sampler, uint32_t index, const struct sm_slot_head *head,
+                        int64_t end_ns) {
+    struct sm_followed *process = sm_followed_add_unseen(sampler, head->pid, end_ns);
     if (!process)
         return;
-    sm_followed_take_slot(sampler, process, index, now_ns);
-    sm_followed_gone(sampler, process, now_ns);
+    sm_followed_take_slot(sampler, process, index, end_ns);
+    sm_followed_gone(sampler, process, end_ns);
+    if (is_running(sampler, head)) {
+        process->exit[0] = '\0';
+        sm_followed_write_row(sampler, process);
+    }
     if (head->state == SPILLMARK_STATE_EXEC)
         return; /* its memory went with the image */
     sampler->now.heap += process->now.heap;
@@ -51,13 +73,14 @@ static uint32_t find_start(struct sm_sampler *sampler) {
 }
 
 static void import_slots(struct sm_sampler *sampler) {
-    int64_t end_ns = sampler->start_ns;
+    int64_t now_ns = sm_now_ns(), end_ns = sampler->start_ns;
     for (uint32_t i = 0; i < sm_pool_slot_count(sampler->pool); i++) {
         struct sm_slot_head head;
         if (!read_head(sampler, i, &head))
             continue;
-        import_slot(sampler, i, &head);
-        end_ns = last_ns(&head) > end_ns ? last_ns(&head) : end_ns;
+        int64_t last = last_ns(&head, now_ns);
+        import_slot(sampler, i, &head, last);
+        end_ns = last > end_ns ? last : end_ns;
     }
     if (!sampler->now.has_heap)
         return;
