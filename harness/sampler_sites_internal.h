@@ -25,7 +25,7 @@ struct sm_site_module {
     int32_t id;
 };
 
-enum { SM_SITE_NONE = 0, SM_RESOLVE_ROUNDS = 4 };
+enum { SM_SITE_NONE = 0, SM_RESOLVE_ROUNDS = 1 };
 
 /* What is known of one stack of the slot. */
 struct sm_slot_stack_state {

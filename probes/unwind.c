@@ -23,7 +23,7 @@ struct readable {
     uint64_t page;
 };
 
-enum { PAGE = 4096, STEP_MAX = 1 << 20 };
+enum { PAGE = 4096, STEP_MAX = 1 << 20, CHAIN_MAX = 64 };
 #define THREAD_STACK_MAX (UINT64_C(1) << 30)
 
 /* Set by the loader: where the main thread's stack ends. */
@@ -111,20 +111,41 @@ static bool step_signal(struct quick *q) {
     return true;
 }
 
+/* The saved rbp and the return address above it, if this rbp can be a frame pointer. */
+static bool read_frame(struct readable *readable, uint64_t sp, uint64_t at, uint64_t *ret_bp,
+                       uint64_t *ret_pc) {
+    return at >= sp && at - sp <= STEP_MAX && page_readable(readable, at) &&
+           page_readable(readable, at + 8) && read_word(readable, at, ret_bp) &&
+           read_word(readable, at + 8, ret_pc);
+}
+
+/* From one function made at run time into another, far away: the frames lead back to known code. */
+static bool leads_to_code(struct readable *readable, uint64_t sp, uint64_t bp) {
+    uint64_t next, pc;
+    for (int i = 0; i < CHAIN_MAX && read_frame(readable, sp, bp, &next, &pc); i++) {
+        if (smp_is_code(pc - 1)) {
+            return true;
+        }
+        sp = bp + 16;
+        bp = next;
+    }
+    return false;
+}
+
 /* Code made at run time has no rows, but mostly a frame pointer. Where it has none, rbp holds
- * anything: each word is tried first, and what it leads to must be code that is known or near. */
+ * anything: each word is tried first, and what it leads to must be code that is known or near, or
+ * lead to such. */
 static bool step_frame_pointer(struct quick *q) {
     uint64_t bp, pc;
     if (q->memo != NULL) {
         q->memo->overflow = true;
     }
-    if (q->bp < q->sp || q->bp - q->sp > STEP_MAX || !page_readable(&q->readable, q->bp) ||
-        !page_readable(&q->readable, q->bp + 8) || !read_word(&q->readable, q->bp, &bp) ||
-        !read_word(&q->readable, q->bp + 8, &pc)) {
+    if (!read_frame(&q->readable, q->sp, q->bp, &bp, &pc)) {
         return false;
     }
     uint64_t distance = pc > q->pc ? pc - q->pc : q->pc - pc;
-    if (distance > UINT64_C(1) << 30 && !smp_is_code(pc - 1)) {
+    if (distance > UINT64_C(1) << 30 && !smp_is_code(pc - 1) &&
+        !leads_to_code(&q->readable, q->bp + 16, bp)) {
         return false;
     }
     q->sp = q->bp + 16;

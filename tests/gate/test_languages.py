@@ -61,6 +61,17 @@ const timer = setInterval(() => {
 }, 10);
 """
 
+# Called often enough to be compiled; only then does it have a frame with a return address.
+NODE_KEEPS = """
+const kept = [];
+function keepBuffers() { for (let i = 0; i < 5; i++) kept.push(Buffer.alloc(100000, 1)); }
+function tick() {
+    keepBuffers();
+    if (kept.length < 2000) setImmediate(tick);
+}
+tick();
+"""
+
 
 class Languages(Case):
     def compiled(self, compiler, name, text, *options):
@@ -136,6 +147,21 @@ class Languages(Case):
         self.assertLess(peaks["heap"], 2 * HELD)
         self.assertGreater(peaks["mapped"], 40 * 20000 * 16)  # JavaScript's own heap
         self.assertGreater(peaks["rss"], HELD)
+
+    def test_node_names_its_functions(self):
+        self.probe("node", "--perf-basic-prof", "--no-logfile-per-isolate",
+                   "--logfile=/dev/null", self.write("keep.js", NODE_KEEPS))
+        report = self.report(self.path("run"))
+        for process in report["processes"]:
+            if os.path.exists(f"/tmp/perf-{process['pid']}.map"):
+                os.unlink(f"/tmp/perf-{process['pid']}.map")
+        with sqlite3.connect(self.path("run", "run.db")) as record:
+            names = [row[0] for row in record.execute(
+                "select function from frame join symbol using (module_id, address) where stack_id ="
+                " (select stack_id from site_sample order by alloc_bytes desc limit 1)"
+                " order by depth, inline_depth")]
+        # From the allocation through the script's functions to the program's start.
+        self.assertRegex(";".join(names), r"llocate.*;[^;]*keepBuffers [^;]*;.*;_start$")
 
     def test_java(self):
         _, peaks, probes = self.probe("java", "-XX:+UseSerialGC", "-Xms96m", "-Xmx96m",

@@ -1,12 +1,17 @@
 /* host_exact.c - a random mixture of the whole malloc family over threads, against a ledger kept
- * by malloc_usable_size. Built again over tcmalloc, jemalloc and mimalloc. */
+ * by malloc_usable_size. Built again over tcmalloc, jemalloc and mimalloc. With an argument it does
+ * so many operations in each thread, and keeps all blocks. */
 #include <malloc.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "pool_view.h"
 
 enum { THREADS = 4, BLOCKS = 2000, OPERATIONS = 60000 };
+
+static int operations = OPERATIONS;
+static bool keeps;
 
 struct ledger {
     int64_t bytes, count;
@@ -100,19 +105,21 @@ static void operate(struct worker *w) {
 static void *work(void *argument) {
     struct worker *w = argument;
     pthread_barrier_wait(&barrier);
-    for (int i = 0; i < OPERATIONS; i++) {
+    for (int i = 0; i < operations; i++) {
         operate(w);
     }
     pthread_barrier_wait(&barrier); /* done, the main thread compares */
     pthread_barrier_wait(&barrier);
-    for (int i = 0; i < BLOCKS; i++) {
+    for (int i = 0; i < BLOCKS && !keeps; i++) {
         free(w->blocks[i]);
     }
     return NULL;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     static struct worker workers[THREADS];
+    keeps = argc > 1;
+    operations = keeps ? atoi(argv[1]) : OPERATIONS;
     pthread_t threads[THREADS];
     const struct spillmark_slot *slot = host_slot();
     pthread_barrier_init(&barrier, NULL, THREADS + 1);

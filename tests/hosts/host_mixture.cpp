@@ -4,87 +4,19 @@
 // nothing. Held against a ledger that the program keeps, and over tcmalloc against its own count of
 // bytes in use.
 #include <dlfcn.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <sys/wait.h>
 
-#include <cstdint>
-#include <new>
-
+#include "everything.h"
 #include "pool_view.h"
 
 namespace {
 
 constexpr int BLOCKS = 3000, TURNS = 40, OPERATIONS = 600, CHILD_OPERATIONS = 2000;
-constexpr std::align_val_t WIDE{128};
-
-enum class By { MALLOC, NEW, NEW_ARRAY, NEW_WIDE, NEW_WIDE_ARRAY };
-
-struct Block {
-    void *at;
-    By by;
-};
 
 Block blocks[BLOCKS];
-std::uint64_t state = 88172645463325252U;
+Dice dice;
 int64_t ledger_bytes, ledger_count;
-
-std::uint64_t next() {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state >> 8;
-}
-
-void *by_malloc(std::size_t bytes) {
-    void *block = nullptr;
-    switch (next() % 7) {
-    case 0:
-        return calloc(bytes / 16 + 1, 16);
-    case 1:
-        return posix_memalign(&block, std::size_t{32} << next() % 6, bytes) == 0 ? block : nullptr;
-    case 2:
-        return aligned_alloc(64, (bytes + 63) / 64 * 64);
-    case 3:
-        return memalign(512, bytes);
-    case 4:
-        return bytes % 32 == 0 ? valloc(bytes) : malloc(bytes);
-    case 5:
-        return reallocarray(nullptr, bytes / 8 + 1, 8);
-    default:
-        return malloc(bytes);
-    }
-}
-
-Block make(std::size_t bytes) {
-    switch (next() % 8) {
-    case 0:
-        return {operator new(bytes), By::NEW};
-    case 1:
-        return {operator new[](bytes), By::NEW_ARRAY};
-    case 2:
-        return {operator new(bytes, WIDE), By::NEW_WIDE};
-    case 3:
-        return {operator new[](bytes, WIDE), By::NEW_WIDE_ARRAY};
-    default:
-        return {by_malloc(bytes), By::MALLOC};
-    }
-}
-
-void drop(Block block) {
-    switch (block.by) {
-    case By::NEW:
-        return operator delete(block.at);
-    case By::NEW_ARRAY:
-        return operator delete[](block.at);
-    case By::NEW_WIDE:
-        return operator delete(block.at, WIDE);
-    case By::NEW_WIDE_ARRAY:
-        return operator delete[](block.at, WIDE);
-    case By::MALLOC:
-        return free(block.at);
-    }
-}
 
 void enter(void *block, int sign) {
     ledger_bytes += sign * static_cast<int64_t>(malloc_usable_size(block));
@@ -92,12 +24,12 @@ void enter(void *block, int sign) {
 }
 
 void operate() {
-    Block &block = blocks[next() % BLOCKS];
-    std::size_t bytes = next() % 50 == 0 ? next() % 300000 + 1 : next() % 2000 + 1;
+    Block &block = blocks[dice.next() % BLOCKS];
+    std::size_t bytes = dice.next() % 50 == 0 ? dice.next() % 300000 + 1 : dice.next() % 2000 + 1;
     if (block.at == nullptr) {
-        block = make(bytes);
+        block = make(dice, bytes);
         enter(block.at, 1);
-    } else if (block.by == By::MALLOC && next() % 3 == 0) {
+    } else if (block.by == By::MALLOC && dice.next() % 3 == 0) {
         enter(block.at, -1);
         block.at = realloc(block.at, bytes);
         enter(block.at, 1);
