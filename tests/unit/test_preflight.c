@@ -1,6 +1,8 @@
 /* What kind of program a file is, told from real files, made ones and broken ones. */
 #include <elf.h>
 #include <errno.h>
+#include <linux/capability.h>
+#include <linux/xattr.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -130,11 +133,42 @@ static void test_privileges(void **state) {
     write_file(&made, sizeof made, 0755);
     if (chown(file, 65534, 65534))
         skip(); /* only root can give a file away */
-    assert_int_equal(chmod(file, 04755), 0);
+    static const mode_t modes[] = {04755, 02755}; /* setuid, setgid */
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        assert_int_equal(chmod(file, modes[i]), 0);
+        assert_int_equal(sm_preflight(file, &preflight, NULL), 0);
+        assert_int_equal(preflight.kind, SM_PREFLIGHT_SETUID);
+        assert_false(preflight.probe_loads);
+    }
+    assert_int_equal(chmod(file, 0755), 0);
     assert_int_equal(sm_preflight(file, &preflight, NULL), 0);
+    assert_int_equal(preflight.kind, SM_PREFLIGHT_OK);
+    assert_int_equal(chown(file, geteuid(), getegid()), 0);
+}
+
+/* What they give is not more than root has anyway: only others start such a program in the mode in
+ * which the loader ignores the preload. */
+static void test_file_capabilities(void **state) {
+    (void)state;
+    const struct vfs_cap_data capabilities = {
+        .magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+        .data[0].permitted = 1u << CAP_NET_BIND_SERVICE,
+    };
+    struct made made = make("/lib64/ld-linux-x86-64.so.2", "main", ".text");
+    struct sm_preflight preflight;
+    write_file(&made, sizeof made, 0755);
+    if (setxattr(file, XATTR_NAME_CAPS, &capabilities, sizeof capabilities, 0))
+        skip(); /* only root can give them, and not in every file system */
+    assert_int_equal(chmod(scratch, 0755), 0);
+    assert_int_equal(seteuid(65534), 0);
+    int rc = sm_preflight(file, &preflight, NULL);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(rc, 0);
     assert_int_equal(preflight.kind, SM_PREFLIGHT_SETUID);
     assert_false(preflight.probe_loads);
-    assert_int_equal(chown(file, geteuid(), getegid()), 0);
+    assert_int_equal(sm_preflight(file, &preflight, NULL), 0);
+    assert_int_equal(preflight.kind, SM_PREFLIGHT_OK);
+    assert_int_equal(removexattr(file, XATTR_NAME_CAPS), 0);
 }
 
 static void test_scripts_are_followed(void **state) {
@@ -211,6 +245,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_privileges),
+        cmocka_unit_test(test_file_capabilities),
         cmocka_unit_test(test_scripts_are_followed),
         cmocka_unit_test(test_broken_files_do_no_harm),
     };
