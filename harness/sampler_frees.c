@@ -6,6 +6,8 @@
 
 #include "sampler_sites_internal.h"
 
+enum { ROWS_BETWEEN_CHECKPOINTS = 100 };
+
 /* One row on its way: several entries of the slot may be the same pair of stacks. */
 struct pair {
     int32_t alloc_stack_id, free_stack_id;
@@ -51,10 +53,43 @@ static int reserve_residence(struct sm_sites *sites, uint32_t used) {
     return 0;
 }
 
-/* Takes entry `index` into *pair; 0 when there is none or its stacks are not resolved yet. */
-static int take(struct sm_sites *sites, uint32_t index, struct pair *pair) {
+/* Frees since the last row of an entry. */
+static uint64_t fresh_of(const struct sm_sites *sites, uint32_t index) {
     struct spillmark_free_pair from;
+    uint64_t fresh = 0;
     if (!sm_slot_free_pair(sites->slot, index, &from))
+        return 0;
+    for (int i = 0; i < SPILLMARK_RESIDENCE_BUCKETS; i++)
+        fresh += from.residence[i] - sites->residence[index][i];
+    return fresh;
+}
+
+static int by_number_down(const void *left, const void *right) {
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a < b) - (a > b);
+}
+
+/* The fewest fresh frees with which an entry still gets a row between checkpoints. */
+static int choose_least(const struct sm_sites *sites, uint32_t used, uint64_t *ret_least) {
+    *ret_least = 1;
+    if (used <= ROWS_BETWEEN_CHECKPOINTS)
+        return 0;
+    uint64_t *fresh = malloc(used * sizeof *fresh);
+    if (!fresh)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < used; i++)
+        fresh[i] = i ? fresh_of(sites, i) : 0;
+    qsort(fresh, used, sizeof *fresh, by_number_down);
+    *ret_least = fresh[ROWS_BETWEEN_CHECKPOINTS] + 1;
+    free(fresh);
+    return 0;
+}
+
+/* Takes entry `index` into *pair; 0 when there is none, too little of it is fresh, or its stacks
+ * are not resolved yet. */
+static int take(struct sm_sites *sites, uint32_t index, uint64_t least, struct pair *pair) {
+    struct spillmark_free_pair from;
+    if (fresh_of(sites, index) < least || !sm_slot_free_pair(sites->slot, index, &from))
         return 0;
     *pair = (struct pair){.alloc_stack_id = stack_id_of(sites, from.alloc_stack),
                           .free_stack_id = stack_id_of(sites, from.free_stack),
@@ -93,11 +128,14 @@ static int write_pair(const struct sm_sites *sites, const struct sm_sites_out *o
     return pair->fresh ? sm_record_add_site_free(out->record, &row) : 0;
 }
 
-int sm_sites_sample_frees(struct sm_sites *sites, const struct sm_sites_out *out) {
+int sm_sites_sample_frees(struct sm_sites *sites, const struct sm_sites_out *out, int everything) {
     uint32_t used = sm_slot_used(sites->slot, SPILLMARK_SECTION_FREES);
+    uint64_t least = 1;
     int rc = reserve_residence(sites, used);
     if (rc == 0)
         rc = sm_sites_resolve(sites, out);
+    if (rc == 0 && !everything)
+        rc = choose_least(sites, used, &least);
     if (rc || used < 2)
         return rc;
     struct pair *pairs = malloc(used * sizeof *pairs);
@@ -105,7 +143,7 @@ int sm_sites_sample_frees(struct sm_sites *sites, const struct sm_sites_out *out
         return -ENOMEM;
     size_t count = 0;
     for (uint32_t i = 1; i < used; i++)
-        count += (size_t)take(sites, i, &pairs[count]);
+        count += (size_t)take(sites, i, least, &pairs[count]);
     qsort(pairs, count, sizeof *pairs, by_stacks);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         while (i + 1 < count && by_stacks(&pairs[i], &pairs[i + 1]) == 0) {

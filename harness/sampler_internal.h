@@ -97,7 +97,8 @@ struct sm_sampler {
     size_t inode_capacity;
     uint32_t fds_seen;
     uint64_t tick;
-    int64_t next_discover_ns, next_kinds_ns, next_fds_ns, next_sockets_ns, next_sites_ns;
+    int64_t next_discover_ns, next_kinds_ns, next_fds_ns, next_sockets_ns, next_sites_ns,
+        next_frees_ns;
     int32_t control_id; /* the process that keeps the positive control; 0 = none yet */
     uint64_t oom_kills; /* that have been told from other uses of SIGKILL */
     uint64_t stack_failures, drops;

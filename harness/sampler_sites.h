@@ -24,5 +24,6 @@ struct sm_sites_out {
  * hundred that changed most. 0 or a negative errno of the record. */
 int sm_sites_sample(struct sm_sites *sites, const struct sm_sites_out *out, int everything);
 
-/* Writes who freed what, for all pairs with frees since the last call. */
-int sm_sites_sample_frees(struct sm_sites *sites, const struct sm_sites_out *out);
+/* Writes who freed what since the last call, and after how long: for all pairs with `everything`,
+ * else for the hundred that freed most. 0 or a negative errno of the record. */
+int sm_sites_sample_frees(struct sm_sites *sites, const struct sm_sites_out *out, int everything);

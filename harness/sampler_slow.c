@@ -7,7 +7,8 @@
 #include "sampler_internal.h"
 
 static const int64_t kinds_period_ns = 500000000, fds_period_ns = 500000000,
-                     sockets_period_ns = 100000000, sites_period_ns = 500000000;
+                     sockets_period_ns = 100000000, sites_period_ns = 500000000,
+                     frees_period_ns = 5000000000;
 
 int64_t sm_next_time(int64_t now_ns, int64_t began_ns, int64_t period_ns) {
     enum { COST_SHARE = 50 };
@@ -131,8 +132,8 @@ void sm_sampler_read_sites(struct sm_sampler *sampler, struct sm_followed *proce
     if (!process->sites)
         return;
     sm_sampler_note(sampler, sm_sites_sample(process->sites, &out, everything));
-    if (everything)
-        sm_sampler_note(sampler, sm_sites_sample_frees(process->sites, &out));
+    if (everything || now_ns >= sampler->next_frees_ns)
+        sm_sampler_note(sampler, sm_sites_sample_frees(process->sites, &out, everything));
 }
 
 /* New descriptors are looked at sooner: a socket that is not known yet has no queue. */
@@ -166,6 +167,8 @@ void sm_sampler_read_slow(struct sm_sampler *sampler, int64_t now_ns, int everyt
         for (size_t i = 0; i < sampler->followed_count; i++)
             if (sampler->followed[i]->alive && !sampler->followed[i]->exec_seen_ns)
                 sm_sampler_read_sites(sampler, sampler->followed[i], now_ns, everything, 0);
+        if (everything || now_ns >= sampler->next_frees_ns)
+            sampler->next_frees_ns = now_ns + frees_period_ns;
         sampler->next_sites_ns = sm_next_time(now_ns, began_ns, sites_period_ns);
     }
 }

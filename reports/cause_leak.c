@@ -3,7 +3,8 @@
  * Rule: memory is growing, and what decided it was load without a fault. Per request or over
  * time: the doses of a plan of cycles tell; where the run was only watched, whether the growth
  * goes on when the load has stopped. Growth that follows refused or lost requests is memory kept
- * for them. Not when a backlog without a fault explains what rose. */
+ * for them. Not when a backlog without a fault explains what rose. What is freed ever later, where
+ * nobody counted units, is a backlog too. */
 #include <math.h>
 
 #include "cause.h"
@@ -63,7 +64,33 @@ static void describe(const struct sm_facts *facts, enum sm_growth_driver driver,
         sm_cause_say(cause, "Whether it goes with requests or with time this run cannot tell.");
         sm_cause_advise(cause, "Cycles of load and rest with two doses would tell.");
     }
-    sm_cause_advise(cause, "Look at the first stack: what it allocates is not freed.");
+}
+
+/* Freed all the same, but ever later: it waits for somebody who cannot keep up. */
+static int waits_longer(const struct sm_site_result *site) {
+    static const double times = 4, share = .1;
+    return site->freed_share > share && site->residence_now_s > times * site->residence_before_s;
+}
+
+static void say_site(const struct sm_facts *facts, struct sm_cause *cause) {
+    const struct sm_site_result *site = cause->site_count ? cause->sites[0] : NULL;
+    if (!site || !waits_longer(site)) {
+        sm_cause_advise(cause, "Look at the first stack: what it allocates is not freed.");
+        return;
+    }
+    /* Where units are counted, they tell whether there is a backlog. */
+    if (!sm_run_series(facts->run, 0, "offered"))
+        cause->kind = SM_CAUSE_BACKLOG;
+    sm_cause_say(cause,
+                 "What the first stack allocates is freed, but ever later: after %s before, %s "
+                 "now. So it waits for what frees it.",
+                 SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_before_s),
+                 SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
+    sm_cause_show(cause, "residence_before_s", SM_UNIT_SECONDS, site->residence_before_s);
+    sm_cause_show(cause, "residence_now_s", SM_UNIT_SECONDS, site->residence_now_s);
+    sm_cause_advise(cause,
+                    "Bound the queue between the first stack and the one that frees, in bytes "
+                    "or units, and refuse, wait or count drops beyond.");
 }
 
 static int has_backlog(const struct sm_cause_list *list) {
@@ -98,4 +125,5 @@ void sm_cause_find_leak(const struct sm_facts *facts, struct sm_cause_list *list
                   facts->memory_result->rate_per_unit.value);
     sm_cause_flag(cause, "driver_told_apart", driver != SM_GROWTH_BY_UNKNOWN);
     sm_cause_blame(cause, facts, 0, 3);
+    say_site(facts, cause);
 }

@@ -82,10 +82,24 @@ static struct totals totals_at(const struct group *group, int64_t t_ns) {
     return totals;
 }
 
+/* Where nothing was known before the window: how long it stayed by the first row that tells. */
+static void fill_first_stay(const struct sm_run *run, struct sm_site_result *site, int64_t now_ns) {
+    int64_t first_ns = now_ns;
+    for (size_t i = 0; i < run->site_frees_count; i++) {
+        const struct sm_site_free *row = &run->site_frees[i];
+        if (row->alloc_stack_id == site->stack_id &&
+            row->free_stack_id == site->freed_by_stack_id && row->t_ns < first_ns) {
+            first_ns = row->t_ns;
+            site->residence_before_s = row->residence_p50_s;
+        }
+    }
+}
+
 /* Who freed most of what the site allocated, and how long that stayed. */
 static void fill_frees(const struct sm_run *run, const struct sm_sites_window *window,
                        struct sm_site_result *site) {
     double most = 0, before_weight = 0, now_weight = 0;
+    int64_t now_ns = INT64_MIN;
     for (size_t i = 0; i < run->site_frees_count; i++) {
         const struct sm_site_free *row = &run->site_frees[i];
         if (row->alloc_stack_id != site->stack_id)
@@ -105,9 +119,12 @@ static void fill_frees(const struct sm_run *run, const struct sm_sites_window *w
         if (row->t_ns > window->from_ns + FREES_LATE_NS &&
             row->t_ns <= window->to_ns + FREES_LATE_NS && weight > now_weight) {
             now_weight = weight;
+            now_ns = row->t_ns;
             site->residence_now_s = row->residence_p50_s;
         }
     }
+    if (isnan(site->residence_before_s))
+        fill_first_stay(run, site, now_ns);
 }
 
 static int compare_times(const void *a, const void *b) {

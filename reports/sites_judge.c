@@ -86,6 +86,9 @@ static int judge(const struct sm_run *run, const struct sm_trace *trace, double 
         r = sm_growth_judge(trace, channel, values, 0,
                             channel == SM_CHANNEL_HEAP ? trace->declared_cap : 0, &site->verdict);
     site->is_judged = r == 0;
+    /* A slope over a bend is known badly; the verdict rests on what came after it. */
+    if (r == 0 && site->verdict.kind == SM_VERDICT_GROWING)
+        site->is_growing = 1;
     return r;
 }
 

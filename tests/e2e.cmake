@@ -14,6 +14,7 @@ endfunction()
 spillmark_e2e_test(bad_input 300)
 spillmark_e2e_test(slow_disk 400)
 spillmark_e2e_test(outside 200)
+spillmark_e2e_test(residence 120)
 spillmark_e2e_test(probe_alone 60)
 set_property(TEST e2e.probe_alone APPEND PROPERTY ENVIRONMENT
   "SPILLMARK_PROBE=$<TARGET_FILE:spillmark-probe>")
