@@ -18,7 +18,8 @@ void *smp_arena_take(size_t alignment, size_t bytes) {
     size_t before = __atomic_load_n(&taken, __ATOMIC_RELAXED);
     size_t start;
     do {
-        start = (before + sizeof(size_t) + alignment - 1) & ~(alignment - 1);
+        uintptr_t at = (uintptr_t)smp_arena + before + sizeof(size_t) + alignment - 1;
+        start = (at & ~(uintptr_t)(alignment - 1)) - (uintptr_t)smp_arena;
         if (start + bytes > SMP_ARENA_BYTES) {
             return NULL;
         }

@@ -34,6 +34,10 @@ foreach(bytes 1000 3000)
                                                       -DPLUGIN_FRAME_BYTES=${bytes})
 endforeach()
 
+add_library(host-takes-first SHARED hosts/takes_first.c)
+target_compile_options(host-takes-first PRIVATE -fno-builtin)
+probe_host(arena host_arena.c host-takes-first)
+
 probe_test(exact exact)
 probe_test(exact-sampled exact OBSERVE --interval 4096)
 probe_test(exact-totals-only exact OBSERVE --interval 0)
@@ -43,6 +47,7 @@ probe_test(together together OBSERVE --min-slots 11)
 probe_test(together-sampled together OBSERVE --interval 4096 --min-slots 11)
 probe_test(together-exec together ARGS exec OBSERVE --torn --drops --min-slots 22)
 probe_test(early early)
+probe_test(arena arena)
 probe_test(fork fork OBSERVE --min-slots 22)
 probe_test(fork-without-slots fork ARGS 20 78 OBSERVE --slots 1)
 probe_test(spawn spawn)
@@ -66,7 +71,7 @@ probe_test(no-descriptors confined ARGS descriptors)
 probe_test(no-root confined ARGS root)
 set_tests_properties(hosts.no-root PROPERTIES SKIP_RETURN_CODE 77)
 probe_test(no-address-space confined ARGS space OBSERVE --drops)
-probe_test(coroutines coroutines)
+probe_test(coroutines coroutines OBSERVE --foreign)
 probe_test(jit jit OBSERVE --foreign)
 probe_test(descriptors descriptors)
 probe_test(marks marks)
@@ -96,6 +101,12 @@ add_test(NAME hosts.suite-python
          COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/hosts/suite.sh $<TARGET_FILE:probe-observe>
                  $<TARGET_FILE:spillmark-probe> python)
 set_tests_properties(hosts.suite-python PROPERTIES LABELS hosts TIMEOUT 180 SKIP_RETURN_CODE 77)
+
+# mutate.py takes the cures out, which takes minutes; here only whether it could.
+add_test(NAME hosts.mutations
+         COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/hosts/mutate.py --check)
+set_tests_properties(hosts.mutations PROPERTIES LABELS hosts TIMEOUT 30
+                                                ENVIRONMENT "PYTHONDONTWRITEBYTECODE=1")
 
 # Long: ctest -C Stress -L stress
 add_test(NAME stress.fork CONFIGURATIONS Stress

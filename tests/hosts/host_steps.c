@@ -7,7 +7,7 @@
 
 #include "stepping.h"
 
-enum { ROUNDS = 16, READ_BYTES = 3 };
+enum { ROUNDS = 16, READ_BYTES = 3, KEPT = 5 };
 
 static const struct spillmark_slot *slot;
 static struct code_range probe;
@@ -15,6 +15,7 @@ static int zero_fd;
 
 /* What the handler did. */
 static volatile uint64_t steps, own_count, own_bytes, own_read_bytes;
+static void *own_blocks[KEPT]; /* freed in other calls than those that they were made in */
 
 /* The newest entries of each table: those that are being written. */
 static uint32_t newest(enum spillmark_section_id id, uint32_t *ret_end) {
@@ -43,13 +44,21 @@ static void check_stacks(void) {
     }
 }
 
-static void check_others(void) {
+/* All of them, for an entry that is used again holds what was true of its last object. */
+static void check_live(void) {
     const struct spillmark_live *live = view_entries(slot, SPILLMARK_SECTION_LIVE);
     uint32_t end;
-    for (uint32_t i = newest(SPILLMARK_SECTION_LIVE, &end); i < end; i++) {
-        HOST_CHECK(live[i].address < 4096 || (live[i].bytes >= 16 && live[i].stack != 0 &&
-                                              live[i].weight_q10 != 0 && live[i].born_ns != 0));
+    newest(SPILLMARK_SECTION_LIVE, &end);
+    for (uint32_t i = 1; i < end; i++) {
+        if (live[i].address >= 4096) {
+            HOST_CHECK(live[i].stack != 0 && live[i].weight_q10 != 0 && live[i].born_ns != 0);
+            HOST_CHECK(live[i].bytes == malloc_usable_size((void *)(uintptr_t)live[i].address));
+        }
     }
+}
+
+static void check_others(void) {
+    uint32_t end;
     const struct spillmark_free_pair *pairs = view_entries(slot, SPILLMARK_SECTION_FREES);
     for (uint32_t i = newest(SPILLMARK_SECTION_FREES, &end); i < end; i++) {
         HOST_CHECK(pairs[i].alloc_stack == 0 || pairs[i].free_stack != 0);
@@ -71,11 +80,13 @@ static void on_step(int number, siginfo_t *info, void *context) {
     char bytes[READ_BYTES];
     steps++;
     check_stacks();
+    check_live();
     check_others();
-    void *block = malloc(steps % 500);
+    void **kept = &own_blocks[steps % KEPT];
+    free(*kept);
+    *kept = malloc(steps % 500);
     own_count++;
-    own_bytes += malloc_usable_size(block);
-    free(block);
+    own_bytes += malloc_usable_size(*kept);
     own_read_bytes += (uint64_t)read(zero_fd, bytes, sizeof bytes);
 }
 
@@ -115,6 +126,9 @@ int main(void) {
     struct view_sums expected = view_totals(slot);
     for (int round = 0; round < ROUNDS; round++) {
         round_of_work(round, &expected);
+    }
+    for (int i = 0; i < KEPT; i++) {
+        free(own_blocks[i]);
     }
     struct view_sums totals = view_totals(slot);
     HOST_CHECK(steps > ROUNDS * 100);
