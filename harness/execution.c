@@ -12,11 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../reports/symbols.h"
 #include "allocator_library.h"
 #include "clock.h"
 #include "environment.h"
 #include "interrupt.h"
+#include "symbolize.h"
 
 static const double load_grace_s = 2, watch_period_s = 0.5, keeper_grace_s = 1;
 
@@ -174,8 +174,7 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
     if ((rc = open_record(execution, err)) || (rc = sm_execution_make_limit(execution, err)) ||
         (rc = open_sampler(execution, err)) || (rc = sm_execution_open_faults(execution, err)) ||
         (rc = sm_execution_open_loads(execution, err)) || (rc = bring_up_actors(execution, err)) ||
-        (rc = await_start(execution, err)) ||
-        (rc = sm_execution_start_live(execution, err)) ||
+        (rc = await_start(execution, err)) || (rc = sm_execution_start_live(execution, err)) ||
         (rc = sm_execution_start_loads(execution, false, err)))
         return rc;
     return 0;
@@ -203,23 +202,6 @@ static void wind_up(struct sm_execution *execution) {
     sm_record_set_meta(execution->record, SM_META_ENDED_BY, execution->end->ended_by);
 }
 
-/* Names for the frames, from the very files that were mapped: the program may have been deleted
- * or rebuilt since. A record without names is still a record. */
-static void symbolize(const char *record, struct sm_module_file *files, size_t count) {
-    const struct sm_symbols_options options = {.files = files, .file_count = count};
-    struct sm_error err = {0};
-    char line[900];
-    if (sm_symbols_resolve_record(record, &options, NULL, &err))
-        fprintf(stderr, "spillmark: no names for the stacks: %s\n",
-                sm_error_format(&err, line, sizeof line));
-}
-
-static void close_module_files(struct sm_module_file *files, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        close(files[i].fd);
-    free(files);
-}
-
 /* NULL-safe, in the reverse order of bring_up. The keeper ends every process still alive. */
 static void take_down(struct sm_execution *execution, int keep) {
     struct sm_module_file *files = NULL;
@@ -236,9 +218,9 @@ static void take_down(struct sm_execution *execution, int keep) {
     }
     sm_record_close(execution->record, 1);
     if (keep)
-        symbolize(execution->dir->record, files, file_count);
+        sm_symbolize(execution->dir->record, files, file_count);
     sm_live_finish(execution->live);
-    close_module_files(files, file_count);
+    sm_module_files_close(files, file_count);
     sm_keeper_stop(execution->keeper, keeper_grace_s);
     sm_limit_free(execution->limit);
     sm_supervisor_unshare(execution->supervisor);

@@ -69,6 +69,8 @@ struct sm_slot_head {
     uint32_t features, allocator;
     uint64_t drops; /* entries of all sections and sampled objects that found no room */
     uint64_t stack_failures;
+    int is_late;     /* the probe was loaded while the program ran */
+    int lacks_count; /* its base line is in bytes alone */
     char executable[SPILLMARK_MODULE_PATH];
     char command[SPILLMARK_MODULE_PATH];
 };

@@ -95,6 +95,8 @@ void sm_slot_read_head(const struct sm_slot *slot, struct sm_slot_head *ret_head
         .allocator = LOAD(&head->allocator),
         .drops = LOAD(&head->unsampled_drops),
         .stack_failures = LOAD(&head->stack_failures),
+        .is_late = LOAD(&head->loaded_late) != 0,
+        .lacks_count = LOAD(&head->inherited_count) == SPILLMARK_COUNT_UNKNOWN,
     };
     for (int i = 0; i < SPILLMARK_SECTIONS; i++)
         ret_head->drops += LOAD(&head->sections[i].dropped);

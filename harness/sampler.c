@@ -110,6 +110,21 @@ const char *const *sm_sampler_environment(struct sm_sampler *sampler) {
     return (const char *const *)sampler->environment;
 }
 
+int sm_sampler_pool_fd(const struct sm_sampler *sampler) {
+    return sampler->pool ? sm_pool_fd(sampler->pool) : -1;
+}
+
+int sm_sampler_writers(const struct sm_sampler *sampler, struct sm_pid_list *list) {
+    uint32_t slots = sampler->pool ? sm_pool_slot_count(sampler->pool) : 0;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < slots; i++) {
+        pid_t pid = sm_pool_claimed_by(sampler->pool, i);
+        if (pid > 0 && !sm_pid_list_has(list, pid))
+            rc = sm_pid_list_add(list, pid);
+    }
+    return rc;
+}
+
 void sm_sampler_expect(struct sm_sampler *sampler, const char *note) {
     snprintf(sampler->expected, sizeof sampler->expected, "%s", note);
 }

@@ -13,6 +13,7 @@
 #include "../reports/symbols.h"
 #include "limit.h"
 #include "load.h"
+#include "proc.h"
 
 struct sm_sampler;
 
@@ -33,6 +34,11 @@ int sm_sampler_create(const struct sm_sampler_options *options, struct sm_record
 /* "SPILLMARK_REGION=/proc/PID/fd/N" and "LD_PRELOAD=..." (joined with what is there), owned by
  * the sampler. NULL-terminated. */
 const char *const *sm_sampler_environment(struct sm_sampler *sampler);
+
+/* The pool's file, and the processes that write into it now, appended to *list: for whoever brings
+ * the probe into programs that run already. */
+int sm_sampler_pool_fd(const struct sm_sampler *sampler);
+int sm_sampler_writers(const struct sm_sampler *sampler, struct sm_pid_list *list);
 
 /* Tells why the probe will not see the target, as was found before its start: a program that ends
  * soon cannot be asked any more. At most 255 bytes. */
@@ -58,8 +64,8 @@ int sm_sampler_put(struct sm_sampler *sampler, const char *series, enum sm_unit 
  * many were asked. */
 int sm_sampler_give_back(struct sm_sampler *sampler, int64_t now_ns);
 
-/* Positive control: has the probe keep `bytes` more for good, in one of the processes. They stand in
- * the series "control" and in no other figure. 0 when no process can. */
+/* Positive control: has the probe keep `bytes` more for good, in one of the processes. They stand
+ * in the series "control" and in no other figure. 0 when no process can. */
 int sm_sampler_keep_more(struct sm_sampler *sampler, uint64_t bytes);
 
 /* Shared memory that probes have taken and a limit on the target would count as the target's. */

@@ -22,6 +22,7 @@ static void read_slot(struct sm_followed *process) {
     double count = (double)(int64_t)(totals.alloc_count - totals.free_count);
     now->heap = heap > 0 ? heap : 0;
     now->heap_count = count > 0 ? count : 0;
+    now->lacks_count = process->lacks_count;
     sm_slot_take_marks(&process->slot, &low, &high);
     /* The marks move in steps; the counters are exact. */
     now->heap_low = fmin(fmax((double)low, 0), now->heap);
@@ -130,7 +131,8 @@ static void write_figures(struct sm_sampler *sampler, struct sm_series_set *set,
     if (now->has_heap) {
         sm_series_add(&sampler->writer, set, SM_SERIES_HEAP, t_ns, now->heap, now->heap_low,
                       now->heap_high, hold);
-        PUT(HEAP_COUNT, heap_count);
+        if (!now->lacks_count)
+            PUT(HEAP_COUNT, heap_count);
         if (now->control > 0)
             PUT(CONTROL, control);
     }
@@ -159,6 +161,7 @@ static void write_figures(struct sm_sampler *sampler, struct sm_series_set *set,
 
 static void add_figures(struct sm_figures *sum, const struct sm_figures *one) {
     sum->has_heap |= one->has_heap;
+    sum->lacks_count |= one->lacks_count;
     sum->has_io |= one->has_io;
     sum->has_maps |= one->has_maps;
     sum->has_outside |= one->has_outside;

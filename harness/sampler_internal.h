@@ -30,6 +30,7 @@ struct sm_mark_sums {
 /* The figures of one process at one tick; of the whole target, their sums. */
 struct sm_figures {
     int has_heap, has_io, has_maps, has_outside;
+    int lacks_count; /* the number of objects is not known of all */
     double heap, heap_low, heap_high, heap_count;
     double mapped, read, written, in_flight_io;
     double rss, anon, anon_of_heap; /* the last: of processes whose heap is known */
@@ -58,6 +59,7 @@ struct sm_followed {
     struct sm_outside outside;
     int has_slot;
     uint32_t features;
+    int lacks_count;
     struct sm_slot slot;
     struct sm_sites *sites;
     int64_t seen_ns, gone_ns; /* CLOCK_MONOTONIC */

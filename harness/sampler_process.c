@@ -99,14 +99,16 @@ static void read_head(struct sm_sampler *sampler, struct sm_followed *process) {
         snprintf(process->probe, sizeof process->probe, "off: %s",
                  sm_off_reason_text(head.off_reason));
     else
-        snprintf(process->probe, sizeof process->probe, "on");
+        snprintf(process->probe, sizeof process->probe, "%s",
+                 head.is_late ? "on (loaded while it ran: experimental)" : "on");
+    process->lacks_count = head.lacks_count;
     process->probe_known = 1;
 }
 
 static void tell_probe(struct sm_sampler *sampler, const struct sm_followed *process,
                        int64_t now_ns) {
     char text[640];
-    if (strcmp(process->probe, "on") == 0)
+    if (strncmp(process->probe, "on", 2) == 0)
         return;
     snprintf(text, sizeof text, "process %d (%.200s): %s", (int)process->pid, process->command,
              process->probe);

@@ -1,5 +1,6 @@
-/* verb_attach.c - spillmark attach: a program that runs already, watched from outside. It is not
- * touched: nothing is loaded into it, and it goes on when the watching ends. */
+/* verb_attach.c - spillmark attach: a program that runs already, watched from outside, where it is
+ * not touched; or with --inject from inside, by the probe that is loaded into it and switched off
+ * in the end. Either way it goes on when the watching ends. */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -14,21 +15,26 @@
 #include "clock.h"
 #include "environment.h"
 #include "execution.h"
+#include "inject.h"
 #include "interrupt.h"
 #include "outcome.h"
 #include "run_dir.h"
 #include "sampler.h"
+#include "symbolize.h"
 #include "verb_table.h"
 #include "verbs.h"
 
-static const double rate_hz = 20;
+static const double rate_hz = 20, patience_s = 5;
+static const uint64_t default_seed = 20261;
 static const int64_t second_ns = 1000000000;
 
 struct attach_arguments {
     const char *out;
     double duration_s; /* 0: until the program or the user ends it */
+    double interval_bytes;
     struct sm_budget_list budget;
     pid_t pid;
+    int is_injecting;
 };
 
 static int take_option(int option, char **argv, struct attach_arguments *arguments) {
@@ -40,9 +46,14 @@ static int take_option(int option, char **argv, struct attach_arguments *argumen
         rc = sm_budget_list_add(&arguments->budget, optarg, &err);
     else if (option == 'b')
         rc = sm_budget_list_read(&arguments->budget, optarg, &err);
-    else if (option != 'F')
+    else if (option == 'i')
+        arguments->is_injecting = 1;
+    else if (option == 's' && sm_unit_parse(SM_UNIT_BYTES, optarg, &arguments->interval_bytes))
+        return sm_verb_usage("attach", "--sample-bytes %s is not a size like %s", optarg,
+                             sm_unit_example(SM_UNIT_BYTES));
+    else if (option != 'F' && option != 's')
         return sm_verb_bad_option("attach", option, argv);
-    else if (sm_unit_parse(SM_UNIT_SECONDS, optarg, &arguments->duration_s))
+    else if (option == 'F' && sm_unit_parse(SM_UNIT_SECONDS, optarg, &arguments->duration_s))
         return sm_verb_usage("attach", "--for %s is not a duration like %s", optarg,
                              sm_unit_example(SM_UNIT_SECONDS));
     return rc ? sm_verb_fail("attach", &err, SM_STATUS_USAGE) : 0;
@@ -106,11 +117,69 @@ static int watch(struct sm_record *record, struct sm_sampler *sampler,
     return rc;
 }
 
+static int writers(void *context, struct sm_pid_list *list) {
+    return sm_sampler_writers(context, list);
+}
+
+/* What became of one process, on standard error and in the record. */
+static void tell(struct sm_record *record, const struct sm_inject_outcome *outcome, int64_t t_ns) {
+    char text[768];
+    if (outcome->is_in)
+        snprintf(text, sizeof text,
+                 "process %d: the probe was loaded into it (experimental); heap is counted from a "
+                 "base line of %s on, %s; stacks of what is allocated from now on",
+                 (int)outcome->pid, SM_UNIT_TEXT(SM_UNIT_BYTES, (double)outcome->base_bytes),
+                 outcome->text);
+    else
+        snprintf(text, sizeof text, "process %d: watched from outside only: %s", (int)outcome->pid,
+                 outcome->text);
+    fprintf(stderr, "spillmark attach: %s\n", text);
+    const struct sm_event event = {.t_ns = t_ns, .kind = (char[]){"probe"}, .text = text};
+    sm_record_add_event(record, &event);
+}
+
+/* Where the probe does not get in the program is watched from outside all the same. */
+static struct sm_injector *bring_in(const struct attach_arguments *arguments,
+                                    struct sm_record *record, struct sm_sampler *sampler,
+                                    int64_t start_ns) {
+    enum { OUTCOMES = 256 };
+    static struct sm_inject_outcome outcomes[OUTCOMES];
+    struct sm_injector *injector = NULL;
+    struct sm_error err = {0};
+    size_t count = 0;
+    const struct sm_inject_options options = {.pool_fd = sm_sampler_pool_fd(sampler),
+                                              .patience_s = patience_s,
+                                              .writers = writers,
+                                              .context = sampler};
+    if (!arguments->is_injecting)
+        return NULL;
+    int rc =
+        sm_inject_start(arguments->pid, 1, &options, outcomes, OUTCOMES, &count, &injector, &err);
+    for (size_t i = 0; i < count; i++)
+        tell(record, &outcomes[i], sm_now_ns() - start_ns);
+    if (rc && count == 0)
+        sm_verb_fail("attach", &err, SM_STATUS_BROKEN);
+    return injector;
+}
+
+static void switch_off(struct sm_injector *injector) {
+    struct sm_error err = {0};
+    if (sm_inject_stop(injector, &err))
+        sm_verb_fail("attach", &err, SM_STATUS_BROKEN);
+}
+
 static int record_it(const struct attach_arguments *arguments, const struct sm_run_dir *dir,
                      struct sm_error *err) {
     struct sm_record *record = NULL;
     struct sm_sampler *sampler = NULL;
-    const struct sm_sampler_options options = {.rate_hz = rate_hz};
+    struct sm_injector *injector = NULL;
+    struct sm_module_file *files = NULL;
+    size_t file_count = 0;
+    const struct sm_sampler_options options = {.rate_hz = rate_hz,
+                                               .want_probe = arguments->is_injecting,
+                                               .sample_interval_bytes =
+                                                   (uint64_t)arguments->interval_bytes,
+                                               .seed = default_seed};
     int64_t start_ns = sm_now_ns();
     struct sm_phase row = {.id = 1, .name = (char *)"watched", .to_ns = -1, .load_factor = 1};
     char duration[32];
@@ -122,18 +191,24 @@ static int record_it(const struct attach_arguments *arguments, const struct sm_r
     if (rc == 0) {
         sm_record_add_phase(record, &row);
         sm_sampler_follow(sampler, arguments->pid);
+        injector = bring_in(arguments, record, sampler, start_ns);
         rc = watch(record, sampler, arguments, start_ns);
         row.to_ns = sm_now_ns() - start_ns;
         sm_record_add_phase(record, &row);
         snprintf(duration, sizeof duration, "%lld", (long long)row.to_ns);
         sm_record_set_meta(record, SM_META_DURATION, duration);
         sm_record_set_meta(record, SM_META_ENDED_BY, "schedule");
+        switch_off(injector);
+        files = sm_sampler_take_module_files(sampler, &file_count);
         sm_sampler_close(sampler);
     }
     int closed = sm_record_close(record, rc == 0);
-    return rc || !closed ? rc
-                         : sm_error_errno(err, closed, dir->record, NULL,
-                                          "the record cannot be written");
+    if (arguments->is_injecting && rc == 0 && closed == 0)
+        sm_symbolize(dir->record, files, file_count);
+    sm_module_files_close(files, file_count);
+    return rc || !closed
+               ? rc
+               : sm_error_errno(err, closed, dir->record, NULL, "the record cannot be written");
 }
 
 static int attach(const struct attach_arguments *arguments) {
@@ -155,7 +230,7 @@ static int attach(const struct attach_arguments *arguments) {
 }
 
 int sm_verb_attach(int argc, char **argv) {
-    struct attach_arguments arguments = {0};
+    struct attach_arguments arguments = {.interval_bytes = 512 * 1024};
     int status = parse_arguments(argc, argv, &arguments);
     if (status == 0)
         status = attach(&arguments);

@@ -118,9 +118,19 @@ static const struct allocator_ops *ops; /* NULL: cannot be asked */
 
 void smp_allocator_boot(void) {
     const struct allocator_ops *found = &all_ops[smp_process.allocator];
+    ops = NULL;
     if (smp_feature(SPILLMARK_FEATURE_HEAP) && found->find != NULL && found->find()) {
         ops = found;
     }
+}
+
+bool smp_allocator_used(uint64_t *ret_bytes) {
+    struct figures figures;
+    if (ops == NULL || !ops->ask(&figures)) {
+        return false;
+    }
+    *ret_bytes = figures.held_bytes - figures.slack_bytes;
+    return true;
 }
 
 /* ---- may it be asked now ---- */

@@ -16,6 +16,10 @@
 /* Looks up the functions of the allocator found. Under the boot only. */
 void smp_allocator_boot(void);
 
+/* What is in use by the allocator's own account, everywhere. False if it does not say. Takes its
+ * locks. */
+bool smp_allocator_used(uint64_t *ret_bytes);
+
 /* Answers, and keeps what is due of the positive control. Keeps errno. */
 void smp_allocator_serve(void);
 

@@ -6,12 +6,15 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "early.h"
 #include "heap.h"
 #include "modules.h"
 #include "object.h"
 #include "operators.h"
+#include "self.h"
 #include "size.h"
 #include "slot.h"
+#include "unwind.h"
 
 struct smp_process smp_process;
 
@@ -71,7 +74,11 @@ static bool headers_agree(const struct smp_real_heap *heap) {
 
 /* With an allocator linked into the executable, calls never come here. An executable that only
  * takes malloc's address has a symbol for it too, undefined, whose value is its PLT entry. */
-static bool hidden_allocator(void) {
+static bool hidden_allocator(const struct smp_real_heap *heap) {
+    if (smp_process.is_late) {
+        const struct link_map *library = smp_library_of((const void *)heap->malloc);
+        return library == NULL || library->l_prev == NULL;
+    }
     void *visible = dlsym(RTLD_DEFAULT, "malloc");
     Dl_info info;
     const ElfW(Sym) *symbol = NULL;
@@ -100,7 +107,7 @@ static void find_allocator(struct smp_real_heap *heap) {
     if (smp_process.allocator > SPILLMARK_ALLOCATOR_GLIBC) {
         smp_real_find_foreign(heap);
     }
-    if (hidden_allocator()) {
+    if (hidden_allocator(heap)) {
         smp_process.features &= ~(uint32_t)(SPILLMARK_FEATURE_HEAP | SPILLMARK_FEATURE_STACKS);
         smp_process.slot->off_reason = SPILLMARK_OFF_HIDDEN_ALLOCATOR;
         smp_real_no_plain();
@@ -125,7 +132,8 @@ static void after_fork(void) {
     }
 }
 
-static bool bring_up(struct smp_real_heap *heap, enum spillmark_off_reason *ret_reason) {
+/* The functions beneath, and what is done once in the life of a process. */
+static bool find_functions(struct smp_real_heap *heap, enum spillmark_off_reason *ret_reason) {
     *ret_reason = SPILLMARK_OFF_SYMBOLS;
     if (!smp_real_find(heap)) {
         return false;
@@ -136,7 +144,14 @@ static bool bring_up(struct smp_real_heap *heap, enum spillmark_off_reason *ret_
     }
     warm_up(heap);
     smp_real_find_all();
-    smp_operators_try(heap);
+    smp_operators_find(heap);
+    /* Only so that the child moves at once; any event would make it. */
+    __register_atfork(NULL, NULL, after_fork, __dso_handle);
+    return true;
+}
+
+/* A slot and the tables beside it. */
+static bool take_place(struct smp_real_heap *heap, enum spillmark_off_reason *ret_reason) {
     if (smp_slot_open(ret_reason) < 0) {
         return false;
     }
@@ -148,12 +163,21 @@ static bool bring_up(struct smp_real_heap *heap, enum spillmark_off_reason *ret_
     }
     smp_modules_boot();
     smp_self_boot();
+    smp_unwind_forget(); /* walks that were kept name stacks of an earlier slot */
     if (smp_process.sample_interval_bytes == 0) {
         smp_process.features &= ~(uint32_t)SPILLMARK_FEATURE_STACKS;
     }
-    /* Only so that the child moves at once; any event would make it. */
-    __register_atfork(NULL, NULL, after_fork, __dso_handle);
     return true;
+}
+
+static void settle(bool is_up, enum spillmark_off_reason reason) {
+    if (is_up) {
+        atomic_store(&smp_home->ready, SMP_ON);
+        smp_slot_ready();
+        atomic_store_explicit(&phase, SMP_ON, memory_order_release);
+    } else {
+        smp_turn_off(reason);
+    }
 }
 
 void smp_boot(void) {
@@ -164,23 +188,54 @@ void smp_boot(void) {
     int saved_errno = errno;
     struct smp_real_heap heap;
     enum spillmark_off_reason reason;
-    bool up = bring_up(&heap, &reason);
+    bool up = find_functions(&heap, &reason) && take_place(&heap, &reason);
     if (reason != SPILLMARK_OFF_SYMBOLS || up) {
         smp_real = heap;
     }
-    if (up) {
-        atomic_store(&smp_home->ready, SMP_ON);
-        smp_slot_ready();
-        atomic_store_explicit(&phase, SMP_ON, memory_order_release);
-    } else {
-        smp_turn_off(reason);
-    }
+    settle(up, reason);
     errno = saved_errno;
 }
 
+bool smp_boot_late(enum spillmark_off_reason *ret_reason) {
+    int before = atomic_load(&phase);
+    *ret_reason = SPILLMARK_OFF_INTERNAL;
+    if ((before != SMP_COLD && before != SMP_OFF) ||
+        !atomic_compare_exchange_strong(&phase, &before, SMP_BOOTING)) {
+        return false;
+    }
+    struct smp_real_heap heap = smp_real;
+    bool is_known = smp_real.malloc != smp_early_malloc;
+    bool up = is_known || find_functions(&heap, ret_reason);
+    smp_life++;
+    if (up) {
+        smp_real = heap;
+        up = take_place(&heap, ret_reason);
+    }
+    settle(up, *ret_reason);
+    return up;
+}
+
+/* Objects that are there from the start come before the C library, or are it; what a running
+ * program opens comes after it. */
+static bool was_opened_late(void) {
+    static const char name[] = "/libc.so.6";
+    for (const struct link_map *map = smp_library_of((const void *)smp_boot); map != NULL;
+         map = map->l_prev) {
+        size_t length = strlen(map->l_name);
+        if (length >= sizeof name - 1 &&
+            strcmp(map->l_name + length - (sizeof name - 1), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 __attribute__((constructor(101))) static void start(void) {
-    smp_boot();
-    smp_attach();
+    smp_process.is_late = was_opened_late();
+    if (!smp_process.is_late) { /* else when spillmark_inject is called */
+        smp_boot();
+        smp_attach();
+    }
 }
 
 __attribute__((destructor(101))) static void finish(void) {

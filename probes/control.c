@@ -45,7 +45,7 @@ static void add_to_site(const struct smp_guard *guard, uint32_t entry, void *blo
 void spillmark_positive_control(const struct smp_guard *guard) {
     struct spillmark_slot *slot = smp_process.slot;
     int saved_errno = errno;
-    if (smp_tls->block == NULL || !smp_control_due(slot)) {
+    if (!smp_is_attached(smp_tls) || !smp_control_due(slot)) {
         return;
     }
     /* Frames are return addresses: one byte within. */

@@ -36,7 +36,8 @@ struct smp_self {
     uint32_t live_free_count;
     uint32_t attachments; /* threads that have had this */
     uint32_t next_memo;   /* the way to be replaced next */
-    uint32_t reserved[7];
+    uint32_t life;        /* smp_life when it was attached */
+    uint32_t reserved[6];
 };
 _Static_assert(sizeof(struct smp_self) == 128, "two cache lines, which are prefetched together");
 

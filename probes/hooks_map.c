@@ -11,7 +11,7 @@
 enum direction { MAPPED, UNMAPPED };
 
 static void count(uint64_t bytes, enum direction direction) {
-    struct smp_self *self = smp_tls->block != NULL ? smp_tls : smp_attach();
+    struct smp_self *self = smp_is_attached(smp_tls) ? smp_tls : smp_attach();
     if (self == NULL || !smp_feature(SPILLMARK_FEATURE_MAPS)) {
         return;
     }

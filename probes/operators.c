@@ -6,6 +6,7 @@
 
 #include "early.h"
 #include "object.h"
+#include "process.h"
 
 enum { BYTES = 64, ALIGNMENT = 64 };
 
@@ -28,9 +29,16 @@ static struct smp_real_slot *slot_beside(const char *name, const struct smp_real
                : NULL;
 }
 
+static void assume(struct smp_real_slot *slot) {
+    if (slot != NULL && smp_process.is_late) {
+        slot->by_itself = true;
+    }
+}
+
 static void try_new(const struct operator_case *op, const struct smp_real_heap *heap) {
     struct smp_real_slot *slot = slot_beside(op->name, heap);
-    if (slot == NULL) {
+    if (slot == NULL || smp_process.is_late) {
+        assume(slot);
         return;
     }
     void *(*make)(uintptr_t, uintptr_t, uintptr_t) =
@@ -48,7 +56,9 @@ static void try_new(const struct operator_case *op, const struct smp_real_heap *
 static void try_delete(const struct operator_case *op, const struct smp_real_heap *heap) {
     struct smp_real_slot *slot = slot_beside(op->name, heap);
     void *block = NULL;
-    if (slot == NULL || heap->posix_memalign(&block, ALIGNMENT, BYTES) != 0) {
+    if (slot == NULL || smp_process.is_late ||
+        heap->posix_memalign(&block, ALIGNMENT, BYTES) != 0) {
+        assume(slot);
         return;
     }
     void (*drop)(void *, uintptr_t, uintptr_t) =
@@ -58,7 +68,7 @@ static void try_delete(const struct operator_case *op, const struct smp_real_hea
     slot->by_itself = smp_early_calls == before;
 }
 
-void smp_operators_try(const struct smp_real_heap *heap) {
+void smp_operators_find(const struct smp_real_heap *heap) {
     const struct operator_case news[] = {
         {"_Znwm", 0, 0},
         {"_Znam", 0, 0},

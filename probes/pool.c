@@ -104,8 +104,10 @@ static int map_checked(int fd) {
 
 int smp_pool_open(enum spillmark_off_reason *ret_reason) {
     char *path = smp_process.pool_path;
-    int named = smp_environment(SPILLMARK_ENV_REGION, path, sizeof smp_process.pool_path) &&
-                path[0] != '\0';
+    bool is_given = smp_process.keeper_pid != 0; /* then the path was, too */
+    bool named =
+        is_given || (smp_environment(SPILLMARK_ENV_REGION, path, sizeof smp_process.pool_path) &&
+                     path[0] != '\0');
     int fd = named ? smp_raw_open(path, O_RDWR | O_CLOEXEC, 0) : make_own();
     int failed = fd < 0 ? fd : map_checked(fd);
     if (fd >= 0) {
@@ -179,7 +181,7 @@ static void *map_by_path(uint64_t offset) {
 void *smp_pool_map_slot(uint32_t index) {
     uint64_t offset = slot_offset(index);
     void *slot = map_by_path(offset);
-    if (slot == NULL && smp_process.slot != NULL && index >= smp_process.slot_index) {
+    if (slot == NULL && smp_process.has_slot && index >= smp_process.slot_index) {
         slot = map_through(smp_process.slot, slot_offset(smp_process.slot_index), offset);
     }
     return slot != NULL ? slot : map_through(smp_process.pool, 0, offset);

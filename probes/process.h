@@ -13,7 +13,7 @@ enum smp_phase {
     SMP_COLD,    /* nothing was called yet */
     SMP_BOOTING, /* one thread is in smp_boot: everybody passes through uncounted */
     SMP_ON,
-    SMP_OFF, /* for good */
+    SMP_OFF, /* for good, but for smp_boot_late */
 };
 
 struct smp_process {
@@ -25,9 +25,12 @@ struct smp_process {
     uint32_t header_bytes;
     uint32_t slot_count;
     uint32_t slot_index;
-    uint32_t features;  /* what is on */
-    uint32_t allocator; /* as in the slot */
-    bool chunk_headers; /* sizes are read from glibc's chunk header */
+    bool has_slot;       /* else slot is NULL, or private memory that stands in for one */
+    uint32_t features;   /* what is on */
+    uint32_t allocator;  /* as in the slot */
+    bool is_late;        /* loaded into a program that ran already */
+    bool chunk_headers;  /* sizes are read from glibc's chunk header */
+    uint32_t keeper_pid; /* 0, or whose end turns the probe off */
     uint64_t pool_device, pool_inode;
     char pool_path[SPILLMARK_MODULE_PATH];
     /* Sections of the slot. */
@@ -47,9 +50,13 @@ extern struct smp_process smp_process;
  * from inside it) returns at once. Keeps errno. */
 void smp_boot(void);
 
+/* The same in a program that runs already, or again after it was turned off, on the pool that
+ * smp_process.pool_path names. False, with the reason, if it is on or did not come up. */
+bool smp_boot_late(enum spillmark_off_reason *ret_reason);
+
 enum smp_phase smp_phase(void);
 
-/* Turns heap counting, sampling and the rest off for good, and says why in the slot if there is
+/* Turns heap counting, sampling and the rest off, and says why in the slot if there is
  * one. */
 void smp_turn_off(enum spillmark_off_reason reason);
 

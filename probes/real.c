@@ -7,6 +7,8 @@
 
 #include "early.h"
 #include "object.h"
+#include "process.h"
+#include "tables.h"
 
 struct smp_real_heap smp_real = {
 #define X(name, result, parameters) .name = smp_early_##name,
@@ -14,10 +16,40 @@ struct smp_real_heap smp_real = {
 #undef X
 };
 
+struct query {
+    const char *name;
+    void *found;
+};
+
+static int ask(struct dl_phdr_info *info, size_t size, void *argument) {
+    (void)size;
+    struct query *query = argument;
+    struct smp_tables tables;
+    smp_tables_read(info, &tables);
+    query->found = smp_tables_hold(&tables, (uintptr_t)smp_real_lookup)
+                       ? NULL
+                       : smp_tables_function(&tables, query->name);
+    return query->found != NULL;
+}
+
+/* Loaded into a running program, the probe is the last in the order of search and no object finds
+ * it; what the objects find is the first definition in the order in which they were loaded. Not
+ * asked of dlsym, which takes the PLT entry of an executable that takes the function's address for
+ * one: that leads to where calls are patched. */
+static void *visible(const char *name) {
+    struct query query = {.name = name};
+    dl_iterate_phdr(ask, &query);
+    return query.found;
+}
+
+void *smp_real_lookup(const char *name) {
+    return smp_process.is_late ? visible(name) : dlsym(RTLD_NEXT, name);
+}
+
 bool smp_real_find(struct smp_real_heap *ret_heap) {
     struct smp_real_heap found;
     memset(&found, 0, sizeof found);
-#define X(name, result, parameters) found.name = (result(*) parameters)dlsym(RTLD_NEXT, #name);
+#define X(name, result, parameters) found.name = (result(*) parameters)smp_real_lookup(#name);
     SMP_REAL_HEAP_TABLE(X)
 #undef X
     if (found.malloc == NULL || found.calloc == NULL || found.realloc == NULL ||
@@ -79,7 +111,7 @@ static void *out_of_sight(const char *name) {
 
 void *smp_real_slow(struct smp_real_slot *slot) {
     int saved_errno = errno;
-    void *found = dlsym(RTLD_NEXT, slot->name);
+    void *found = smp_real_lookup(slot->name);
     if (found == NULL && is_operator(slot->name)) {
         found = out_of_sight(slot->name);
     }
@@ -93,7 +125,7 @@ void smp_real_find_all(void) {
     for (struct smp_real_slot *slot = __start_smp_real_slots; slot < __stop_smp_real_slots;
          slot++) {
         if (slot->function == NULL) {
-            slot->function = dlsym(RTLD_NEXT, slot->name);
+            slot->function = smp_real_lookup(slot->name);
             slot->plain = is_operator(slot->name) && is_plain(slot->function);
         }
     }

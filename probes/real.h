@@ -39,6 +39,10 @@ extern struct smp_foreign smp_foreign;
 /* Fills it, when an allocator with a heap of its own lies beneath. Under the boot only. */
 void smp_real_find_foreign(const struct smp_real_heap *heap);
 
+/* The function that the program would call by this name without the probe. NULL if there is none.
+ * Under a boot, or where dlsym may be called. */
+void *smp_real_lookup(const char *name);
+
 /* Looks the malloc family up. False if malloc or free is missing. Under the boot only. */
 bool smp_real_find(struct smp_real_heap *ret_heap);
 

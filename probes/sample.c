@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "exponential.h"
 #include "heap.h"
+#include "inject.h"
 #include "size.h"
 #include "stacks.h"
 
@@ -16,7 +17,7 @@ static bool shared_block(void) {
 
 /* The thread's own self; the shared one; NULL when nothing is counted. */
 static struct smp_self *counting_self(void) {
-    struct smp_self *self = smp_tls->block != NULL ? smp_tls : smp_attach();
+    struct smp_self *self = smp_is_attached(smp_tls) ? smp_tls : smp_attach();
     return self != NULL ? self : shared_block() ? &smp_everybody : NULL;
 }
 
@@ -88,6 +89,7 @@ void *smp_alloc_event(struct smp_self *self, void *block, size_t bytes) {
     }
     smp_guard_leave(&guard);
     smp_allocator_answer_allocated();
+    smp_keeper_look();
     return block;
 }
 
@@ -193,6 +195,7 @@ static inline void forget(struct smp_self *self, const struct smp_origin *origin
     }
     smp_guard_leave(&guard);
     smp_allocator_answer();
+    smp_keeper_look();
 }
 
 void smp_free_event(struct smp_self *self, void *block) {

@@ -16,6 +16,8 @@ static struct spillmark_thread off_block;
 static struct smp_self off = {
     .block = &off_block, .alloc_countdown = INT64_MAX, .free_countdown = INT64_MAX};
 
+uint32_t smp_life = 1;
+
 __thread struct smp_self *smp_tls = &nobody;
 __thread uintptr_t smp_guard_frame;
 
@@ -68,7 +70,7 @@ bool smp_rearm(struct smp_self *self) {
 
 static void detach(void *argument) {
     struct smp_self *self = argument;
-    if (self != smp_tls || self->block == NULL) {
+    if (self != smp_tls || !smp_is_attached(self)) {
         return; /* wiped by a fork, or the thread of another life */
     }
     struct smp_guard guard;
@@ -85,12 +87,19 @@ static void detach(void *argument) {
 }
 
 void smp_self_boot(void) {
-    have_exit_key = pthread_key_create(&exit_key, detach) == 0;
+    have_exit_key = have_exit_key || pthread_key_create(&exit_key, detach) == 0;
     smp_everybody.index = SHARED_BLOCK;
     smp_everybody.random = mix(smp_process.seed + SHARED_BLOCK);
     smp_everybody.sample_bytes = draw_sample(&smp_everybody);
+    smp_everybody.published_bytes = 0;
     arm(&smp_everybody);
     __atomic_store_n(&smp_process.threads[SHARED_BLOCK].in_use, 1, __ATOMIC_RELAXED);
+}
+
+void smp_self_release(void) {
+    for (uint32_t i = 0; i < SHARED_BLOCK; i++) {
+        __atomic_store_n(&smp_home->selves[i].quick, NULL, __ATOMIC_SEQ_CST);
+    }
 }
 
 static bool take(uint32_t index) {
@@ -150,8 +159,12 @@ static struct smp_self *attach_block(void) {
     self->sample_bytes = draw_sample(self);
     self->free_countdown = SMP_EVENT_BYTES;
     arm(self);
+    self->life = smp_life;
     self->block = block;
-    self->quick = smp_process.chunk_headers ? block : NULL;
+    __atomic_store_n(&self->quick, smp_process.chunk_headers ? block : NULL, __ATOMIC_SEQ_CST);
+    if (smp_phase() != SMP_ON) {
+        self->quick = NULL; /* turned off meanwhile */
+    }
     smp_tls = self;
     if (have_exit_key) {
         pthread_setspecific(exit_key, self); /* may allocate: this thread is attached by now */
@@ -166,9 +179,10 @@ struct smp_self *smp_attach(void) {
     }
     struct smp_self *self = NULL;
     if (smp_phase() == SMP_ON && smp_follow_fork() && smp_tls != &smp_everybody) {
-        self = smp_tls->block != NULL ? smp_tls : attach_block();
+        self = smp_is_attached(smp_tls) ? smp_tls : attach_block();
     }
     if (smp_phase() == SMP_OFF) {
+        off.life = smp_life;
         self = smp_tls = &off;
     }
     errno = saved_errno;

@@ -23,8 +23,19 @@ extern struct smp_self smp_everybody;
  * (smp_tls is then &smp_everybody). Keeps errno. */
 struct smp_self *smp_attach(void);
 
-/* Creates the key whose destructor detaches threads. */
+/* Creates the key whose destructor detaches threads; begins the counts of threads without a block
+ * of their own. Under a boot only. */
 void smp_self_boot(void);
+
+/* After the probe was turned off: sends all threads to the slow path, which knows. */
+void smp_self_release(void);
+
+/* Rises when the probe is brought up again: whoever was attached before is not any more. */
+extern uint32_t smp_life;
+
+static inline bool smp_is_attached(const struct smp_self *self) {
+    return self->block != NULL && self->life == smp_life;
+}
 
 /* A draw from the exponential distribution. */
 int64_t smp_draw(struct smp_self *self, uint64_t mean_bytes);

@@ -54,6 +54,19 @@ static void write_header(struct spillmark_slot *slot) {
     read_command(slot);
 }
 
+/* What was left behind may still be written to by a thread that was stopped in the middle of a hook
+ * long ago: a new slot takes its place, if it is of the same size. */
+static struct spillmark_slot *left;
+static uint64_t left_bytes;
+
+static struct spillmark_slot *stand_in(struct spillmark_slot *slot) {
+    if (left == NULL || left_bytes != smp_process.slot_bytes) {
+        return slot;
+    }
+    long at = smp_raw_mremap(slot, left_bytes, left_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, left);
+    return smp_raw_failed(at) ? slot : left;
+}
+
 int smp_slot_open(enum spillmark_off_reason *ret_reason) {
     int failed = smp_pool_open(ret_reason);
     if (failed < 0) {
@@ -64,12 +77,14 @@ int smp_slot_open(enum spillmark_off_reason *ret_reason) {
         *ret_reason = SPILLMARK_OFF_NO_SLOT;
         return failed;
     }
-    smp_process.slot = smp_pool_map_slot(smp_process.slot_index);
-    if (smp_process.slot == NULL) {
+    struct spillmark_slot *slot = smp_pool_map_slot(smp_process.slot_index);
+    if (slot == NULL) {
         smp_pool_release(smp_process.slot_index);
         *ret_reason = SPILLMARK_OFF_MAP;
         return -ENOMEM;
     }
+    smp_process.slot = stand_in(slot);
+    smp_process.has_slot = true;
     write_header(smp_process.slot);
     smp_layout_bind();
     return 0;
@@ -118,7 +133,9 @@ static void inherit_heap(struct spillmark_slot *child) {
     uint64_t bytes = heap.bytes, count = heap.count;
     at_fork.is_known = false;
     child->inherited_bytes = bytes;
-    child->inherited_count = count;
+    bool is_known = smp_process.slot->inherited_count != SPILLMARK_COUNT_UNKNOWN;
+    child->inherited_count = is_known ? count : SPILLMARK_COUNT_UNKNOWN;
+    child->loaded_late = smp_process.slot->loaded_late;
     child->control_bytes = heap.control_bytes;
     child->control_count = heap.control_count;
     child->heap_live_bytes = (int64_t)bytes;
@@ -143,6 +160,7 @@ static int replace_slot(void *replacement) {
 /* Without a slot of its own the child must not go on writing into its parent's. Under a limit of
  * address space even the replacement may fail: the parent's is left alone then. */
 static void go_without(enum spillmark_off_reason reason) {
+    smp_process.has_slot = false;
     long at = smp_raw_mmap(smp_process.slot, smp_process.slot_bytes, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     if (smp_raw_failed(at)) {
@@ -152,6 +170,41 @@ static void go_without(enum spillmark_off_reason reason) {
                             smp_process.sample_interval_bytes);
     }
     smp_turn_off(reason);
+}
+
+void smp_slot_leave(void) {
+    left = smp_process.slot;
+    left_bytes = smp_process.slot_bytes;
+    smp_process.slot->end_ns = smp_clock_ns();
+    go_without(SPILLMARK_OFF_NONE);
+    if (smp_process.slot == NULL) {
+        left = NULL;
+    }
+    smp_raw_munmap(smp_process.pool, smp_process.header_bytes);
+    smp_process.pool = NULL;
+}
+
+void smp_slot_take_base(uint64_t bytes, uint64_t count) {
+    struct spillmark_slot *slot = smp_process.slot;
+    struct spillmark_thread *shared = &smp_process.threads[SPILLMARK_THREADS - 1];
+    slot->inherited_bytes = bytes;
+    slot->inherited_count = count;
+    slot->loaded_late = 1;
+    __atomic_fetch_add(&shared->alloc_bytes, bytes, __ATOMIC_RELAXED);
+    if (count != SPILLMARK_COUNT_UNKNOWN) {
+        __atomic_fetch_add(&shared->alloc_count, count, __ATOMIC_RELAXED);
+    }
+    int64_t live = __atomic_add_fetch(&slot->heap_live_bytes, (int64_t)bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&smp_everybody.published_bytes, (int64_t)bytes, __ATOMIC_RELAXED);
+    /* The marks so far are of another base. */
+    __atomic_store_n(&slot->heap_high_bytes, live, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->heap_low_bytes, live, __ATOMIC_RELAXED);
+}
+
+void smp_slot_counted(uint64_t *ret_bytes, uint64_t *ret_count) {
+    const struct heap_at_fork heap = sum_heap();
+    *ret_bytes = heap.bytes;
+    *ret_count = heap.count;
 }
 
 static void move_to_own_slot(void) {

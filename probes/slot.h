@@ -28,5 +28,15 @@ void smp_slot_exec_failed(void);
 void smp_slot_before_fork(void);
 void smp_slot_after_fork(void);
 
+/* Leaves the slot to the harness, the probe being on or off, and turns it off; private memory takes
+ * its place. One thread at a time. */
+void smp_slot_leave(void);
+
+/* Adds a base line to the heap's totals: what was live and not counted. */
+void smp_slot_take_base(uint64_t bytes, uint64_t count);
+
+/* What is live by the counters; negative numbers wrap. */
+void smp_slot_counted(uint64_t *ret_bytes, uint64_t *ret_count);
+
 /* Marks the slot as having reached its exit handlers. */
 void smp_slot_exit(void);

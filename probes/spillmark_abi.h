@@ -90,6 +90,8 @@ enum spillmark_allocator {
     SPILLMARK_ALLOCATORS
 };
 
+#define SPILLMARK_COUNT_UNKNOWN UINT64_MAX
+
 /* One entry of the claim table. pid is claimed by CAS 0 -> pid. */
 struct spillmark_claim {
     uint32_t pid;
@@ -152,8 +154,9 @@ struct spillmark_slot {
     uint64_t self_bytes;      /* slot bytes touched by the probe itself */
     char executable[SPILLMARK_MODULE_PATH];
     char command[SPILLMARK_MODULE_PATH]; /* arguments joined by spaces, cut at the end */
-    /* A forked child: what it got from its parent. Counted as allocated in its last thread
-     * block, so that its frees balance; its stacks are not known. */
+    /* A forked child: what it got from its parent; a program that the probe was loaded into: what
+     * its heap held by then (the number of objects may be SPILLMARK_COUNT_UNKNOWN). Counted as
+     * allocated in its last thread block, so that its frees balance; its stacks are not known. */
     uint64_t inherited_bytes, inherited_count;
     /* Asking the allocator itself. The harness sets give_back (or clears it), then raises `asked`;
      * the next event of the program that may ask (probes/allocator.h) answers. */
@@ -168,7 +171,9 @@ struct spillmark_slot {
      * what is. Counted in the heap like any other bytes. */
     uint64_t control_wanted_bytes; /* (harness) */
     uint64_t control_bytes, control_count;
-    uint64_t reserved[5];
+    uint32_t loaded_late; /* 1 = into a program that ran already */
+    uint32_t reserved0;
+    uint64_t reserved[4];
 };
 
 /* Counters of one thread at a time, alone on its cache lines; never folded: a thread that exits

@@ -10,7 +10,7 @@ from sizes import FOLDERS, ROOT, functions, lines_of, sources
 MAY_USE = {
     "probes": {},
     "reports": {},
-    "harness": {"reports": r".*", "probes": r"(spillmark_abi|pool_layout)\.h"},
+    "harness": {"reports": r".*", "probes": r"(spillmark_abi|pool_layout|injection)\.h"},
     "scenarios": {"probes": r"spillmark_mark\.h"},
 }
 # Only the reader of the pool knows the shared memory.

@@ -1,0 +1,92 @@
+/* inject_check.c - what can be told from /proc before a program is touched. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "inject_process.h"
+#include "preflight.h"
+#include "proc.h"
+
+/* The number behind a word of /proc/PID/status, or -1; how many numbers stand there. */
+static long status_number(pid_t pid, const char *word, int *ret_count) {
+    char path[64], line[512];
+    long number = -1;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    *ret_count = 0;
+    while (file && *ret_count == 0 && fgets(line, sizeof line, file)) {
+        if (strncmp(line, word, strlen(word)) != 0)
+            continue;
+        char *at = line + strlen(word), *end;
+        for (long next = strtol(at, &end, 10); end != at; next = strtol(at = end, &end, 10)) {
+            number = next;
+            ++*ret_count;
+        }
+    }
+    if (file)
+        fclose(file);
+    return number;
+}
+
+static int is_same_link(pid_t pid, const char *name) {
+    char path[64], ours[PATH_MAX], theirs[PATH_MAX];
+    snprintf(path, sizeof path, "/proc/self/%s", name);
+    ssize_t our_bytes = readlink(path, ours, sizeof ours);
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    ssize_t their_bytes = readlink(path, theirs, sizeof theirs);
+    return their_bytes >= 0 && our_bytes == their_bytes &&
+           memcmp(ours, theirs, (size_t)our_bytes) == 0;
+}
+
+static int check_state(pid_t pid, struct sm_error *err) {
+    struct sm_proc_stat stat;
+    int count;
+    if (sm_proc_stat(pid, &stat) || stat.state == 'Z' || stat.state == 'X')
+        return sm_error_set(err, -ESRCH, NULL, NULL, "it has ended");
+    if (stat.state == 'T' || stat.state == 't')
+        return sm_error_set(err, -EBUSY, NULL, "let it go on first", "it is stopped");
+    long tracer = status_number(pid, "TracerPid:", &count);
+    if (tracer > 0)
+        return sm_error_set(err, -EBUSY, NULL, NULL, "process %ld traces it already", tracer);
+    return 0;
+}
+
+/* A filter may kill the program for a system call that is not its own. */
+static int check_confinement(pid_t pid, struct sm_error *err) {
+    static const char *const spaces[] = {"ns/user", "ns/pid", "ns/mnt", "root"};
+    int count;
+    if (kill(pid, 0) && errno == EPERM)
+        return sm_error_set(err, -EPERM, NULL, "attach as its user, or as root",
+                            "it is another user's");
+    if (status_number(pid, "Seccomp:", &count) > 0)
+        return sm_error_set(err, -EPERM, NULL, NULL,
+                            "its system calls are filtered (seccomp), which the probe's are not");
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
+        if (!is_same_link(pid, spaces[i]))
+            return sm_error_set(err, -EPERM, NULL, "attach from where it runs",
+                                i == 3 ? "it runs in another root directory"
+                                       : "it runs in other namespaces, as in a container");
+    return 0;
+}
+
+int sm_inject_check(pid_t pid, struct sm_error *err) {
+    struct sm_preflight preflight;
+    char path[64];
+    int rc = check_state(pid, err);
+    if (rc == 0)
+        rc = check_confinement(pid, err);
+    if (rc)
+        return rc;
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    rc = sm_preflight(path, &preflight, err);
+    if (rc)
+        return rc;
+    /* What the loader would have ignored at the start does not matter any more. */
+    if (preflight.kind != SM_PREFLIGHT_OK && preflight.kind != SM_PREFLIGHT_SETUID)
+        return sm_error_set(err, -ENOEXEC, NULL, NULL, "%s", preflight.note);
+    return 0;
+}
