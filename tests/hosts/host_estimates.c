@@ -1,13 +1,15 @@
-/* host_estimates.c - what sampling says of known sites: the 95 % intervals of its estimates must
- * hold the truth in 95 % of the cases. */
+/* host_estimates.c - what sampling says of known sites, one for each size and one at which all
+ * sizes are mixed: the 95 % intervals of its estimates of bytes and counts must hold the truth in
+ * 95 % of the cases, and their errors cancel out. */
+#include <malloc.h>
 #include <math.h>
 
 #include "own_frame.h"
 #include "pool_view.h"
 
-enum { SITES = 6, ROUNDS = 100, OBJECTS = 4000 };
+enum { SIZES = 6, MIXED = SIZES, SITES, ROUNDS = 100, OBJECTS = 4000 };
 
-static const size_t sizes[SITES] = {24, 120, 504, 2040, 16376, 100000};
+static const size_t sizes[SIZES] = {24, 120, 504, 2040, 16376, 100000};
 
 /* One call stack for each size: the site is told by the return address into main's loop. */
 OWN_FRAME static void *at0(size_t n) {
@@ -40,8 +42,13 @@ OWN_FRAME static void *at5(size_t n) {
     __asm__("" : "+r"(p));
     return p;
 }
+static __attribute__((noipa)) void *at6(size_t n) {
+    void *p = malloc(n);
+    __asm__("" : "+r"(p));
+    return p;
+}
 
-static void *(*const sites[SITES])(size_t) = {at0, at1, at2, at3, at4, at5};
+static void *(*const sites[SITES])(size_t) = {at0, at1, at2, at3, at4, at5, at6};
 
 struct estimate {
     double bytes, freed, count;
@@ -65,39 +72,72 @@ static struct estimate estimate_of(const struct spillmark_slot *slot, int site) 
     return sum;
 }
 
-/* Variance of the estimate of the count: each object is in with p and weighs 1/p. */
-static double deviation(double objects, double bytes, double interval) {
-    double p = -expm1(-bytes / interval);
-    return sqrt(objects * (1 - p) / p);
+/* What was really allocated, and how far an estimate of it lies from that: each object is in with
+ * p and weighs 1/p. */
+struct truth {
+    double count, bytes, count_variance, bytes_variance;
+};
+
+static void add(struct truth *truth, double bytes, double interval) {
+    double p = -expm1(-bytes / interval), variance = (1 - p) / p;
+    truth->count++;
+    truth->bytes += bytes;
+    truth->count_variance += variance;
+    truth->bytes_variance += bytes * bytes * variance;
+}
+
+static uint64_t dice = 1;
+
+static size_t size_at(int site) {
+    dice = dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return sizes[site == MIXED ? (int)((dice >> 33) % SIZES) : site];
+}
+
+static struct truth allocate_and_free(int site, double interval) {
+    static void *blocks[OBJECTS];
+    struct truth truth = {0};
+    for (int i = 0; i < OBJECTS; i++) {
+        blocks[i] = sites[site](size_at(site));
+        add(&truth, (double)malloc_usable_size(blocks[i]), interval);
+    }
+    for (int i = 0; i < OBJECTS; i++) {
+        free(blocks[i]);
+    }
+    return truth;
+}
+
+struct tally {
+    int cases, held;
+    double bias;
+};
+
+static void judge(struct tally *tally, double error, double variance, double rounding) {
+    double sigma = sqrt(variance);
+    tally->held += fabs(error) <= 1.96 * sigma + rounding;
+    tally->bias += error / sigma;
+    tally->cases++;
+}
+
+static void check(const struct tally *tally) {
+    HOST_CHECK(tally->held >= tally->cases * 92 / 100 && tally->held <= tally->cases * 98 / 100);
+    HOST_CHECK(fabs(tally->bias) / sqrt(tally->cases) < 3.5);
 }
 
 int main(void) {
     const struct spillmark_slot *slot = host_slot();
     const double interval = 65536; /* as the test asks for */
-    static void *blocks[OBJECTS];
-    int cases = 0, held = 0;
-    double bias = 0;
+    struct tally counts = {0}, bytes = {0};
     for (int round = 0; round < ROUNDS; round++) {
         for (int site = 0; site < SITES; site++) {
             struct estimate before = estimate_of(slot, site);
-            double usable = (double)sizes[site];
-            for (int i = 0; i < OBJECTS; i++) {
-                blocks[i] = sites[site](sizes[site]);
-                usable = (double)((((size_t *)blocks[i])[-1] & ~(size_t)7) - 8);
-            }
-            for (int i = 0; i < OBJECTS; i++) {
-                free(blocks[i]);
-            }
+            struct truth truth = allocate_and_free(site, interval);
             struct estimate after = estimate_of(slot, site);
-            double error = after.count - before.count - OBJECTS;
-            double sigma = deviation(OBJECTS, usable, interval);
             HOST_CHECK(after.bytes == after.freed); /* what was sampled and freed cancels out */
-            held += fabs(error) <= 1.96 * sigma + 1;
-            bias += error / sigma / sqrt(SITES * ROUNDS);
-            cases++;
+            judge(&counts, after.count - before.count - truth.count, truth.count_variance, 1);
+            judge(&bytes, after.bytes - before.bytes - truth.bytes, truth.bytes_variance, 100);
         }
     }
-    HOST_CHECK(held >= cases * 92 / 100 && held <= cases * 98 / 100);
-    HOST_CHECK(fabs(bias) < 3.5);
+    check(&counts);
+    check(&bytes);
     return 0;
 }
