@@ -174,11 +174,26 @@ static const http_parser_settings reply_settings = {.on_message_begin = on_begin
                                                     .on_headers_complete = on_headers,
                                                     .on_message_complete = on_complete};
 
+void sm_http1_quote(const char *bytes, size_t length, char *to, size_t room) {
+    enum { SETTINGS = 4, FRAME_HEAD_BYTES = 9, TLS_ALERT = 21, TLS_HANDSHAKE = 22 };
+    size_t end = 0;
+    if (length >= FRAME_HEAD_BYTES && bytes[0] == 0 && bytes[3] == SETTINGS) {
+        snprintf(to, room, "HTTP/2");
+    } else if (length >= 2 && (bytes[0] == TLS_ALERT || bytes[0] == TLS_HANDSHAKE) &&
+               bytes[1] == 3) {
+        snprintf(to, room, "TLS");
+    } else {
+        for (; end < length && end + 1 < room && bytes[end] != '\r' && bytes[end] != '\n'; end++)
+            to[end] = isprint((unsigned char)bytes[end]) ? bytes[end] : '?';
+        to[end] = '\0';
+    }
+}
+
 void sm_http1_reply_begin(struct sm_http1_reply *reply, bool is_head) {
     reply->status = 0;
-    reply->keep_alive = reply->has_begun = reply->is_done = false;
+    reply->keep_alive = reply->has_begun = reply->is_other = reply->is_done = false;
     reply->is_head = is_head;
-    reply->words = NULL;
+    reply->words[0] = '\0';
     http_parser_init(&reply->parser, HTTP_RESPONSE);
     reply->parser.data = reply;
 }
@@ -189,7 +204,8 @@ static enum sm_http1_progress progress_of(struct sm_http1_reply *reply) {
         return SM_HTTP1_DONE;
     if (code == HPE_OK && !reply->parser.upgrade)
         return SM_HTTP1_MORE;
-    reply->words = code == HPE_OK ? "it changes the protocol" : http_errno_description(code);
+    snprintf(reply->words, sizeof reply->words, "%s",
+             code == HPE_OK ? "it changes the protocol" : http_errno_description(code));
     return SM_HTTP1_MALFORMED;
 }
 
@@ -198,7 +214,15 @@ enum sm_http1_progress sm_http1_reply_feed(struct sm_http1_reply *reply, const c
     size_t used = http_parser_execute(&reply->parser, &reply_settings, bytes, length);
     if (reply->is_done && used < length)
         reply->keep_alive = false; /* more than was asked for: nothing after it can be trusted */
-    return progress_of(reply);
+    enum sm_http1_progress progress = progress_of(reply);
+    char quote[SM_HTTP1_WORDS];
+    if (progress == SM_HTTP1_MALFORMED && reply->parser.http_major == 0) {
+        sm_http1_quote(bytes, length, quote, sizeof quote);
+        reply->is_other = quote[0] != '\0';
+    }
+    if (reply->is_other)
+        memcpy(reply->words, quote, sizeof quote);
+    return progress;
 }
 
 enum sm_http1_progress sm_http1_reply_end(struct sm_http1_reply *reply) {

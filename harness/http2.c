@@ -1,11 +1,11 @@
 #include "http2.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "http1.h"
 #include "http2_fields.h"
 
 enum {
@@ -182,22 +182,12 @@ static void take_settings(struct http2_connection *connection) {
         sm_connection_set_room(&connection->base, allowed < streams ? allowed : streams);
 }
 
-static void print_safely(char *to, size_t room, const char *bytes, size_t length) {
-    size_t written = 0;
-    for (size_t i = 0; i < length && written + 1 < room; i++) {
-        if (bytes[i] == '\r' || bytes[i] == '\n')
-            break;
-        to[written++] = isprint((unsigned char)bytes[i]) ? bytes[i] : '?';
-    }
-    to[written] = '\0';
-}
-
 static void take_goaway(struct http2_connection *connection, const nghttp2_goaway *frame) {
     char said[32];
     connection->is_leaving = true;
     connection->leaving_code = frame->error_code;
     connection->last_stream_id = frame->last_stream_id;
-    print_safely(said, sizeof said, (const char *)frame->opaque_data, frame->opaque_data_len);
+    sm_http1_quote((const char *)frame->opaque_data, frame->opaque_data_len, said, sizeof said);
     snprintf(connection->words, sizeof connection->words, "GOAWAY %s%s%s",
              nghttp2_http2_strerror(frame->error_code), said[0] ? ": " : "", said);
     sm_connection_set_room(&connection->base, 0);
@@ -246,8 +236,8 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
     (void)session;
     if (frame->hd.type != NGHTTP2_GOAWAY || frame->goaway.error_code == NGHTTP2_NO_ERROR)
         return 0;
-    print_safely(said, sizeof said, (const char *)frame->goaway.opaque_data,
-                 frame->goaway.opaque_data_len);
+    sm_http1_quote((const char *)frame->goaway.opaque_data, frame->goaway.opaque_data_len, said,
+                   sizeof said);
     snprintf(connection->words, sizeof connection->words, "malformed reply: %s%s%s",
              nghttp2_http2_strerror(frame->goaway.error_code), said[0] ? ": " : "", said);
     return 0;
@@ -413,7 +403,7 @@ static void keep_greeting(struct http2_connection *connection, const char *bytes
     size_t room = GREETING - connection->greeting_length;
     if (connection->has_settings || room == 0)
         return;
-    print_safely(connection->greeting + connection->greeting_length, room + 1, bytes, length);
+    sm_http1_quote(bytes, length, connection->greeting + connection->greeting_length, room + 1);
     connection->greeting_length = strlen(connection->greeting);
 }
 

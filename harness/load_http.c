@@ -13,6 +13,7 @@ enum {
     RECEIVE_BYTES = 65536,
     TURN_BYTES = 2 << 20, /* sent on one connection before the others and the schedule are due */
     WORDS = 64,
+    KNOWN_BYTES = 1024,
 };
 
 struct exchange {
@@ -24,9 +25,19 @@ struct exchange {
     struct sm_http1_reply reply;
 };
 
+/* The last whole reply that came at once. Most are alike, and the same bytes say the same, so that
+ * they need not be parsed again: a tenth of the processor time of a small request. */
+struct known_reply {
+    size_t length; /* 0: none yet */
+    int status;
+    bool keep_alive;
+    char bytes[KNOWN_BYTES];
+};
+
 struct http_load {
     struct sm_connections pool;
     struct sm_http1_request request;
+    struct known_reply known;
     char received[RECEIVE_BYTES], scratch[SM_BODY_SCRATCH];
 };
 
@@ -96,8 +107,9 @@ static bool push_request(struct exchange *exchange) {
 }
 
 static void lose_malformed(struct exchange *exchange) {
-    char words[WORDS];
-    snprintf(words, sizeof words, "malformed reply: %s", exchange->reply.words);
+    char words[SM_HTTP1_WORDS + WORDS];
+    snprintf(words, sizeof words, "%s: %s",
+             exchange->reply.is_other ? "not HTTP/1.1" : "malformed reply", exchange->reply.words);
     lose(exchange, words);
 }
 
@@ -126,6 +138,27 @@ static void take_reply(struct exchange *exchange) {
         finish(exchange);
 }
 
+static enum sm_http1_progress feed_reply(struct exchange *exchange, size_t length) {
+    struct http_load *load = load_of(exchange);
+    struct sm_http1_reply *reply = &exchange->reply;
+    struct known_reply *known = &load->known;
+    bool is_first = !reply->has_begun;
+    if (is_first && length == known->length && memcmp(load->received, known->bytes, length) == 0) {
+        reply->status = known->status;
+        reply->keep_alive = known->keep_alive;
+        reply->has_begun = true;
+        return SM_HTTP1_DONE;
+    }
+    enum sm_http1_progress progress = sm_http1_reply_feed(reply, load->received, length);
+    if (progress == SM_HTTP1_DONE && is_first && length <= KNOWN_BYTES) {
+        memcpy(known->bytes, load->received, length);
+        known->length = length;
+        known->status = reply->status;
+        known->keep_alive = reply->keep_alive;
+    }
+    return progress;
+}
+
 static void pull_reply(struct exchange *exchange) {
     struct http_load *load = load_of(exchange);
     ssize_t received =
@@ -136,10 +169,9 @@ static void pull_reply(struct exchange *exchange) {
         lose_ended(exchange, received < 0 ? (int)received : 0);
         return;
     }
-    enum sm_http1_progress progress =
-        received > 0    ? sm_http1_reply_feed(&exchange->reply, load->received, (size_t)received)
-        : received == 0 ? sm_http1_reply_end(&exchange->reply)
-                        : SM_HTTP1_MORE;
+    enum sm_http1_progress progress = received > 0    ? feed_reply(exchange, (size_t)received)
+                                      : received == 0 ? sm_http1_reply_end(&exchange->reply)
+                                                      : SM_HTTP1_MORE;
     if (progress == SM_HTTP1_DONE)
         take_reply(exchange);
     else if (progress == SM_HTTP1_MALFORMED)

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http1.h"
+
 enum { HEAD_MAX_BYTES = 65536, KEY_BYTES = 16, KEY_LETTERS = 24, PROOF_LETTERS = 28 };
 
 static void prove(const char *key, char proof[SM_UPGRADE_KEY]) {
@@ -101,6 +103,14 @@ static enum sm_upgrade_progress refuse(struct sm_upgrade *upgrade, const char *w
     return SM_UPGRADE_REFUSED;
 }
 
+static enum sm_upgrade_progress refuse_other(struct sm_upgrade *upgrade, const char *bytes,
+                                             size_t length) {
+    char quote[48], words[64];
+    sm_http1_quote(bytes, length, quote, sizeof quote);
+    snprintf(words, sizeof words, "not HTTP/1.1: %s", quote);
+    return refuse(upgrade, words);
+}
+
 static enum sm_upgrade_progress check_request(struct sm_upgrade *upgrade) {
     if (upgrade->parser.method != HTTP_GET || !upgrade->is_websocket)
         return refuse(upgrade, "not a WebSocket request");
@@ -131,6 +141,9 @@ enum sm_upgrade_progress sm_upgrade_feed(struct sm_upgrade *upgrade, const char 
     if (upgrade->is_done) {
         return is_server ? check_request(upgrade) : check_reply(upgrade, key);
     }
+    if (HTTP_PARSER_ERRNO(&upgrade->parser) != HPE_OK && !is_server &&
+        upgrade->parser.http_major == 0)
+        return refuse_other(upgrade, bytes, length);
     if (HTTP_PARSER_ERRNO(&upgrade->parser) != HPE_OK)
         return refuse(upgrade, http_errno_description(HTTP_PARSER_ERRNO(&upgrade->parser)));
     if (upgrade->seen_bytes > HEAD_MAX_BYTES)

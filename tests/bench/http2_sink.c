@@ -1,6 +1,7 @@
 /* bench-http2-sink: takes HTTP/2 and gRPC requests of any size on loopback, reads them as fast as
  * nghttp2 can and answers each 200 (with grpc-status 0 where gRPC is spoken). Prints its port. */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -82,6 +83,9 @@ static nghttp2_session *open_session(int *fd) {
 
 static void *serve(void *argument) {
     int fd = (int)(intptr_t)argument;
+    const int yes = 1;
+    /* A reply is several sends, which would wait for the ACK of the first: 40 ms of each upload. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     nghttp2_session *session = open_session(&fd);
     uint8_t *bytes = malloc(READ);
     ssize_t got = 0;

@@ -3,8 +3,9 @@
 # nginx, and uploads beside iperf3. A CASE is a pair as "get:us"; without one all are run.
 #
 # The clients take turns on one core, the server has the other; each figure is the median of the
-# rounds. Absolute figures drift with the machine, so read the ratios. Requests per second (uploads:
-# MB/s) depend on how much of its core the server got; the client's own CPU per request does not.
+# rounds. Absolute figures drift with the machine, so read the ratios to the first client of the case.
+# Requests per second (uploads: MB/s) depend on how much of its core the server got; the client's own
+# CPU per request (per upload) does not: what it could drive with a core of its own is one over that.
 set -eu
 rounds=${1:-5} seconds=${2:-3}
 [ $# -le 2 ] || { shift 2; chosen=$*; }
@@ -82,8 +83,9 @@ with_iperf3() { # one stream; a server for one test
         sleep 0.05
     done
     taskset -c 0 iperf3 -c 127.0.0.1 -p "$iperf_port" -l1M -t"$seconds" -J |
-        python3 -c 'import json, sys; end = json.load(sys.stdin)["end"]["sum_received"]
-print(round(end["bits_per_second"] / 8e6), "-")'
+        python3 -c 'import json, sys; end = json.load(sys.stdin)["end"]
+mb_per_s = end["sum_received"]["bits_per_second"] / 8e6
+print(round(mb_per_s), round(end["cpu_utilization_percent"]["host_total"] * 150e4 / mb_per_s))'
     wait $server || :
 }
 
@@ -122,17 +124,39 @@ cases="get:wrk get:h2load get:us post-1k:wrk post-1k:h2load post-1k:us unix:h2lo
 get-1000:wrk get-1000:h2load get-1000:us h2-get:h2load h2-get:us h2-post-1k:h2load h2-post-1k:us
 h2-one:h2load h2-one:us upload-150M:iperf3 upload-150M:us upload-150M:us-h2 upload-150M:us-grpc"
 cases=${chosen:-$cases}
+spins="0us 100us"
 for _ in $(seq "$rounds"); do
     for pair in $cases; do
         one "${pair%%:*}" "${pair#*:}" >>"$work/$pair"
     done
-    taskset -c 0 "$bench" "$seconds" url="$url" rate=10000/s >>"$work/open-loop"
+    for spin in $spins; do
+        taskset -c 0 "$bench" "$seconds" url="$url" rate=10000/s spin=$spin >>"$work/open-$spin"
+    done
 done
-printf '%-12s %-8s %10s %12s\n' case client requests/s "CPU us/req"
+# What a client could drive at the most, beside the first of the case (of uploads what it did drive).
+goal() { # CASE CLIENT
+    case $1:$2 in
+    get:us | post-1k:us) echo 1.0 ;;
+    unix:us) echo 1.3 ;;
+    h2-*:us) echo 1.2 ;;
+    upload-*:us*) echo 0.85 ;;
+    *) echo - ;;
+    esac
+}
+printf '%-12s %-8s %10s %12s %12s %10s %6s\n' \
+    case client requests/s "CPU us/req" "rate, ratio" "per core" goal
+first='' first_rate='' first_cpu=''
 for pair in $cases; do
-    printf '%-12s %-8s %10s %12s\n' "${pair%%:*}" "${pair#*:}" \
-        "$(awk '{ print $1 }' "$work/$pair" | median)" "$(awk '{ print $2 }' "$work/$pair" | median)"
+    rate=$(awk '{ print $1 }' "$work/$pair" | median) cpu=$(awk '{ print $2 }' "$work/$pair" | median)
+    if [ "${pair%%:*}" != "$first" ]; then
+        first=${pair%%:*} first_rate=$rate first_cpu=$cpu
+    fi
+    printf '%-12s %-8s %10s %12s %12s %10s %6s\n' "$first" "${pair#*:}" "$rate" "$cpu" \
+        "$(awk "BEGIN { printf \"%.2f\", $rate / $first_rate }")" \
+        "$(awk "BEGIN { printf \"%.2f\", $first_cpu / $cpu }")" "$(goal "$first" "${pair#*:}")"
 done
-echo "open loop at 10000/s: slip p50 $(awk '{ print $5 }' "$work/open-loop" | median) us," \
-    "p99 $(awk '{ print $6 }' "$work/open-loop" | median) us," \
-    "peak RSS $(awk '{ print $7 }' "$work/open-loop" | median) MB"
+for spin in $spins; do
+    echo "open loop at 10000/s, spin $spin: slip p50 $(awk '{ print $5 }' "$work/open-$spin" | median)" \
+        "us, p99 $(awk '{ print $6 }' "$work/open-$spin" | median) us," \
+        "peak RSS $(awk '{ print $7 }' "$work/open-$spin" | median) MB"
+done

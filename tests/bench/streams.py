@@ -155,7 +155,7 @@ def relay(seconds):
 
 def issue(seconds):
     rows = {"slip p50, us": {}, "slip p99, us": {}}
-    for spin in ("0us", "100us"):
+    for spin in ("0us", "25us", "100us"):
         figures = drive(seconds, "null_load", "rate=10000/s", f"spin={spin}")
         rows["slip p50, us"][f"10000/s, spin {spin}"] = figures[4]
         rows["slip p99, us"][f"10000/s, spin {spin}"] = figures[5]

@@ -198,7 +198,7 @@ static void what_is_not_http_is_malformed(void **state) {
         if (progress == SM_HTTP1_DONE && reply.status == 101)
             continue; /* an answer, if not one that was asked for */
         assert_int_equal(progress, SM_HTTP1_MALFORMED);
-        assert_non_null(reply.words);
+        assert_true(reply.words[0]);
     }
 }
 
@@ -222,7 +222,7 @@ static void noise_is_survived(void **state) {
         if (progress == SM_HTTP1_DONE)
             assert_in_range(reply.status, 0, 999);
         if (progress == SM_HTTP1_MALFORMED)
-            assert_non_null(reply.words);
+            assert_true(reply.words[0]);
     }
 }
 

@@ -47,7 +47,7 @@ static const struct {
     {"/close", 0, 0, 10, "connection closed without a reply"},
     {"/partial", 0, 0, 10, "connection closed, partial reply"},
     {"/partial-reset", 0, 0, 10, "connection reset, partial reply"},
-    {"/malformed", 0, 0, 10, "malformed reply: invalid constant string"},
+    {"/malformed", 0, 0, 10, "not HTTP/1.1: 220 mail.example.org ESMTP"},
     {"/hang", 0, 0, 10, "time-out"},
     {"/half", 0, 0, 10, "time-out, partial reply"},
 };
