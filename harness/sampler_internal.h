@@ -67,6 +67,7 @@ struct sm_followed {
     int64_t from_ns, to_ns;   /* of the row */
     int64_t drops;
     int probe_known;
+    int examined; /* whether the probe can be loaded into it */
     char command[256], exit[64], probe[320];
     struct sm_series_set series;
     struct sm_figures now;

@@ -149,13 +149,37 @@ static int maps_probe(pid_t pid) {
     return found;
 }
 
+static void settle_probe(struct sm_sampler *sampler, struct sm_followed *process,
+                         const char *reason, int64_t now_ns) {
+    process->probe_known = 1;
+    snprintf(process->probe, sizeof process->probe, "none: %s", reason);
+    tell_probe(sampler, process, now_ns);
+    sm_followed_write_row(sampler, process);
+}
+
+/* A program that the probe cannot be loaded into is told at the second look: it may end before the
+ * patience does. */
+static int never_loads(struct sm_followed *process, struct sm_preflight *ret_preflight) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)process->pid);
+    if (process->examined || !process->alive)
+        return 0;
+    process->examined = 1;
+    return sm_preflight(path, ret_preflight, NULL) == 0 && !ret_preflight->probe_loads;
+}
+
 void sm_followed_settle_probe(struct sm_sampler *sampler, struct sm_followed *process,
                               int64_t now_ns) {
     char path[64];
     struct sm_preflight preflight;
-    if (process->probe_known || (process->alive && now_ns - process->seen_ns < probe_patience_ns))
+    if (process->probe_known)
         return;
-    process->probe_known = 1;
+    if (process->alive && now_ns - process->seen_ns < probe_patience_ns) {
+        if (sampler->options.want_probe && now_ns > process->seen_ns &&
+            never_loads(process, &preflight))
+            settle_probe(sampler, process, preflight.note, now_ns);
+        return;
+    }
     const char *reason = "ended before it could be looked at";
     snprintf(path, sizeof path, "/proc/%d/exe", (int)process->pid);
     if (!sampler->options.want_probe)
@@ -166,9 +190,7 @@ void sm_followed_settle_probe(struct sm_sampler *sampler, struct sm_followed *pr
         reason = "a forked child that has used no memory functions yet";
     else if (process->alive && sm_preflight(path, &preflight, NULL) == 0)
         reason = preflight.kind == SM_PREFLIGHT_OK ? "the probe was not loaded" : preflight.note;
-    snprintf(process->probe, sizeof process->probe, "none: %s", reason);
-    tell_probe(sampler, process, now_ns);
-    sm_followed_write_row(sampler, process);
+    settle_probe(sampler, process, reason, now_ns);
 }
 
 static void add_gone(struct sm_figures *gone, const struct sm_figures *last) {

@@ -101,6 +101,16 @@ class Outside(Case):
         program = self.build("cc", "-m32", "-nostdlib", "-static", source=SLEEPING_32, name="p.s")
         self.check(program, "word size", grows=False)
 
+    def test_a_static_child_is_told(self):
+        """It lives for a second only; its parent is seen from inside."""
+        program = self.build("cc", "-static")
+        spillmark("probe", "-o", self.path("run"), "--", "sh", "-c", f"{program}; true")
+        parent, child = self.report(self.path("run"))["processes"]
+        self.assertEqual(parent["probe"], "on")
+        self.assertIn("static program", child["probe"])
+        self.assertNotIn("heap", child["series"])
+        self.assertGreater(child["series"]["rss"]["peak"], 9e6)
+
     def test_a_child_linked_to_musl_lives(self):
         """The child inherits the preload, and must start all the same."""
         program = self.build("musl-gcc")
