@@ -319,26 +319,23 @@ void sm_execution_stop_loads(struct sm_execution *execution, double grace_s) {
 
 static int64_t dropped_total(const struct sm_execution *execution) {
     const struct sm_block *dropped = execution->scenario->dropped;
-    char series[80];
     if (!dropped || !execution->watcher)
         return -1;
-    snprintf(series, sizeof series, "gauge:%s", sm_block_text(dropped, "name"));
-    double value = sm_watcher_newest(execution->watcher, series);
-    return value < 0 ? -1 : (int64_t)value;
+    return (int64_t)sm_watcher_newest_gauge(execution->watcher, sm_block_text(dropped, "name"));
 }
 
-/* Asked after the target has ended, so that nothing can still arrive. */
+/* Asked after the target has ended, so that nothing can still arrive; a gauge has told its last. */
 static int64_t delivered_total(struct sm_execution *execution) {
     const struct sm_block *delivered = execution->scenario->delivered;
     double value = -1;
     struct sm_error err = {0};
     if (!delivered || execution->options->load_only)
         return -1;
-    for (const struct sm_delivered_ops *const *ops = sm_delivered_table; *ops; ops++)
-        if (strcmp((*ops)->name, delivered->type) == 0 &&
-            (*ops)->read(delivered, &value, &err) != 0)
-            sm_execution_event(execution, "error", "delivered units cannot be counted: %s",
-                               err.what);
+    const struct sm_delivered_ops *ops = sm_delivered_ops(delivered);
+    if (!ops->read)
+        value = sm_watcher_newest_gauge(execution->watcher, sm_block_text(delivered, "name"));
+    else if (ops->read(delivered, &value, &err) != 0)
+        sm_execution_event(execution, "error", "delivered units cannot be counted: %s", err.what);
     if (value >= 0)
         sm_sampler_put(execution->sampler, "delivered", SM_UNIT_COUNT, sm_now_ns(), value);
     return value < 0 ? -1 : (int64_t)value;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "scenario_internal.h"
+#include "sources.h"
 
 enum { FILES_MAX = 64 };
 
@@ -44,8 +45,10 @@ static void take_open_key(struct sm_loader *loader, int table, const char *name,
 static void check_gauges(struct sm_loader *loader) {
     size_t count = 0;
     sm_block_blocks(loader->scenario->target, "gauges", &count);
-    if (loader->scenario->dropped && count == 0) {
-        sm_path_add(loader, "dropped");
+    const struct sm_block *delivered = loader->scenario->delivered;
+    bool is_told = delivered && !sm_delivered_ops(delivered)->read;
+    if ((loader->scenario->dropped || is_told) && count == 0) {
+        sm_path_add(loader, is_told ? "delivered" : "dropped");
         sm_raise(loader, "add gauges = { http {...} } to the target", "the target tells no gauges");
     }
 }

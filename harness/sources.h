@@ -40,12 +40,14 @@ struct sm_gauge_ops {
 extern const struct sm_gauge_ops *const sm_gauge_table[];
 
 /* Counts of delivered units (family "delivered"): sqlite_rows { path, query }, redis { command },
- * command { ... }.
- */
+ * command { ... }, gauge { name }. */
 struct sm_delivered_ops {
     const char *name;
     const char *help;
     const struct sm_key *keys;
+    /* NULL: the newest reading of the gauge that config's "name" says. */
     int (*read)(const struct sm_block *config, double *ret_count, struct sm_error *err);
 };
+/* Of a block of the family "delivered"; never NULL. */
+const struct sm_delivered_ops *sm_delivered_ops(const struct sm_block *config);
 extern const struct sm_delivered_ops *const sm_delivered_table[];

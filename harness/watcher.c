@@ -56,13 +56,6 @@ static const struct sm_gauge_ops *gauge_ops(const struct sm_block *block) {
     return NULL;
 }
 
-static const struct sm_delivered_ops *delivered_ops(const struct sm_block *block) {
-    for (const struct sm_delivered_ops *const *ops = sm_delivered_table; *ops; ops++)
-        if (strcmp((*ops)->name, block->type) == 0)
-            return *ops;
-    return NULL;
-}
-
 static void ask_gauge(struct sm_watcher *watcher, const struct sm_block *gauge) {
     struct sm_gauge_value read[GAUGES_AT_ONCE];
     struct sm_error err = {0};
@@ -87,13 +80,15 @@ static void ask_gauge(struct sm_watcher *watcher, const struct sm_block *gauge) 
 static void ask_delivered(struct sm_watcher *watcher) {
     struct sm_watch_value value = {.series = "delivered"};
     struct sm_error err = {0};
-    const struct sm_delivered_ops *ops = delivered_ops(watcher->delivered);
-    if (!ops)
-        return;
-    if (ops->read(watcher->delivered, &value.value, &err)) {
+    const struct sm_delivered_ops *ops = sm_delivered_ops(watcher->delivered);
+    if (ops->read && ops->read(watcher->delivered, &value.value, &err)) {
         note_failure(watcher, &err);
         return;
     }
+    if (!ops->read)
+        value.value = sm_watcher_newest_gauge(watcher, sm_block_text(watcher->delivered, "name"));
+    if (value.value < 0)
+        return;
     value.t_ns = sm_now_ns();
     pthread_mutex_lock(&watcher->lock);
     remember(watcher, &value);
@@ -171,6 +166,12 @@ size_t sm_watcher_take(struct sm_watcher *watcher, struct sm_watch_value *values
     memmove(watcher->queue, watcher->queue + count, watcher->queued * sizeof *values);
     pthread_mutex_unlock(&watcher->lock);
     return count;
+}
+
+double sm_watcher_newest_gauge(struct sm_watcher *watcher, const char *name) {
+    char series[sizeof watcher->newest->series];
+    snprintf(series, sizeof series, "gauge:%s", name);
+    return sm_watcher_newest(watcher, series);
 }
 
 double sm_watcher_newest(struct sm_watcher *watcher, const char *series) {

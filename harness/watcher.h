@@ -29,6 +29,9 @@ void sm_watcher_ask_now(struct sm_watcher *watcher);
 /* The newest value of a series, or -1 when it was never read. */
 double sm_watcher_newest(struct sm_watcher *watcher, const char *series);
 
+/* The same of the gauge with this name. */
+double sm_watcher_newest_gauge(struct sm_watcher *watcher, const char *name);
+
 /* How often a gauge or the delivered count could not be read, and the last reason. */
 int64_t sm_watcher_failures(struct sm_watcher *watcher, struct sm_error *ret_last);
 

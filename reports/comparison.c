@@ -49,8 +49,11 @@ enum aspect { PEAK, END, RATE };
 static double aspect_of(const struct sm_series_result *result, enum aspect aspect) {
     if (!result)
         return NAN;
+    if (aspect == RATE && !result->is_judged)
+        return NAN;
+    /* Below a thousand millionth of its height in a second, a slope is rounding of its fit. */
     if (aspect == RATE)
-        return result->is_judged ? result->rate_per_s.value : NAN;
+        return fabs(result->rate_per_s.value) < 1e-9 * result->peak ? 0 : result->rate_per_s.value;
     return aspect == PEAK ? result->peak : result->end;
 }
 

@@ -43,6 +43,7 @@ static void unknown_names(void **state) {
     check_inside(state, "budget = {\n\n ['gauge:'] = 1 }", WORDS("t.lua:3: budget.gauge:"));
     check_inside(state, "declared = { heep = '8MB' }", WORDS("declared.heep", "\"heap\""));
     check_inside(state, "dropped = gauge { 'x' }", WORDS("dropped", "gauges"));
+    check_inside(state, "delivered = gauge { 'x' }", WORDS("delivered", "gauges"));
     check_inside(state, "delivered = sqlite_row { 'a', 'b' }", WORDS("sqlite_rows"));
     test_bad(state, "return scenario { title = 'x' ..\n undefined }", NULL,
              WORDS("t.lua:2", "undefined"));
