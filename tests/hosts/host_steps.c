@@ -82,9 +82,9 @@ static void on_step(int number, siginfo_t *info, void *context) {
     check_stacks();
     check_live();
     check_others();
-    void **kept = &own_blocks[steps % KEPT];
-    free(*kept);
+    void **kept = &own_blocks[steps % KEPT], *oldest = *kept;
     *kept = malloc(steps % 500);
+    free(oldest); /* after it, or the probe's tables would be found as they were left */
     own_count++;
     own_bytes += malloc_usable_size(*kept);
     own_read_bytes += (uint64_t)read(zero_fd, bytes, sizeof bytes);

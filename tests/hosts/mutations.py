@@ -215,12 +215,18 @@ def names_of_map():
     return re.findall(r"[\w]+", exported)
 
 
+HEAP = re.compile(r"malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|memalign|"
+                  r"valloc|pvalloc|malloc_usable_size")
+
+
 def entries():
     """One mutation for each entry point: its hook is not exported."""
     for name in names_of_map():
         if name.startswith("_Z"):
-            tests = "hosts.operators-tcmalloc|hosts.mixture"
+            tests = "hosts.(operators|mixture|together)-tcmalloc"
+        elif HEAP.fullmatch(name):
+            tests = "hosts.(exact|arena|early)$"
         else:
-            tests = "hosts.(exact|early|descriptors|marks|control|spawn|exec|fork|reload)"
+            tests = "hosts.(descriptors|marks|control|spawn|exec|fork|reload|early)$"
         yield Mutation("entry-" + name, f"{name} has no hook",
                        [(MAP, rf"\b{name};", "")], tests)
