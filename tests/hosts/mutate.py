@@ -2,7 +2,7 @@
 """mutate.py SCRATCH [--entries] [NAME...] - takes the probe's cures out, one at a time, in a copy of
 the sources in SCRATCH, and runs the tests that must then fail. Prints which did.
 
-With --entries, each hook instead: it is left out of the export map. NAME chooses by the beginning.
+With --entries, each hook instead: it is left out of the export map. NAME chooses, as a pattern.
 Exit status 1 when a cure can be taken out without any test failing. Minutes; not a part of CI.
 
     mutate.py --check       only looks whether each cure is where mutations.py says"""
@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
 
 from mutations import MUTATIONS, ROOT, entries
 
@@ -143,7 +144,7 @@ def main():
     copy = Copy(os.path.abspath(options.scratch))
     survivors = 0
     for mutation in entries() if options.entries else MUTATIONS:
-        if options.names and not any(mutation.name.startswith(name) for name in options.names):
+        if options.names and not any(fnmatch(mutation.name, name) for name in options.names):
             continue
         told, caught = take_out(copy, mutation)
         survivors += not caught
