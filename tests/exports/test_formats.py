@@ -16,7 +16,8 @@ import jsonschema
 import junitparser
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 from spillmark import Case, main, spillmark  # noqa: E402
 
 NODE_MODULES = os.environ["NODE_MODULES"]
@@ -86,7 +87,10 @@ class Formats(Case):
         self.assertRegex(top, r"400000B +\S+ +\S+ +400000B +\S+ +half_freed_site\n")
         self.assertRegex(top, r"\n +0 +0% +100% +\d+B +100% +main\n")
         lines = self.tool(*pprof, "-traces", "-lines", "-sample_index=inuse_objects", out)
-        self.assertRegex(lines, r" 5000 +small_site \S*known_sites\.c:\d+\n +main \S*:56\n")
+        with open(os.path.join(HERE, "..", "e2e", "known_sites.c"), encoding="utf-8") as source:
+            caller = [line.strip() for line in source].index("small_site(5000);") + 1
+        self.assertRegex(
+            lines, rf" 5000 +small_site \S*known_sites\.c:\d+\n +main \S*:{caller}\n")
         tags = self.tool(*pprof, "-tags", "-sample_index=alloc_objects", out)
         self.assertIn("half_freed_site (known_sites.c:", tags)
 
