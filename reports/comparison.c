@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "comparison_effects.h"
+#include "ledger.h"
+#include "loads.h"
 #include "stacks.h"
 
 /* Sites of each run that are looked for in all of them. */
@@ -93,42 +95,24 @@ static void add_series(struct making *making, const struct sm_analysis *analysis
 
 /* ---- ledger and load ---- */
 
-static double known(int64_t count) {
-    return count < 0 ? NAN : (double)count;
-}
-
 static void add_ledger(struct making *making) {
-    static const char *const names[] = {"offered",   "accepted", "refused",    "unanswered",
-                                        "delivered", "dropped",  "unaccounted"};
-    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-        double *values = add_figure(making, names[k], SM_UNIT_COUNT, 0);
+    struct sm_ledger_row rows[SM_LEDGER_ROWS];
+    for (size_t k = 0; k < SM_LEDGER_ROWS; k++) {
+        sm_ledger_rows(&making->runs[0].analysis->ledger, rows);
+        if (strcmp(rows[k].name, "in_flight") == 0)
+            continue;
+        double *values = add_figure(making, rows[k].name, SM_UNIT_COUNT, 0);
         for (size_t i = 0; values && i < making->comparison->run_count; i++) {
-            const struct sm_ledger *ledger = &making->runs[i].analysis->ledger;
-            double lost = ledger->is_unaccounted_known ? fmax(0, (double)ledger->unaccounted) : NAN;
-            const double columns[] = {known(ledger->offered),
-                                      known(ledger->accepted),
-                                      known(ledger->refused),
-                                      known(ledger->unanswered),
-                                      known(ledger->delivered),
-                                      known(ledger->dropped),
-                                      lost};
-            values[i] = columns[k];
+            sm_ledger_rows(&making->runs[i].analysis->ledger, rows);
+            values[i] = rows[k].is_known ? fmax(0, (double)rows[k].units) : NAN;
         }
     }
-}
-
-static double worst_latency(const struct sm_run *run) {
-    double worst = NAN;
-    for (size_t i = 0; i < run->load_intervals_count; i++)
-        if (run->load_intervals[i].accepted + run->load_intervals[i].refused > 0)
-            worst = fmax(isnan(worst) ? 0 : worst, run->load_intervals[i].latency_p99_s);
-    return worst;
 }
 
 static void add_latency(struct making *making) {
     double *values = add_figure(making, "latency p99, worst", SM_UNIT_SECONDS, 0);
     for (size_t i = 0; values && i < making->comparison->run_count; i++)
-        values[i] = worst_latency(making->runs[i].run);
+        values[i] = sm_loads_worst_latency_p99_s(making->runs[i].run);
 }
 
 /* ---- sites ---- */

@@ -8,6 +8,7 @@
 
 #include "baseline.h"
 #include "json_values.h"
+#include "loads.h"
 #include "run_verdict.h"
 
 static const struct {
@@ -24,15 +25,6 @@ static const struct {
 static double level(const struct sm_analysis *analysis, const char *series, int is_peak) {
     const struct sm_series_result *result = sm_analysis_series(analysis, 0, series);
     return !result ? NAN : is_peak ? result->peak : result->end;
-}
-
-/* What a caller met in the worst interval, as the budget's line has it. */
-static double worst_latency(const struct sm_run *run) {
-    double worst = NAN;
-    for (size_t i = 0; i < run->load_intervals_count; i++)
-        if (run->load_intervals[i].accepted + run->load_intervals[i].refused > 0)
-            worst = fmax(isnan(worst) ? 0 : worst, run->load_intervals[i].latency_p99_s);
-    return worst;
 }
 
 /* Dropped, refused, unanswered or lost, of what was offered. */
@@ -91,7 +83,7 @@ int sm_figures_add(struct sm_figures *figures, const struct sm_run *run,
         [SM_FIGURE_HEAP_END] = level(analysis, "heap", 0),
         [SM_FIGURE_RSS_PEAK] = level(analysis, "rss", 1),
         [SM_FIGURE_FDS_PEAK] = level(analysis, "fds", 1),
-        [SM_FIGURE_LATENCY_P99] = worst_latency(run),
+        [SM_FIGURE_LATENCY_P99] = sm_loads_worst_latency_p99_s(run),
         [SM_FIGURE_UNDELIVERED] = undelivered(&analysis->ledger),
     };
     for (int i = 0; i < SM_FIGURE_COUNT; i++)

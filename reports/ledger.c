@@ -44,7 +44,8 @@ double sm_ledger_declared_units(const struct sm_run *run, int64_t t_ns) {
  * when the last phase ended, less what it delivered while it stopped, was in flight. */
 static void add_held(const struct sm_run *run, struct sm_ledger *ledger) {
     int64_t from_ns, to_ns;
-    int64_t missing = ledger->accepted - ledger->delivered - (ledger->dropped > 0 ? ledger->dropped : 0);
+    int64_t missing =
+        ledger->accepted - ledger->delivered - (ledger->dropped > 0 ? ledger->dropped : 0);
     if (ledger->in_flight != 0 || missing <= 0 || !sm_timeline_range(run, &from_ns, &to_ns))
         return;
     double delivered = sm_timeline_at(run, sm_run_series(run, 0, "delivered"), to_ns);
@@ -129,4 +130,17 @@ void sm_ledger_make(const struct sm_run *run, struct sm_ledger *ret_ledger) {
     explain(run, &ledger);
     compare_in_flight(run, &ledger);
     *ret_ledger = ledger;
+}
+
+void sm_ledger_rows(const struct sm_ledger *ledger, struct sm_ledger_row ret_rows[SM_LEDGER_ROWS]) {
+    const struct sm_ledger_row rows[SM_LEDGER_ROWS] = {
+        {"offered", ledger->offered, ledger->offered >= 0},
+        {"accepted", ledger->accepted, ledger->accepted >= 0},
+        {"refused", ledger->refused, ledger->refused >= 0},
+        {"unanswered", ledger->unanswered, ledger->unanswered >= 0},
+        {"delivered", ledger->delivered, ledger->delivered >= 0},
+        {"dropped", ledger->dropped, ledger->dropped >= 0},
+        {"in_flight", ledger->in_flight, ledger->in_flight >= 0},
+        {"unaccounted", ledger->unaccounted, ledger->is_unaccounted_known}};
+    memcpy(ret_rows, rows, sizeof rows);
 }

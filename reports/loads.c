@@ -17,6 +17,14 @@ static struct sm_load_sum *find(struct sm_load_sum *sums, size_t *count, const c
     return &sums[(*count)++];
 }
 
+double sm_loads_worst_latency_p99_s(const struct sm_run *run) {
+    double worst = NAN;
+    for (size_t i = 0; i < run->load_intervals_count; i++)
+        if (run->load_intervals[i].accepted + run->load_intervals[i].refused > 0)
+            worst = fmax(isnan(worst) ? 0 : worst, run->load_intervals[i].latency_p99_s);
+    return worst;
+}
+
 size_t sm_loads_sum(const struct sm_run *run, struct sm_load_sum sums[SM_LOADS]) {
     size_t intervals[SM_LOADS] = {0}, late[SM_LOADS] = {0}, count = 0;
     for (size_t i = 0; i < run->load_intervals_count; i++) {

@@ -1,4 +1,5 @@
-/* loads.h - what each load of a run did, summed up over its intervals. */
+/* loads.h - what each load of a run did, summed up over its intervals. Pure functions of a run,
+ * thread-safe. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,6 +16,9 @@ struct sm_load_sum {
      * more of it than of the target. */
     bool is_driver_late;
 };
+
+/* What a caller met in the worst interval of all loads, in seconds; NAN when none was answered. */
+double sm_loads_worst_latency_p99_s(const struct sm_run *run);
 
 /* Fills `sums` in the order in which the loads first appear; returns their number. */
 size_t sm_loads_sum(const struct sm_run *run, struct sm_load_sum sums[SM_LOADS]);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger.h"
 #include "render.h"
 #include "trace_csv.h"
 #include "trace_record.h"
@@ -45,25 +46,14 @@ int sm_render_csv(const struct sm_run *run, const struct sm_analysis *analysis, 
 
 int sm_render_csv_ledger(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to,
                          struct sm_error *err) {
-    const struct sm_ledger *ledger = &analysis->ledger;
-    const struct {
-        const char *name;
-        int64_t units;
-        int known;
-    } rows[] = {{"offered", ledger->offered, ledger->offered >= 0},
-                {"accepted", ledger->accepted, ledger->accepted >= 0},
-                {"refused", ledger->refused, ledger->refused >= 0},
-                {"unanswered", ledger->unanswered, ledger->unanswered >= 0},
-                {"delivered", ledger->delivered, ledger->delivered >= 0},
-                {"dropped", ledger->dropped, ledger->dropped >= 0},
-                {"in_flight", ledger->in_flight, ledger->in_flight >= 0},
-                {"unaccounted", ledger->unaccounted, ledger->is_unaccounted_known}};
+    struct sm_ledger_row rows[SM_LEDGER_ROWS];
+    sm_ledger_rows(&analysis->ledger, rows);
     (void)run;
     (void)err;
     fputs("what,units\n", to);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < SM_LEDGER_ROWS; i++) {
         fprintf(to, "%s,", rows[i].name);
-        if (rows[i].known)
+        if (rows[i].is_known)
             fprintf(to, "%" PRId64, rows[i].units);
         fputc('\n', to);
     }

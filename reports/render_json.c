@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "json_values.h"
+#include "ledger.h"
 #include "loads.h"
 #include "render.h"
 #include "render_json.h"
@@ -133,14 +134,12 @@ static json_t *cause_object(const struct sm_run *run, const struct sm_cause *cau
 }
 
 static json_t *ledger_object(const struct sm_ledger *ledger) {
-    json_t *object = json_pack(
-        "{so so so so so so so}", "offered", sm_json_count(ledger->offered), "accepted",
-        sm_json_count(ledger->accepted), "refused", sm_json_count(ledger->refused), "unanswered",
-        sm_json_count(ledger->unanswered), "delivered", sm_json_count(ledger->delivered), "dropped",
-        sm_json_count(ledger->dropped), "in_flight", sm_json_count(ledger->in_flight));
-    json_object_set_new(object, "unaccounted",
-                        ledger->is_unaccounted_known ? json_integer(ledger->unaccounted)
-                                                     : json_null());
+    struct sm_ledger_row rows[SM_LEDGER_ROWS];
+    json_t *object = json_object();
+    sm_ledger_rows(ledger, rows);
+    for (size_t i = 0; i < SM_LEDGER_ROWS; i++)
+        json_object_set_new(object, rows[i].name,
+                            rows[i].is_known ? json_integer(rows[i].units) : json_null());
     json_object_set_new(object, "unit_bytes",
                         ledger->unit_bytes > 0 ? sm_json_number(ledger->unit_bytes) : json_null());
     json_object_set_new(object, "note", sm_json_text(ledger->note));
@@ -233,11 +232,10 @@ static json_t *outcomes_object(const struct sm_run *run, const char *load) {
 static json_t *load_object(const struct sm_run *run) {
     struct sm_load_sum sums[SM_LOADS];
     size_t count = sm_loads_sum(run, sums);
-    double slip = NAN, worst = NAN;
+    double slip = NAN;
     json_t *by_load = json_array();
     for (size_t i = 0; i < count; i++) {
         slip = fmax(isnan(slip) ? 0 : slip, sums[i].worst_slip_p99_s);
-        worst = fmax(isnan(worst) ? 0 : worst, sums[i].worst_latency_p99_s);
         json_array_append_new(
             by_load,
             json_pack("{so sI sI sI sI so so so sb so}", "load", sm_json_text(sums[i].load),
@@ -249,8 +247,8 @@ static json_t *load_object(const struct sm_run *run) {
                       sm_json_number(sums[i].worst_slip_p99_s), "is_driver_late",
                       sums[i].is_driver_late, "outcomes", outcomes_object(run, sums[i].load)));
     }
-    return json_pack("{so so so so}", "outcomes", outcomes_object(run, NULL),
-                     "worst_latency_p99_s", sm_json_number(worst), "worst_slip_p99_s",
+    return json_pack("{so so so so}", "outcomes", outcomes_object(run, NULL), "worst_latency_p99_s",
+                     sm_json_number(sm_loads_worst_latency_p99_s(run)), "worst_slip_p99_s",
                      sm_json_number(slip), "by_load", by_load);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger.h"
 #include "render.h"
 #include "render_text_parts.h"
 #include "stacks.h"
@@ -130,27 +131,24 @@ static void print_series(const struct sm_analysis *analysis, FILE *to) {
 }
 
 static void print_ledger(const struct sm_ledger *ledger, FILE *to) {
-    const struct {
-        const char *name;
-        int64_t units;
-    } columns[] = {{"offered", ledger->offered},     {"accepted", ledger->accepted},
-                   {"refused", ledger->refused},     {"unanswered", ledger->unanswered},
-                   {"delivered", ledger->delivered}, {"dropped", ledger->dropped},
-                   {"in flight", ledger->in_flight}, {"unaccounted", ledger->unaccounted}};
-    enum { COLUMNS = sizeof columns / sizeof *columns };
+    struct sm_ledger_row rows[SM_LEDGER_ROWS];
     if (ledger->offered < 0)
         return;
+    sm_ledger_rows(ledger, rows);
     fputs("\n### Ledger\n\n|", to);
-    for (size_t i = 0; i < COLUMNS; i++)
-        fprintf(to, " %s |", columns[i].name);
+    for (size_t i = 0; i < SM_LEDGER_ROWS; i++) {
+        fputc(' ', to);
+        for (const char *c = rows[i].name; *c; c++)
+            fputc(*c == '_' ? ' ' : *c, to);
+        fputs(" |", to);
+    }
     fputs("\n|", to);
-    for (size_t i = 0; i < COLUMNS; i++)
+    for (size_t i = 0; i < SM_LEDGER_ROWS; i++)
         fputs("---:|", to);
     fputs("\n|", to);
-    for (size_t i = 0; i < COLUMNS; i++) {
-        int known = i + 1 < COLUMNS ? columns[i].units >= 0 : ledger->is_unaccounted_known;
-        if (known)
-            fprintf(to, " %lld |", (long long)columns[i].units);
+    for (size_t i = 0; i < SM_LEDGER_ROWS; i++) {
+        if (rows[i].is_known)
+            fprintf(to, " %lld |", (long long)rows[i].units);
         else
             fputs(" unknown |", to);
     }

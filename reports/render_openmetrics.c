@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger.h"
 #include "render.h"
 #include "utf8.h"
 
@@ -125,22 +126,12 @@ static void print_series(FILE *to, const struct sm_run *run, const struct sm_ana
 
 static void print_ledger(FILE *to, const struct sm_run *run, const struct sm_ledger *ledger) {
     static const char NAME[] = "spillmark_ledger_units";
-    const struct {
-        const char *name;
-        int64_t units;
-        int known;
-    } columns[] = {{"offered", ledger->offered, ledger->offered >= 0},
-                   {"accepted", ledger->accepted, ledger->accepted >= 0},
-                   {"refused", ledger->refused, ledger->refused >= 0},
-                   {"unanswered", ledger->unanswered, ledger->unanswered >= 0},
-                   {"delivered", ledger->delivered, ledger->delivered >= 0},
-                   {"dropped", ledger->dropped, ledger->dropped >= 0},
-                   {"in_flight", ledger->in_flight, ledger->in_flight >= 0},
-                   {"unaccounted", ledger->unaccounted, ledger->is_unaccounted_known}};
+    struct sm_ledger_row rows[SM_LEDGER_ROWS];
+    sm_ledger_rows(ledger, rows);
     print_family(to, NAME, "gauge", "units", "What became of every unit.");
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        if (columns[i].known)
-            print_sample(to, run, NAME, LABELS("kind", columns[i].name), (double)columns[i].units);
+    for (size_t i = 0; i < SM_LEDGER_ROWS; i++)
+        if (rows[i].is_known)
+            print_sample(to, run, NAME, LABELS("kind", rows[i].name), (double)rows[i].units);
 }
 
 static void print_budget(FILE *to, const struct sm_run *run, const struct sm_analysis *analysis) {
