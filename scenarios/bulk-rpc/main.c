@@ -3,13 +3,13 @@
  * Prints the port it listens at, once it does. Exit status: 0 after a clean stop (SIGTERM or
  * SIGINT), 1 when it could not start, 2 for bad options. */
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
 #include "stats_server.h"
+#include "stop_signals.h"
 #include "uploads.h"
 
 enum { STOP_GRACE_MS = 1000 };
@@ -28,9 +28,7 @@ static int wait_for_stop(struct rpc_server *server, const sigset_t *stop_signals
         rpc_server_run(server);
         return EXIT_FAILURE;
     }
-    int signal_number;
-    while (sigwait(stop_signals, &signal_number))
-        continue;
+    stop_signals_wait(stop_signals);
     rpc_server_stop(server, STOP_GRACE_MS);
     pthread_join(thread, NULL);
     return EXIT_SUCCESS;
@@ -87,12 +85,7 @@ int main(int argc, char **argv) {
     case BR_OPTIONS_RUN:
         break;
     }
-    /* Blocked before any thread exists, so that only sigwait sees them. */
     sigset_t stop_signals;
-    sigemptyset(&stop_signals);
-    sigaddset(&stop_signals, SIGTERM);
-    sigaddset(&stop_signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    stop_signals_block(&stop_signals);
     return run(&options, &stop_signals);
 }

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "stop_signals.h"
+
 enum {
     READ_COUNT = 500,
     IDLE_MS = 20,
@@ -102,11 +104,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     sigset_t stop_signals;
-    sigemptyset(&stop_signals);
-    sigaddset(&stop_signals, SIGTERM);
-    sigaddset(&stop_signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &stop_signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    stop_signals_block(&stop_signals);
     run(&consumer, &stop_signals);
     return EXIT_SUCCESS;
 }

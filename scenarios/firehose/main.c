@@ -12,6 +12,7 @@
 #include "source.h"
 #include "stats_server.h"
 #include "stop.h"
+#include "stop_signals.h"
 
 enum { SOURCES_MAX = 16 };
 
@@ -134,12 +135,7 @@ int main(int argc, char **argv) {
     case FH_OPTIONS_RUN:
         break;
     }
-    /* Blocked before any thread exists, so that only the main thread sees them. */
     sigset_t stop_signals;
-    sigemptyset(&stop_signals);
-    sigaddset(&stop_signals, SIGTERM);
-    sigaddset(&stop_signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    stop_signals_block(&stop_signals);
     return run(&options, &stop_signals);
 }

@@ -2,7 +2,6 @@
  *
  * Exit status: 0 after a clean stop (SIGTERM or SIGINT); 1 when it could not start, or when
  * entries were lost to a failing database; 2 for bad options. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,14 +11,9 @@
 #include "listener.h"
 #include "options.h"
 #include "server.h"
+#include "stop_signals.h"
 #include "store.h"
 #include "sysmon.h"
-
-static void wait_for_stop(const sigset_t *signals) {
-    int signal_number;
-    while (sigwait(signals, &signal_number))
-        continue;
-}
 
 /* Everything in between: the channel and the store are there, the socket is listened at. */
 static int serve(const struct lb_options *options, struct lb_channel *channel,
@@ -38,7 +32,7 @@ static int serve(const struct lb_options *options, struct lb_channel *channel,
     else
         close(listen_fd);
     if (server)
-        wait_for_stop(stop_signals);
+        stop_signals_wait(stop_signals);
     lb_server_stop(server);
     lb_sysmon_stop(service.sysmon);
     bool has_all = lb_batcher_stop(service.batcher);
@@ -77,12 +71,7 @@ int main(int argc, char **argv) {
     case LB_OPTIONS_RUN:
         break;
     }
-    /* Blocked before any thread exists, so that only sigwait sees them. */
     sigset_t stop_signals;
-    sigemptyset(&stop_signals);
-    sigaddset(&stop_signals, SIGTERM);
-    sigaddset(&stop_signals, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+    stop_signals_block(&stop_signals);
     return run(&options, &stop_signals);
 }

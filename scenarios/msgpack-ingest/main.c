@@ -16,6 +16,7 @@
 
 #include "options.h"
 #include "stats.h"
+#include "stop_signals.h"
 #include "worker.h"
 
 /* The socket of a daemon that was killed is replaced. -1 on failure, told on standard error. */
@@ -131,13 +132,9 @@ int main(int argc, char **argv) {
     case MI_OPTIONS_RUN:
         break;
     }
-    /* Blocked before any thread or worker exists, so that only sigwait sees them. */
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
+    stop_signals_block(&signals);
     sigaddset(&signals, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
     return run(&options, &signals);
 }

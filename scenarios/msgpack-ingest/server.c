@@ -1,33 +1,20 @@
 #include "server.h"
 
-#include <errno.h>
-#include <microhttpd.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "http_server.h"
 #include "write.h"
 
-enum {
-    CONNECTIONS_MAX = 4096,
-    CONNECTION_IDLE_S = 300,
-    CONNECTION_BYTES = 65536,
-    STOP_GRACE_S = 2,
-};
+enum { CONNECTION_BYTES = 65536, STOP_GRACE_S = 2 };
 
 static const char write_path[] = "/api/v1/write/msgpack";
 static const char stats_path[] = "/api/v1/write/msgpack/stats";
 
 struct mi_server {
     const struct mi_service *service;
-    struct MHD_Daemon *daemon;
-    atomic_bool is_stopping;
-    pthread_mutex_t lock; /* in_progress */
-    pthread_cond_t idle;
-    unsigned in_progress; /* requests begun and not yet answered */
+    struct http_server *http;
 };
 
 /* One HTTP request, from its header to the end of its answer. */
@@ -36,33 +23,13 @@ struct request {
     unsigned refused_with;      /* a status, while the body still comes; 0 = not refused */
 };
 
-static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status,
-                               const char *content_type, char *text,
-                               enum MHD_ResponseMemoryMode mode) {
-    struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), text, mode);
-    if (!response) {
-        if (mode == MHD_RESPMEM_MUST_FREE)
-            free(text);
-        return MHD_NO;
-    }
-    if (*text)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
-static enum MHD_Result respond_text(struct MHD_Connection *connection, unsigned status,
-                                    const char *text) {
-    return respond(connection, status, "text/plain", (char *)text, MHD_RESPMEM_MUST_COPY);
-}
-
 static enum MHD_Result respond_stats(const struct mi_server *server,
                                      struct MHD_Connection *connection) {
     char *text = mi_stats_json(server->service->stats);
     if (!text)
-        return respond_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory\n");
-    return respond(connection, MHD_HTTP_OK, "application/json", text, MHD_RESPMEM_MUST_FREE);
+        return http_respond_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory\n");
+    return http_respond(connection, MHD_HTTP_OK, "application/json", text, strlen(text),
+                        MHD_RESPMEM_MUST_FREE);
 }
 
 static const char *header(struct MHD_Connection *connection, const char *name) {
@@ -79,7 +46,7 @@ static enum MHD_Result respond_write(const struct mi_server *server,
     request->payload = NULL;
     struct mi_write_reply reply = mi_write(server->service, &headers, payload);
     snprintf(line, sizeof line, "%s%s", reply.text, reply.text[0] ? "\n" : "");
-    return respond_text(connection, reply.http_status, line);
+    return http_respond_text(connection, reply.http_status, line);
 }
 
 static bool is_checked_early(const struct mi_server *server, size_t body_bytes) {
@@ -96,8 +63,9 @@ static void refuse(struct mi_server *server, struct request *request, unsigned s
     server->service->own->rejected++;
 }
 
-static void take_body(struct mi_server *server, struct request *request, const char *piece,
-                      size_t piece_bytes) {
+static void take_body(void *context, void *opaque, const char *piece, size_t piece_bytes) {
+    struct mi_server *server = context;
+    struct request *request = opaque;
     if (request->refused_with)
         return;
     if (is_checked_early(server, request->payload->body.length + piece_bytes))
@@ -106,8 +74,8 @@ static void take_body(struct mi_server *server, struct request *request, const c
         refuse(server, request, MHD_HTTP_SERVICE_UNAVAILABLE);
 }
 
-static enum MHD_Result begin(struct mi_server *server, struct MHD_Connection *connection,
-                             void **request_slot) {
+static enum MHD_Result begin(void *context, struct MHD_Connection *connection, void **ret_request) {
+    struct mi_server *server = context;
     struct request *request = calloc(1, sizeof *request);
     if (request)
         request->payload = calloc(1, sizeof *request->payload);
@@ -115,77 +83,36 @@ static enum MHD_Result begin(struct mi_server *server, struct MHD_Connection *co
         free(request);
         return MHD_NO;
     }
-    pthread_mutex_lock(&server->lock);
-    server->in_progress++;
-    pthread_mutex_unlock(&server->lock);
-    *request_slot = request;
+    *ret_request = request;
     const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (!length || !is_checked_early(server, strtoull(length, NULL, 10)))
         return MHD_YES;
     /* Refused before its body is read, not after. */
     refuse(server, request, MHD_HTTP_CONTENT_TOO_LARGE);
-    return respond_text(connection, request->refused_with, "the body is too large\n");
+    return http_respond_text(connection, request->refused_with, "the body is too large\n");
 }
 
-static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
-                              const char *method, const char *version, const char *upload,
-                              size_t *upload_bytes, void **request_slot) {
-    (void)version;
+static enum MHD_Result answer(void *context, struct MHD_Connection *connection, void *opaque,
+                              const char *method, const char *url) {
     struct mi_server *server = context;
-    struct request *request = *request_slot;
-    if (!request)
-        return begin(server, connection, request_slot);
-    if (*upload_bytes) {
-        take_body(server, request, upload, *upload_bytes);
-        *upload_bytes = 0;
-        return MHD_YES;
-    }
-    bool is_get = strcmp(method, MHD_HTTP_METHOD_GET) == 0;
-    bool is_post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
+    struct request *request = opaque;
     if (request->refused_with)
-        return respond_text(connection, request->refused_with, "the body is too large\n");
-    if (atomic_load(&server->is_stopping))
-        return respond_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping\n");
-    if (is_post && strcmp(url, write_path) == 0)
+        return http_respond_text(connection, request->refused_with, "the body is too large\n");
+    if (strcmp(method, MHD_HTTP_METHOD_POST) == 0 && strcmp(url, write_path) == 0)
         return respond_write(server, connection, request);
-    if (is_get && strcmp(url, "/health") == 0)
-        return respond_text(connection, MHD_HTTP_OK, "ok\n");
-    if (is_get && strcmp(url, stats_path) == 0)
+    if (strcmp(method, MHD_HTTP_METHOD_GET) == 0 && strcmp(url, stats_path) == 0)
         return respond_stats(server, connection);
-    return respond_text(connection, MHD_HTTP_NOT_FOUND, "no such thing\n");
+    return http_respond_text(connection, MHD_HTTP_NOT_FOUND, "no such thing\n");
 }
 
-static void completed(void *context, struct MHD_Connection *connection, void **request_slot,
-                      enum MHD_RequestTerminationCode code) {
-    (void)connection;
-    (void)code;
-    struct mi_server *server = context;
-    struct request *request = *request_slot;
-    if (!request)
-        return;
+static void end(void *context, void *opaque) {
+    struct request *request = opaque;
+    (void)context;
     mi_payload_free(request->payload);
     free(request);
-    *request_slot = NULL;
-    pthread_mutex_lock(&server->lock);
-    if (--server->in_progress == 0)
-        pthread_cond_signal(&server->idle);
-    pthread_mutex_unlock(&server->lock);
 }
 
-static struct MHD_Daemon *start_daemon(struct mi_server *server, int listen_fd) {
-    int64_t threads = server->service->options->threads;
-    /* A pool of one is not allowed; one thread is the default. */
-    struct MHD_OptionItem pool[] = {
-        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, threads, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle,
-        server, MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_NOTIFY_COMPLETED, completed, server,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-        MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
-}
+static const struct http_service http_service = {begin, take_body, answer, end};
 
 struct mi_server *mi_server_start(const struct mi_service *service, int listen_fd) {
     struct mi_server *server = calloc(1, sizeof *server);
@@ -194,37 +121,23 @@ struct mi_server *mi_server_start(const struct mi_service *service, int listen_f
         return NULL;
     }
     server->service = service;
-    pthread_mutex_init(&server->lock, NULL);
-    pthread_cond_init(&server->idle, NULL);
-    server->daemon = start_daemon(server, listen_fd);
-    if (server->daemon)
+    server->http = http_server_start(
+        &(struct http_server_config){.name = "msgpack-ingest",
+                                     .service = &http_service,
+                                     .context = server,
+                                     .threads = (unsigned)service->options->threads,
+                                     .connection_bytes = CONNECTION_BYTES,
+                                     .stop_grace_s = STOP_GRACE_S},
+        listen_fd);
+    if (server->http)
         return server;
-    fprintf(stderr, "msgpack-ingest: the HTTP server did not start\n");
-    mi_server_stop(server);
+    free(server);
     return NULL;
-}
-
-static void wait_until_idle(struct mi_server *server) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += STOP_GRACE_S;
-    pthread_mutex_lock(&server->lock);
-    while (server->in_progress &&
-           pthread_cond_timedwait(&server->idle, &server->lock, &until) != ETIMEDOUT)
-        continue;
-    pthread_mutex_unlock(&server->lock);
 }
 
 void mi_server_stop(struct mi_server *server) {
     if (!server)
         return;
-    if (server->daemon) {
-        atomic_store(&server->is_stopping, true);
-        MHD_quiesce_daemon(server->daemon);
-        wait_until_idle(server);
-        MHD_stop_daemon(server->daemon);
-    }
-    pthread_cond_destroy(&server->idle);
-    pthread_mutex_destroy(&server->lock);
+    http_server_stop(server->http);
     free(server);
 }

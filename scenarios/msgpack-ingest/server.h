@@ -19,8 +19,8 @@ struct mi_service {
 
 struct mi_server;
 
-/* Serves at a listening socket, which other processes may share. NULL on failure, told on standard
- * error. */
+/* Serves at a listening socket, which other processes may share, and takes this process's
+ * descriptor of it over. NULL on failure, told on standard error. */
 struct mi_server *mi_server_start(const struct mi_service *service, int listen_fd);
 
 /* Takes no new connections, answers what was asked, closes. NULL is allowed. */

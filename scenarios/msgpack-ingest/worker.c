@@ -8,18 +8,17 @@
 #include "flusher.h"
 #include "release.h"
 #include "server.h"
+#include "stop_signals.h"
 #include "store.h"
 
 static const int64_t ns_per_ms = 1000000;
 
 /* Everything in between: the flusher is at work. False when the server did not start. */
 static bool serve(struct mi_service *service, int listen_fd, const sigset_t *stop_signals) {
-    int signal_number;
     struct mi_server *server = mi_server_start(service, listen_fd);
     if (!server)
         return false;
-    while (sigwait(stop_signals, &signal_number))
-        continue;
+    stop_signals_wait(stop_signals);
     mi_server_stop(server);
     return true;
 }
