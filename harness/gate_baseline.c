@@ -100,7 +100,7 @@ static int add_last(struct sm_figures *before, const char *path, int last,
     int found = find_runs(path, &runs), added = 0;
     if (found < 0)
         return sm_error_errno(err, found, path, NULL, "the runs cannot be looked through");
-    for (int i = 0; i < found && added < last; i++) {
+    for (int i = 0; runs && i < found && added < last; i++) {
         struct sm_error skipped = {0};
         struct sm_figures like = {0};
         if (is_own(runs[i].path, own, own_count) || add_run(&like, runs[i].path, &skipped))

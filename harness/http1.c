@@ -131,7 +131,8 @@ ssize_t sm_http1_request_piece(const struct sm_http1_request *request, int64_t u
         request->body ? sm_body_variant(request->body, unit_number) : NULL;
     char end[64] = "";
     size_t head_length = request->head_length;
-    if (request->adds_length) {
+    bool adds_length = variant && request->adds_length;
+    if (adds_length) {
         snprintf(end, sizeof end, "Content-Length: %zu\r\n\r\n", variant->length);
         head_length += strlen(end);
     }
@@ -139,7 +140,7 @@ ssize_t sm_http1_request_piece(const struct sm_http1_request *request, int64_t u
         return variant
                    ? sm_body_piece(variant, unit_number, offset - head_length, scratch, ret_piece)
                    : 0;
-    if (!request->adds_length) {
+    if (!adds_length) {
         *ret_piece = request->head + offset;
         return (ssize_t)(head_length - offset);
     }

@@ -149,7 +149,7 @@ static int make_here(struct sm_cgroup *group, uint64_t limit_bytes) {
 int sm_cgroup_make(const char *name, uint64_t limit_bytes,
                    int (*announce)(void *context, const char *dir), void *context,
                    struct sm_cgroup *ret_group) {
-    struct sm_cgroup parent, group;
+    struct sm_cgroup parent = {0}, group = {0};
     int rc = sm_cgroup_own(&parent);
     if (rc)
         return rc;

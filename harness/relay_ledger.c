@@ -71,7 +71,8 @@ static bool grow(struct sm_relay_ledger *ledger) {
     for (int64_t number = ledger->oldest; number < ledger->taken; number++)
         *slot_of(&larger, number) = *slot_of(ledger, number);
     free(ledger->slots);
-    *ledger = larger;
+    ledger->slots = larger.slots;
+    ledger->slot_count = larger.slot_count;
     return true;
 }
 

@@ -11,6 +11,8 @@ enum {
 };
 
 size_t sm_body_take_turn(struct sm_body_build *build, size_t count) {
+    if (count <= 1)
+        return 0;
     size_t common = build->turns, other = count;
     while (other > 0) { /* Euclid's */
         size_t rest = common % other;

@@ -87,7 +87,7 @@ static void add_scalar(struct sm_body_build *build, int index, const struct type
         break;
     case ZIGZAG:
         value = whole(build, index, type);
-        add_varint(build, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+        add_varint(build, (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0));
         break;
     case BOOLEAN:
         if (!lua_isboolean(build->loader->lua, index))

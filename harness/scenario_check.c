@@ -38,7 +38,7 @@ static size_t count_keys(const struct sm_key *keys) {
 static void refuse_key(struct sm_loader *loader, const char *name, const struct sm_key *keys) {
     const char *names[SM_KEYS];
     size_t count = 0;
-    for (; keys[count].name && count < SM_KEYS; count++)
+    for (; count < SM_KEYS && keys[count].name; count++)
         names[count] = keys[count].name;
     sm_path_add(loader, "%s%.60s", loader->at.path[0] ? "." : "", name);
     sm_raise_unknown(loader, name, names, count, "no such key");

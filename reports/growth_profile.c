@@ -99,7 +99,7 @@ static double lorentzian_at_zero(const double *squares, int count) {
 static double noise_variance(const struct fit *fit) {
     int m = fit->basis->degree, third = (m - 1) / 3 > 3 ? (m - 1) / 3 : 3;
     const double *v = fit->basis->shape[fit->best];
-    double squares[SM_BASIS_MAX_DEGREE], low = 0, all = 0;
+    double squares[SM_BASIS_MAX_DEGREE] = {0}, low = 0, all = 0;
     for (int k = 1; k < m; k++) {
         double left = fit->c[k] - fit->amplitude[fit->best] * v[k];
         squares[k - 1] = left * left;

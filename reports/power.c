@@ -105,9 +105,10 @@ static double loaded_seconds(const struct sm_trace *trace) {
 static int judge_with(const struct sm_run *run, const struct sm_trace *trace,
                       const struct sm_series_result *heap, const struct sm_series *kept,
                       struct sm_control *control) {
-    double *values = calloc(2 * trace->count + 1, sizeof *values), *added = values + trace->count;
+    double *values = calloc(2 * trace->count + 1, sizeof *values);
     if (!values)
         return -ENOMEM;
+    double *added = values + trace->count;
     sm_trace_resample(run, trace, heap->series, values);
     sm_trace_resample(run, trace, kept, added);
     for (size_t i = 0; i < trace->count; i++)

@@ -9,9 +9,12 @@ static void put_bytes(struct sm_protobuf *message, const void *bytes, size_t cou
     if (message->used + count > message->room && !message->failed) {
         size_t room = (message->used + count) * 2 + FIRST_ROOM;
         unsigned char *more = realloc(message->bytes, room);
-        message->failed = !more;
-        message->bytes = more ? more : message->bytes;
-        message->room = more ? room : message->room;
+        if (more) {
+            message->bytes = more;
+            message->room = room;
+        } else {
+            message->failed = 1;
+        }
     }
     if (message->failed || count == 0)
         return;

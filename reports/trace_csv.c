@@ -228,6 +228,7 @@ static int fill_labelled(struct csv_reader *in, const struct table *table, char 
         return sm_error_set(in->err, -ENOMEM, in->path, NULL, "out of memory");
     for (int c = 0; c < table->columns; c++) {
         const double *cell = table->values + c;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): every column has a name. */
         if (strcmp(names[c], "phase") == 0) {
             for (size_t i = 0; i < table->rows; i++, cell += table->columns)
                 trace->phase[i] = (uint8_t)*cell;
@@ -268,8 +269,8 @@ static int read_labelled(struct csv_reader *in, const struct header *header,
         else if (strcmp(names[i], "phase") == 0)
             phase_column = i;
     }
-    if (rc == 0 && strcmp(names[0], "t") != 0)
-        rc = fail(in, NULL, "the first column of a labelled trace must be t, not", names[0]);
+    if (rc == 0 && (table.columns <= 0 || strcmp(names[0], "t") != 0))
+        rc = fail(in, NULL, "the first column of a labelled trace must be t, not", names[0] ? names[0] : "");
     if (rc == 0)
         rc = read_rows(in, &table, phase_column);
     if (rc == 0)
@@ -324,6 +325,7 @@ static void phases_from_offered(struct sm_trace *trace) {
 
 static int fill_plain(struct csv_reader *in, const struct table *table,
                       struct sm_trace **ret_trace) {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a table without rows was refused. */
     double hz = clock_hz(table), first = table->values[0];
     double span = table->values[(table->rows - 1) * (size_t)table->columns] - first;
     if (!(hz > 0) || !(span > 0))
