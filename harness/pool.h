@@ -77,8 +77,9 @@ struct sm_slot_head {
 void sm_slot_read_head(const struct sm_slot *slot, struct sm_slot_head *ret_head);
 const char *sm_off_reason_text(enum spillmark_off_reason reason);
 
-/* State alone: cheap. */
+/* State alone, start alone: cheap. */
 enum spillmark_state sm_slot_state(const struct sm_slot *slot);
+uint64_t sm_slot_start_ns(const struct sm_slot *slot);
 
 /* Asks the program's allocator for its figures, and before that to give free pages back when
  * `give_back` is set. Returns the request's number, from 1. One request at a time: ask again when
@@ -94,9 +95,9 @@ void sm_slot_read_control(const struct sm_slot *slot, struct sm_slot_control *re
 
 /* The newest answer. */
 struct sm_slot_answer {
-    uint32_t number;            /* of the request it answers; 0 = none yet */
-    uint32_t gave_back;         /* of the last request that gave pages back */
-    uint64_t at_ns, took_ns;    /* CLOCK_MONOTONIC */
+    uint32_t number;         /* of the request it answers; 0 = none yet */
+    uint32_t gave_back;      /* of the last request that gave pages back */
+    uint64_t at_ns, took_ns; /* CLOCK_MONOTONIC */
     uint64_t held_bytes, slack_bytes;
 };
 void sm_slot_read_answer(const struct sm_slot *slot, struct sm_slot_answer *ret_answer);

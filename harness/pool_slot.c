@@ -63,6 +63,10 @@ enum spillmark_state sm_slot_state(const struct sm_slot *slot) {
     return state <= SPILLMARK_STATE_EXIT ? (enum spillmark_state)state : SPILLMARK_STATE_OFF;
 }
 
+uint64_t sm_slot_start_ns(const struct sm_slot *slot) {
+    return LOAD(&head_of(slot)->start_ns);
+}
+
 const char *sm_off_reason_text(enum spillmark_off_reason reason) {
     static const char *const texts[] = {
 #define X(id, text) text,
@@ -218,14 +222,13 @@ int sm_slot_live(const struct sm_slot *slot, uint32_t index, struct spillmark_li
         return 0;
     const struct spillmark_live *live = entry_at(slot, SPILLMARK_SECTION_LIVE, index);
     uint64_t address = LOAD_PUBLISHED(&live->address);
-    uint32_t stack = LOAD(&live->stack);
-    if (address < NO_OBJECT_BELOW || !is_within(slot, SPILLMARK_SECTION_STACKS, stack))
+    struct spillmark_live copy = {.address = address,
+                                  .bytes_of_stack = LOAD(&live->bytes_of_stack),
+                                  .born_ms = LOAD(&live->born_ms)};
+    if (address < NO_OBJECT_BELOW ||
+        !is_within(slot, SPILLMARK_SECTION_STACKS, spillmark_live_stack(&copy)))
         return 0;
-    *ret_live = (struct spillmark_live){.address = address,
-                                        .bytes = LOAD(&live->bytes),
-                                        .weight_q10 = LOAD(&live->weight_q10),
-                                        .born_ns = LOAD(&live->born_ns),
-                                        .stack = stack};
+    *ret_live = copy;
     return 1;
 }
 

@@ -65,10 +65,13 @@ int sm_sites_measure_ages(struct sm_sites *sites, int64_t now_ns) {
     }
     for (size_t i = 0; i < sites->site_count; i++)
         sites->sites[i].age_p50_s = sites->sites[i].age_max_s = sites->sites[i].open_now = 0;
+    uint64_t start_ns = sm_slot_start_ns(sites->slot);
     for (uint32_t i = 1; i < lives; i++) {
         struct spillmark_live live;
         if (sm_slot_live(sites->slot, i, &live))
-            look_at(sites, live.stack, age_us(now_ns, live.born_ns), i % stride == 0, &used);
+            look_at(sites, spillmark_live_stack(&live),
+                    age_us(now_ns, start_ns + live.born_ms * UINT64_C(1000000)), i % stride == 0,
+                    &used);
     }
     for (uint32_t i = 0; i < descriptors; i++) {
         struct spillmark_descriptor descriptor;

@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hidden.h"
+
 enum { SMP_ARENA_BYTES = 256 * 1024 };
-extern unsigned char smp_arena[SMP_ARENA_BYTES];
+extern SMP_HIDDEN unsigned char smp_arena[SMP_ARENA_BYTES];
 
 /* NULL when it is full. Zeroed. `alignment` is a power of two. Any thread. */
 void *smp_arena_take(size_t alignment, size_t bytes);

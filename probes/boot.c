@@ -18,11 +18,7 @@
 
 struct smp_process smp_process;
 
-static _Atomic int phase = SMP_COLD;
-
-enum smp_phase smp_phase(void) {
-    return (enum smp_phase)atomic_load_explicit(&phase, memory_order_acquire);
-}
+_Atomic int smp_phase_now = SMP_COLD;
 
 void smp_turn_off(enum spillmark_off_reason reason) {
     if (smp_process.slot != NULL) {
@@ -31,7 +27,8 @@ void smp_turn_off(enum spillmark_off_reason reason) {
         __atomic_store_n(&smp_process.slot->state, SPILLMARK_STATE_OFF, __ATOMIC_RELEASE);
     }
     smp_process.features = 0;
-    atomic_store_explicit(&phase, SMP_OFF, memory_order_release);
+    smp_process.record_all = false;
+    atomic_store_explicit(&smp_phase_now, SMP_OFF, memory_order_release);
 }
 
 static uint32_t which_allocator(const struct smp_real_heap *heap) {
@@ -157,6 +154,8 @@ static bool take_place(struct smp_real_heap *heap, enum spillmark_off_reason *re
     }
     find_allocator(heap);
     smp_allocator_boot();
+    smp_process.record_all =
+        smp_feature(SPILLMARK_FEATURE_STACKS) && smp_process.sample_interval_bytes == 1;
     if (smp_home_create() < 0) {
         *ret_reason = SPILLMARK_OFF_INTERNAL;
         return false;
@@ -174,7 +173,7 @@ static void settle(bool is_up, enum spillmark_off_reason reason) {
     if (is_up) {
         atomic_store(&smp_home->ready, SMP_ON);
         smp_slot_ready();
-        atomic_store_explicit(&phase, SMP_ON, memory_order_release);
+        atomic_store_explicit(&smp_phase_now, SMP_ON, memory_order_release);
     } else {
         smp_turn_off(reason);
     }
@@ -182,7 +181,7 @@ static void settle(bool is_up, enum spillmark_off_reason reason) {
 
 void smp_boot(void) {
     int cold = SMP_COLD;
-    if (!atomic_compare_exchange_strong(&phase, &cold, SMP_BOOTING)) {
+    if (!atomic_compare_exchange_strong(&smp_phase_now, &cold, SMP_BOOTING)) {
         return;
     }
     int saved_errno = errno;
@@ -197,10 +196,10 @@ void smp_boot(void) {
 }
 
 bool smp_boot_late(enum spillmark_off_reason *ret_reason) {
-    int before = atomic_load(&phase);
+    int before = atomic_load(&smp_phase_now);
     *ret_reason = SPILLMARK_OFF_INTERNAL;
     if ((before != SMP_COLD && before != SMP_OFF) ||
-        !atomic_compare_exchange_strong(&phase, &before, SMP_BOOTING)) {
+        !atomic_compare_exchange_strong(&smp_phase_now, &before, SMP_BOOTING)) {
         return false;
     }
     struct smp_real_heap heap = smp_real;

@@ -29,12 +29,10 @@ static void count(struct spillmark_slot *slot, size_t bytes) {
  * grow by it, has it only where it has every object. */
 static void add_to_site(const struct smp_guard *guard, uint32_t entry, void *block, size_t bytes) {
     struct spillmark_live live = {.address = (uintptr_t)block,
-                                  .bytes = bytes,
-                                  .weight_q10 = 1024,
-                                  .born_ns = smp_clock_coarse_ns(),
-                                  .stack = entry};
+                                  .bytes_of_stack = spillmark_live_pack(bytes, entry),
+                                  .born_ms = smp_live_now_ms()};
     struct spillmark_stack *stack = &smp_process.stacks[entry];
-    bool is_listed = smp_process.sample_interval_bytes == 1;
+    bool is_listed = smp_process.record_all;
     if (entry != 0 && (!is_listed || smp_live_insert(guard, smp_tls, &live))) {
         smp_add_shared(&stack->samples, 1);
         smp_add_shared(&stack->alloc_bytes, bytes);

@@ -32,6 +32,18 @@ static void *leave_arena(void *block, size_t bytes) {
     return moved;
 }
 
+/* An object that was not sampled needs no more than its size before. */
+static void *realloc_quick(void *block, size_t bytes, size_t old_bytes) {
+    void *moved = smp_real.realloc(block, bytes);
+    if (__builtin_expect(moved == NULL && bytes != 0, 0)) {
+        return NULL;
+    }
+    if (__builtin_expect(!smp_freed(old_bytes), 0)) {
+        smp_realloc_after(&(struct smp_object){.bytes = old_bytes});
+    }
+    return smp_allocated(moved);
+}
+
 /* Counted as the free of one object and the allocation of another. The free comes first, for
  * once the call has returned another thread may have got the address; if the call fails, the
  * object is put back. */
@@ -41,6 +53,10 @@ SMP_EXPORT void *realloc(void *block, size_t bytes) {
     }
     if (smp_arena_holds(block)) {
         return leave_arena(block, bytes);
+    }
+    size_t old_bytes = smp_quick_bytes(block);
+    if (__builtin_expect(old_bytes != 0 && !smp_live_maybe((uintptr_t)block), 1)) {
+        return realloc_quick(block, bytes, old_bytes);
     }
     struct smp_object old;
     smp_realloc_before(&old, block);

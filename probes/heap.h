@@ -70,6 +70,26 @@ static inline __attribute__((always_inline)) void *smp_allocated(void *block) {
     return block;
 }
 
+/* A block's size if the paths here can count it, else 0. */
+static inline __attribute__((always_inline)) size_t smp_quick_bytes(const void *block) {
+    size_t word = smp_tls->quick != NULL ? ((const size_t *)block)[-1] : SMP_CHUNK_MAPPED;
+    return (word & SMP_CHUNK_MAPPED) != 0 ? 0 : (word & ~(size_t)7) - sizeof word;
+}
+
+/* Counts what realloc took. Events that are due wait for the next free. False if it is to be
+ * counted in another way: the process may have forked meanwhile. */
+static inline __attribute__((always_inline)) bool smp_freed(size_t bytes) {
+    struct smp_self *self = smp_tls;
+    struct spillmark_thread *counters = self->quick;
+    if (__builtin_expect(counters == NULL, 0)) {
+        return false;
+    }
+    smp_add(&counters->free_bytes, bytes);
+    smp_add(&counters->free_count, 1);
+    smp_count_down(&self->free_countdown, bytes);
+    return true;
+}
+
 static inline __attribute__((always_inline)) void smp_free(void *block) {
     struct smp_self *self = smp_tls;
     struct spillmark_thread *counters = self->quick;

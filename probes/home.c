@@ -25,7 +25,7 @@ static struct sizes home_sizes(void) {
     return (struct sizes){
         .stack_words = power_of_two(smp_section(SPILLMARK_SECTION_STACKS)->capacity / 2 * 3),
         .free_words = power_of_two(smp_section(SPILLMARK_SECTION_FREES)->capacity / 2 * 3),
-        .live_heads = power_of_two(smp_section(SPILLMARK_SECTION_LIVE)->capacity / 4 * 3),
+        .live_heads = power_of_two(smp_section(SPILLMARK_SECTION_LIVE)->capacity / 2),
     };
 }
 

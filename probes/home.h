@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hidden.h"
 #include "spillmark_abi.h"
 
 enum {
@@ -60,7 +61,7 @@ struct smp_home {
     uint32_t live_mask;
 };
 
-extern struct smp_home *smp_home;
+extern SMP_HIDDEN struct smp_home *smp_home;
 
 /* Maps the home, sized for the slot's sections. Negative errno. */
 int smp_home_create(void);

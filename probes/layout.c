@@ -9,7 +9,8 @@ static const uint32_t entry_bytes[SPILLMARK_SECTIONS] = {
 #undef X
 };
 
-enum { LARGE_SLOT = 16 << 20 };
+/* A live entry has so many bits for its stack. */
+enum { LARGE_SLOT = 16 << 20, ENTRIES_MAX = 1 << SPILLMARK_LIVE_STACK_BITS };
 
 /* Per cent of what the fixed sections leave. Recording every allocation, the live table is what
  * grows; sampling, the stacks are. */
@@ -49,7 +50,8 @@ void smp_layout_sections(struct spillmark_section sections[SPILLMARK_SECTIONS], 
     uint64_t offset = paged(sizeof(struct spillmark_slot));
     for (int i = 0; i < SPILLMARK_SECTIONS; i++) {
         if (share[i] != 0) {
-            capacity[i] = (uint32_t)(rest / 100 * share[i] / entry_bytes[i]);
+            uint64_t entries = rest / 100 * share[i] / entry_bytes[i];
+            capacity[i] = (uint32_t)(entries < ENTRIES_MAX ? entries : ENTRIES_MAX);
         }
         sections[i] = (struct spillmark_section){
             .offset = offset, .entry_bytes = entry_bytes[i], .capacity = capacity[i]};

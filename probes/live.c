@@ -14,30 +14,12 @@ enum {
 uint8_t smp_filter[SMP_FILTER_BYTES] __attribute__((aligned(64)));
 
 void smp_filter_reset(void) {
-    memset(smp_filter, smp_process.sample_interval_bytes == 1 ? FILTER_FULL : 0, sizeof smp_filter);
+    memset(smp_filter, smp_process.record_all ? FILTER_FULL : 0, sizeof smp_filter);
 }
 
-static _Atomic uint32_t *chain_of(uintptr_t address) {
-    /* Neighbours share cache lines; regions of 64 KiB are scattered. */
-    uint64_t region = (address >> 16) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-    return &smp_home
-                ->live_heads[((uint32_t)(address >> 5) + (uint32_t)region) & smp_home->live_mask];
-}
-
-void smp_live_prefetch(const struct smp_self *self, uintptr_t address) {
-    if (smp_home != NULL) {
-        __builtin_prefetch((const void *)chain_of(address), 1);
-        __builtin_prefetch(&smp_process.live[self->live_free], 1);
-    }
-}
-
-static bool hold(_Atomic uint32_t *head, uint32_t *ret_first) {
+static __attribute__((noinline)) bool hold_locked(_Atomic uint32_t *head, uint32_t *ret_first) {
     for (int i = 0; i < PATIENCE; i++) {
         uint32_t first = atomic_load_explicit(head, memory_order_relaxed);
-        if (__libc_single_threaded) { /* the guard keeps signal handlers away */
-            *ret_first = first & ~HELD;
-            return true;
-        }
         if ((first & HELD) == 0 &&
             atomic_compare_exchange_weak_explicit(head, &first, first | HELD, memory_order_acquire,
                                                   memory_order_relaxed)) {
@@ -48,6 +30,14 @@ static bool hold(_Atomic uint32_t *head, uint32_t *ret_first) {
     }
     __atomic_fetch_add(&smp_process.slot->unsampled_drops, 1, __ATOMIC_RELAXED);
     return false;
+}
+
+static inline bool hold(_Atomic uint32_t *head, uint32_t *ret_first) {
+    if (__libc_single_threaded) { /* the guard keeps signal handlers away */
+        *ret_first = atomic_load_explicit(head, memory_order_relaxed) & ~HELD;
+        return true;
+    }
+    return hold_locked(head, ret_first);
 }
 
 static void let_go(_Atomic uint32_t *head, uint32_t first) {
@@ -124,11 +114,9 @@ bool smp_live_insert(const struct smp_guard *guard, struct smp_self *self,
         return false;
     }
     struct spillmark_live *live = &smp_process.live[entry];
-    live->bytes = object->bytes;
-    live->weight_q10 = object->weight_q10;
-    live->born_ns = object->born_ns;
-    live->stack = object->stack;
-    _Atomic uint32_t *head = chain_of(object->address);
+    live->bytes_of_stack = object->bytes_of_stack;
+    live->born_ms = object->born_ms;
+    _Atomic uint32_t *head = smp_live_chain(object->address);
     if (!hold(head, &live->next)) {
         give_entry(self, entry);
         return false;
@@ -143,25 +131,24 @@ bool smp_live_remove(const struct smp_guard *guard, struct smp_self *self, uintp
                      struct spillmark_live *ret_object) {
     (void)guard;
     uint32_t first;
-    _Atomic uint32_t *head = chain_of(address);
+    _Atomic uint32_t *head = smp_live_chain(address);
     if ((atomic_load_explicit(head, memory_order_relaxed) & ~HELD) == 0 || !hold(head, &first)) {
         return false;
     }
     uint32_t *link = &first;
-    while (*link != 0 && smp_process.live[*link].address != address) {
-        link = &smp_process.live[*link].next;
+    struct spillmark_live *live = NULL;
+    while (*link != 0 && (live = &smp_process.live[*link])->address != address) {
+        link = &live->next;
     }
     uint32_t entry = *link;
-    if (entry != 0) {
-        struct spillmark_live *live = &smp_process.live[entry];
-        *ret_object = *live;
-        *link = live->next;
-        __atomic_store_n(&live->address, 0, __ATOMIC_RELEASE);
-    }
-    let_go(head, first);
     if (entry == 0) {
+        let_go(head, first);
         return false;
     }
+    *ret_object = *live;
+    *link = live->next;
+    __atomic_store_n(&live->address, 0, __ATOMIC_RELEASE);
+    let_go(head, first);
     filter_add(address, -1);
     give_entry(self, entry);
     return true;

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "clock.h"
+#include "process.h"
 #include "self.h"
 
 /* Puts an object in. False, and counted, if there is no room. */
@@ -17,8 +19,26 @@ bool smp_live_insert(const struct smp_guard *guard, struct smp_self *self,
 bool smp_live_remove(const struct smp_guard *guard, struct smp_self *self, uintptr_t address,
                      struct spillmark_live *ret_object);
 
-/* Fetches what either will touch into the cache, while there is other work. */
-void smp_live_prefetch(const struct smp_self *self, uintptr_t address);
+/* The head of the chain that an object is in. */
+static inline _Atomic uint32_t *smp_live_chain(uintptr_t address) {
+    /* Neighbours share cache lines; regions of 64 KiB are scattered. */
+    uint64_t region = (address >> 16) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+    return &smp_home
+                ->live_heads[((uint32_t)(address >> 6) + (uint32_t)region) & smp_home->live_mask];
+}
+
+/* For born_ms: never less than what it was before. */
+static inline uint32_t smp_live_now_ms(void) {
+    uint64_t now_ns = smp_clock_coarse_ns(), start_ns = smp_process.slot->start_ns;
+    uint64_t ms = now_ns > start_ns ? (now_ns - start_ns) / 1000000 : 0;
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+/* Fetches what either will touch into the cache, while there is other work. The probe is on. */
+static inline void smp_live_prefetch(const struct smp_self *self, uintptr_t address) {
+    __builtin_prefetch((const void *)smp_live_chain(address), 1);
+    __builtin_prefetch(&smp_process.live[self->live_free], 1);
+}
 
 /* A thread that ends hands its free entries to all. */
 void smp_live_give_back(const struct smp_guard *guard, struct smp_self *self);
@@ -27,7 +47,7 @@ enum { SMP_FILTER_BYTES = 16384 };
 
 /* Counts of sampled objects by their address, without which free could not tell in a few
  * instructions. Neighbours share cache lines. Full of ones when every object is recorded. */
-extern uint8_t smp_filter[SMP_FILTER_BYTES];
+extern SMP_HIDDEN uint8_t smp_filter[SMP_FILTER_BYTES];
 
 /* Empties the filter: at boot and in a forked child. */
 void smp_filter_reset(void);

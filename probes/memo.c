@@ -26,14 +26,24 @@ void smp_memo_attach(struct smp_self *self) {
     self->memos = mapped[self->index];
 }
 
-struct smp_memo *smp_memos_of(const struct smp_self *self, const struct smp_origin *origin) {
-    if (self->memos == NULL) {
-        return NULL;
-    }
+static inline struct smp_memo *memos_of(const struct smp_self *self,
+                                        const struct smp_origin *origin) {
     uint64_t hash = (origin->pc ^ origin->sp << 20) * UINT64_C(0x9e3779b97f4a7c15);
     return &self->memos[(hash >> 56) * SMP_MEMO_WAYS];
 }
 _Static_assert(SMP_MEMO_SETS == 256, "the hash's eight upper bits choose");
+
+static inline bool same_words(const struct smp_memo *memo, const uint64_t *stack) {
+    const uint16_t *at = memo->offsets, *end = at + memo->count;
+    for (const uint64_t *value = memo->values; at < end; at += SMP_MEMO_STEP) {
+        if (((stack[at[0]] ^ value[0]) | (stack[at[1]] ^ value[1]) | (stack[at[2]] ^ value[2]) |
+             (stack[at[3]] ^ value[3])) != 0) {
+            return false;
+        }
+        value += SMP_MEMO_STEP;
+    }
+    return true;
+}
 
 static inline bool matches(const struct smp_memo *memo, const struct smp_self *self,
                            const struct smp_origin *origin, uint32_t generation) {
@@ -42,23 +52,11 @@ static inline bool matches(const struct smp_memo *memo, const struct smp_self *s
         memo->attachment != self->attachments) {
         return false;
     }
-    const uint64_t *stack = (const uint64_t *)origin->sp;
-    for (uint32_t i = 0; i < memo->count; i++) {
-        if (stack[memo->offsets[i]] != memo->values[i]) {
-            return false;
-        }
-    }
-    return true;
+    return same_words(memo, (const uint64_t *)origin->sp);
 }
 
-uint32_t smp_memo_match(struct smp_memo *memos, struct smp_self *self,
-                        const struct smp_origin *origin, struct smp_memo **ret_memo) {
-    uint32_t generation = smp_rules_generation();
-    for (uint32_t way = 0; way < SMP_MEMO_WAYS; way++) {
-        if (matches(&memos[way], self, origin, generation)) {
-            return memos[way].stack;
-        }
-    }
+static struct smp_memo *replace(struct smp_memo *memos, struct smp_self *self,
+                                const struct smp_origin *origin, uint32_t generation) {
     struct smp_memo *memo = &memos[self->next_memo++ % SMP_MEMO_WAYS];
     memo->origin = *origin;
     memo->stack = 0;
@@ -67,10 +65,32 @@ uint32_t smp_memo_match(struct smp_memo *memos, struct smp_self *self,
     memo->by_bp = false;
     memo->generation = generation;
     memo->attachment = self->attachments;
-    *ret_memo = memo;
+    return memo;
+}
+
+uint32_t smp_memo_match(struct smp_self *self, const struct smp_origin *origin,
+                        struct smp_memo **ret_memo) {
+    if (self->memos == NULL) {
+        *ret_memo = NULL;
+        return 0;
+    }
+    uint32_t generation = smp_rules_generation();
+    struct smp_memo *memos = memos_of(self, origin);
+    for (uint32_t way = 0; way < SMP_MEMO_WAYS; way++) {
+        if (matches(&memos[way], self, origin, generation)) {
+            return memos[way].stack;
+        }
+    }
+    *ret_memo = replace(memos, self, origin, generation);
     return 0;
 }
 
+/* Filled up with the first word, so that there is no odd end to compare. */
 void smp_memo_keep(struct smp_memo *memo, uint32_t stack) {
+    for (; memo->count % SMP_MEMO_STEP != 0; memo->count++) {
+        memo->offsets[memo->count] = memo->offsets[0];
+        memo->values[memo->count] = memo->values[0];
+    }
     memo->stack = memo->overflow ? 0 : stack;
 }
+_Static_assert(SMP_MEMO_WORDS % SMP_MEMO_STEP == 0, "there is room to fill up");

@@ -10,7 +10,8 @@
 
 #include "unwind.h"
 
-enum { SMP_MEMO_WORDS = 92, SMP_MEMO_WAYS = 4, SMP_MEMO_SETS = 256 };
+/* Words are compared by fours. */
+enum { SMP_MEMO_WORDS = 92, SMP_MEMO_STEP = 4, SMP_MEMO_WAYS = 4, SMP_MEMO_SETS = 256 };
 
 struct smp_memo {
     struct smp_origin origin;
@@ -28,14 +29,11 @@ struct smp_memo {
  */
 void smp_memo_attach(struct smp_self *self);
 
-/* The memos that walks from this origin are kept in, SMP_MEMO_WAYS of them, for the same function
- * is reached at the same depth by several ways; NULL when walks are not kept. */
-struct smp_memo *smp_memos_of(const struct smp_self *self, const struct smp_origin *origin);
-
-/* The stack if one of these memos is of this walk. Otherwise 0, and *ret_memo is one to be filled
- * by the walk. */
-uint32_t smp_memo_match(struct smp_memo *memos, struct smp_self *self,
-                        const struct smp_origin *origin, struct smp_memo **ret_memo);
+/* The stack, if the walk from this origin is kept. Otherwise 0, and *ret_memo is what the walk is
+ * to be written into; NULL when walks are not kept. The same function is reached at the same depth
+ * by several ways: SMP_MEMO_WAYS of them are kept. */
+uint32_t smp_memo_match(struct smp_self *self, const struct smp_origin *origin,
+                        struct smp_memo **ret_memo);
 
 /* During a walk: it rests on the word at `address`. */
 static inline void smp_memo_note(struct smp_memo *memo, uint64_t address, uint64_t value) {

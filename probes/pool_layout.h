@@ -12,10 +12,10 @@ enum { SPILLMARK_PAGE_BYTES = 4096 };
 
 /* The probe refuses less, and divides whatever it gets among its tables. */
 #define SPILLMARK_SLOT_BYTES_MIN (UINT64_C(1) << 20)
-/* Sampling at 64 KiB or more: 100 000 sites, 200 000 sampled objects alive at once. */
+/* Sampling at 64 KiB or more: 100 000 sites, 500 000 sampled objects alive at once. */
 #define SPILLMARK_SLOT_BYTES_SAMPLED (UINT64_C(64) << 20)
-/* Every allocation: about 3.5 million objects alive at once. Only what is used takes memory:
- * 44 bytes an object. */
+/* Every allocation: about 6 million objects alive at once. Only what is used takes memory:
+ * 24 bytes an object, and up to 16 MiB beside. */
 #define SPILLMARK_SLOT_BYTES_EXACT (UINT64_C(256) << 20)
 
 static inline uint64_t spillmark_slot_bytes(uint64_t sample_interval_bytes) {

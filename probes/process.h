@@ -3,10 +3,12 @@
  * Written at boot and after fork, by one thread; read by all. Nothing here is ever freed. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hidden.h"
 #include "spillmark_abi.h"
 
 enum smp_phase {
@@ -30,6 +32,7 @@ struct smp_process {
     uint32_t allocator;  /* as in the slot */
     bool is_late;        /* loaded into a program that ran already */
     bool chunk_headers;  /* sizes are read from glibc's chunk header */
+    bool record_all;     /* every allocation is a sample */
     uint32_t keeper_pid; /* 0, or whose end turns the probe off */
     uint64_t pool_device, pool_inode;
     char pool_path[SPILLMARK_MODULE_PATH];
@@ -44,7 +47,7 @@ struct smp_process {
     struct spillmark_mark *marks;
 };
 
-extern struct smp_process smp_process;
+extern SMP_HIDDEN struct smp_process smp_process;
 
 /* Brings the probe up, once. Safe to call at any time; a call while another is under way (or
  * from inside it) returns at once. Keeps errno. */
@@ -54,7 +57,11 @@ void smp_boot(void);
  * smp_process.pool_path names. False, with the reason, if it is on or did not come up. */
 bool smp_boot_late(enum spillmark_off_reason *ret_reason);
 
-enum smp_phase smp_phase(void);
+extern SMP_HIDDEN _Atomic int smp_phase_now;
+
+static inline enum smp_phase smp_phase(void) {
+    return (enum smp_phase)atomic_load_explicit(&smp_phase_now, memory_order_acquire);
+}
 
 /* Turns heap counting, sampling and the rest off, and says why in the slot if there is
  * one. */

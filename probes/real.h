@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "hidden.h"
+
 #define SMP_REAL_HEAP_TABLE(X)                                                                     \
     X(malloc, void *, (size_t))                                                                    \
     X(calloc, void *, (size_t, size_t))                                                            \
@@ -24,7 +26,7 @@ struct smp_real_heap {
 #undef X
 };
 
-extern struct smp_real_heap smp_real;
+extern SMP_HIDDEN struct smp_real_heap smp_real;
 
 /* Functions whose blocks are not of malloc's heap: jemalloc, for one, leaves pvalloc to libc. Such
  * blocks are not counted, for free cannot take them, nor can their size be asked. */
@@ -34,7 +36,7 @@ struct smp_foreign {
 #undef X
 };
 
-extern struct smp_foreign smp_foreign;
+extern SMP_HIDDEN struct smp_foreign smp_foreign;
 
 /* Fills it, when an allocator with a heap of its own lies beneath. Under the boot only. */
 void smp_real_find_foreign(const struct smp_real_heap *heap);

@@ -14,7 +14,7 @@ struct entry {
 
 static struct entry table[ENTRIES] __attribute__((aligned(64)));
 static _Atomic uint64_t generation; /* in the 16 bits above an address */
-static _Atomic uint32_t drops;
+_Atomic uint32_t smp_rules_drops;
 
 static uint64_t key_of(uintptr_t address) {
     return address | atomic_load_explicit(&generation, memory_order_relaxed) << 48;
@@ -68,16 +68,12 @@ struct smp_rule smp_rule_of(uintptr_t address) {
 }
 
 void smp_rules_forget(void) {
-    atomic_fetch_add_explicit(&drops, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&smp_rules_drops, 1, memory_order_relaxed);
     uint64_t next = atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed) + 1;
     if (next == 1u << 15) { /* long before a generation could come back */
         memset(table, 0, sizeof table);
         atomic_store_explicit(&generation, 0, memory_order_relaxed);
     }
-}
-
-uint32_t smp_rules_generation(void) {
-    return atomic_load_explicit(&drops, memory_order_relaxed);
 }
 
 bool smp_is_code(uintptr_t address) {

@@ -4,8 +4,11 @@
  * address xor the rule, so that a torn entry is no entry. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "hidden.h"
 
 enum smp_rule_kind {
     SMP_RULE_RSP,    /* CFA = rsp + cfa_offset */
@@ -28,8 +31,12 @@ struct smp_rule smp_rule_of(uintptr_t address);
 /* Drops all rules: code may have been unloaded. */
 void smp_rules_forget(void);
 
+extern SMP_HIDDEN _Atomic uint32_t smp_rules_drops;
+
 /* Changes whenever rules were dropped. */
-uint32_t smp_rules_generation(void);
+static inline uint32_t smp_rules_generation(void) {
+    return atomic_load_explicit(&smp_rules_drops, memory_order_relaxed);
+}
 
 /* True if the address lies in a loaded object. */
 bool smp_is_code(uintptr_t address);

@@ -1,7 +1,6 @@
 /* sample.c - the rarer turns of counting: attaching, publishing, taking a sample, meeting one
  * again when it is freed. */
 #include "allocator.h"
-#include "clock.h"
 #include "exponential.h"
 #include "heap.h"
 #include "inject.h"
@@ -37,31 +36,31 @@ static void drop(void) {
     smp_add_shared(&smp_process.slot->unsampled_drops, 1);
 }
 
-static uint64_t estimate(const struct spillmark_live *live) {
-    return live->bytes * live->weight_q10 >> 10;
+static inline uint64_t weight_of(uint64_t bytes) {
+    return smp_process.record_all ? 1024 : smp_weight_q10(bytes, smp_process.sample_interval_bytes);
 }
 
 static void sample_alloc(const struct smp_guard *guard, struct smp_self *self,
                          const struct smp_origin *origin, void *block, size_t bytes) {
     smp_live_prefetch(self, (uintptr_t)block);
+    uint32_t entry = smp_stack_of(guard, self, origin, SPILLMARK_KIND_HEAP);
     struct spillmark_live live = {
         .address = (uintptr_t)block,
-        .bytes = bytes,
-        .weight_q10 = smp_weight_q10(bytes, smp_process.sample_interval_bytes),
-        .born_ns = smp_clock_coarse_ns(),
-        .stack = smp_stack_of(guard, self, origin, SPILLMARK_KIND_HEAP),
+        .bytes_of_stack = spillmark_live_pack(bytes, entry),
+        .born_ms = smp_live_now_ms(),
     };
-    if (live.stack == 0) {
+    if (entry == 0) {
         drop();
         return;
     }
     if (!smp_live_insert(guard, self, &live)) {
         return; /* counted there */
     }
-    struct spillmark_stack *stack = &smp_process.stacks[live.stack];
+    struct spillmark_stack *stack = &smp_process.stacks[entry];
+    uint64_t kept = spillmark_live_bytes(&live), weight_q10 = weight_of(kept);
     smp_add_shared(&stack->samples, 1);
-    smp_add_shared(&stack->alloc_bytes, estimate(&live));
-    smp_add_shared(&stack->alloc_count_q10, live.weight_q10);
+    smp_add_shared(&stack->alloc_bytes, kept * weight_q10 >> 10);
+    smp_add_shared(&stack->alloc_count_q10, weight_q10);
 }
 
 /* True when a sample was due and the probe was busy: recording every object, one is lost; sampling,
@@ -70,7 +69,7 @@ static bool busy(struct smp_guard *guard) {
     if (smp_guard_enter(guard)) {
         return false;
     }
-    if (smp_process.sample_interval_bytes == 1) {
+    if (smp_process.record_all) {
         drop();
     }
     return true;
@@ -82,7 +81,8 @@ void *smp_alloc_event(struct smp_self *self, void *block, size_t bytes) {
     if (busy(&guard)) {
         return block;
     }
-    bool due = smp_rearm(self);
+    /* Recording all, the countdown stays below zero. */
+    bool due = smp_process.record_all || smp_rearm(self);
     smp_publish_step(self);
     if (due && smp_phase() == SMP_ON) {
         sample_alloc(&guard, self, &origin, block, bytes);
@@ -93,6 +93,13 @@ void *smp_alloc_event(struct smp_self *self, void *block, size_t bytes) {
     return block;
 }
 
+/* True if it falls below zero. What is a thread's own needs no lock. */
+static bool count_down(const struct smp_self *self, int64_t *countdown, size_t bytes) {
+    return self->block != NULL
+               ? smp_count_down(countdown, bytes)
+               : __atomic_sub_fetch(countdown, (int64_t)bytes, __ATOMIC_RELAXED) < 0;
+}
+
 void *smp_alloc_slow(void *block) {
     struct smp_self *self = smp_arena_holds(block) ? NULL : counting_self();
     if (self == NULL) {
@@ -100,7 +107,7 @@ void *smp_alloc_slow(void *block) {
     }
     size_t bytes = smp_size_of(block);
     count(self, false, bytes);
-    if (__atomic_sub_fetch(&self->alloc_countdown, (int64_t)bytes, __ATOMIC_RELAXED) < 0) {
+    if (count_down(self, &self->alloc_countdown, bytes)) {
         return smp_alloc_event(self, block, bytes);
     }
     return block;
@@ -138,7 +145,7 @@ static uint32_t pair_of(struct pair_key key) {
 
 /* In 1/1024: how many sampled frees this one stands for; 0 = its stack is not taken. */
 static uint64_t free_weight_q10(struct smp_self *self, uint64_t bytes) {
-    if (smp_process.sample_interval_bytes != 1) {
+    if (!smp_process.record_all) {
         return 1024;
     }
     self->free_stack_bytes -= (int64_t)bytes;
@@ -154,33 +161,45 @@ static uint32_t residence_bucket(uint64_t microseconds) {
     return bucket < SPILLMARK_RESIDENCE_BUCKETS ? bucket : SPILLMARK_RESIDENCE_BUCKETS - 1;
 }
 
-static void record_free(const struct smp_guard *guard, struct smp_self *self,
-                        const struct smp_origin *origin, const struct spillmark_live *live) {
-    struct spillmark_stack *stack = &smp_process.stacks[live->stack];
-    smp_add_shared(&stack->free_bytes, estimate(live));
-    smp_add_shared(&stack->free_count_q10, live->weight_q10);
-    uint64_t weight_q10 = free_weight_q10(self, live->bytes);
-    if (weight_q10 == 0) {
-        return;
-    }
+static __attribute__((noinline)) void record_free_stack(const struct smp_guard *guard,
+                                                        struct smp_self *self,
+                                                        const struct smp_origin *origin,
+                                                        const struct spillmark_live *live,
+                                                        uint64_t weight_q10) {
+    uint32_t alloc_stack = spillmark_live_stack(live);
     uint32_t free_stack = smp_stack_of(guard, self, origin, SPILLMARK_KIND_HEAP);
-    uint32_t entry = free_stack != 0 ? pair_of((struct pair_key){live->stack, free_stack}) : 0;
+    uint32_t entry = free_stack != 0 ? pair_of((struct pair_key){alloc_stack, free_stack}) : 0;
     if (entry == 0) {
         return;
     }
-    uint64_t now_ns = smp_clock_coarse_ns();
-    uint64_t age_us = now_ns > live->born_ns ? (now_ns - live->born_ns) / 1000 : 0;
+    uint64_t age_us = (smp_live_now_ms() - live->born_ms) * UINT64_C(1000);
+    uint64_t bytes = spillmark_live_bytes(live), count_q10 = weight_of(bytes);
     struct spillmark_free_pair *pair = &smp_process.frees[entry];
-    smp_add_shared(&pair->bytes, estimate(live) * weight_q10 >> 10);
-    smp_add_shared(&pair->count_q10, live->weight_q10 * weight_q10 >> 10);
+    smp_add_shared(&pair->bytes, (bytes * count_q10 >> 10) * weight_q10 >> 10);
+    smp_add_shared(&pair->count_q10, count_q10 * weight_q10 >> 10);
     smp_add_shared(&pair->samples, 1);
     smp_add_shared(&pair->residence_us_sum, age_us);
     __atomic_fetch_add(&pair->residence[residence_bucket(age_us)], 1, __ATOMIC_RELAXED);
 }
 
+static inline void record_free(const struct smp_guard *guard, struct smp_self *self,
+                               const struct smp_origin *origin, const struct spillmark_live *live) {
+    struct spillmark_stack *stack = &smp_process.stacks[spillmark_live_stack(live)];
+    uint64_t bytes = spillmark_live_bytes(live), count_q10 = weight_of(bytes);
+    smp_add_shared(&stack->free_bytes, bytes * count_q10 >> 10);
+    smp_add_shared(&stack->free_count_q10, count_q10);
+    uint64_t weight_q10 = free_weight_q10(self, bytes);
+    if (weight_q10 != 0) {
+        record_free_stack(guard, self, origin, live, weight_q10);
+    }
+}
+
 static inline void forget(struct smp_self *self, const struct smp_origin *origin, void *block) {
     struct smp_guard guard;
-    smp_live_prefetch(self, (uintptr_t)block);
+    bool may_be_live = smp_phase() == SMP_ON && smp_live_maybe((uintptr_t)block);
+    if (may_be_live) {
+        smp_live_prefetch(self, (uintptr_t)block);
+    }
     if (busy(&guard)) {
         return;
     }
@@ -189,8 +208,7 @@ static inline void forget(struct smp_self *self, const struct smp_origin *origin
     }
     smp_publish_step(self);
     struct spillmark_live live;
-    if (smp_phase() == SMP_ON && smp_live_maybe((uintptr_t)block) &&
-        smp_live_remove(&guard, self, (uintptr_t)block, &live)) {
+    if (may_be_live && smp_live_remove(&guard, self, (uintptr_t)block, &live)) {
         record_free(&guard, self, origin, &live);
     }
     smp_guard_leave(&guard);
@@ -212,7 +230,7 @@ void smp_count_free(void *block) {
     }
     size_t bytes = smp_size_of(block);
     count(self, true, bytes);
-    bool due = __atomic_sub_fetch(&self->free_countdown, (int64_t)bytes, __ATOMIC_RELAXED) < 0;
+    bool due = count_down(self, &self->free_countdown, bytes);
     if (due || smp_live_maybe((uintptr_t)block)) {
         forget(self, &origin, block);
     }

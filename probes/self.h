@@ -13,10 +13,10 @@
 
 #pragma weak __libc_single_threaded /* musl has none (boot.c) */
 
-extern __thread struct smp_self *smp_tls;
-extern __thread uintptr_t smp_guard_frame;
+extern SMP_HIDDEN __thread struct smp_self *smp_tls;
+extern SMP_HIDDEN __thread uintptr_t smp_guard_frame;
 
-extern struct smp_self smp_everybody;
+extern SMP_HIDDEN struct smp_self smp_everybody;
 
 /* Attaches the calling thread; boots the probe or follows a fork when that is due. NULL while
  * that is under way (the event stays uncounted) and for threads that share the last block

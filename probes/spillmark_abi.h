@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 #define SPILLMARK_MAGIC     UINT64_C(0x314b524d4c505357) /* "WSPLMRK1" */
-#define SPILLMARK_ABI_MAJOR 1u /* a reader refuses another major */
-#define SPILLMARK_ABI_MINOR 1u /* fields may be added at the end of a section */
+#define SPILLMARK_ABI_MAJOR 2u                           /* a reader refuses another major */
+#define SPILLMARK_ABI_MINOR 0u /* fields may be added at the end of a section */
 
 /* Environment. SPILLMARK_REGION: the pool's path. Without it the probe makes its own pool of one
  * file in SPILLMARK_OUT (default: the current directory), spillmark-probe.PID.pool. */
@@ -28,8 +28,8 @@
 #define SPILLMARK_ENV_SAMPLE "SPILLMARK_SAMPLE_BYTES" /* only without a harness */
 
 enum {
-    SPILLMARK_THREADS = 1024,      /* counter blocks; threads beyond share the last one */
-    SPILLMARK_FRAMES_MAX = 64,     /* frames kept of one stack */
+    SPILLMARK_THREADS = 1024,  /* counter blocks; threads beyond share the last one */
+    SPILLMARK_FRAMES_MAX = 64, /* frames kept of one stack */
     SPILLMARK_FD_CLASSES = 12,
     SPILLMARK_MODULE_PATH = 256,
     SPILLMARK_MARK_NAME = 48,
@@ -38,9 +38,11 @@ enum {
 
 /* Descriptor classes, for bytes in and out and for the descriptor table. */
 #define SPILLMARK_FD_CLASS_TABLE(X)                                                                \
-    X(UNKNOWN, "unknown") X(FILE, "file") X(SOCKET, "socket") X(UNIX, "unix-socket")               \
-    X(PIPE, "pipe") X(PROC, "proc") X(DEVICE, "device") X(EVENT, "event") X(EPOLL, "epoll")        \
-    X(DIRECTORY, "directory") X(MEMORY, "memory") X(OTHER, "other")
+    X(UNKNOWN, "unknown")                                                                          \
+    X(FILE, "file")                                                                                \
+    X(SOCKET, "socket") X(UNIX, "unix-socket") X(PIPE, "pipe") X(PROC, "proc") X(DEVICE, "device") \
+        X(EVENT, "event") X(EPOLL, "epoll") X(DIRECTORY, "directory") X(MEMORY, "memory")          \
+            X(OTHER, "other")
 enum spillmark_fd_class {
 #define X(id, text) SPILLMARK_FD_##id,
     SPILLMARK_FD_CLASS_TABLE(X)
@@ -69,10 +71,11 @@ enum spillmark_state {
 };
 
 #define SPILLMARK_OFF_REASON_TABLE(X)                                                              \
-    X(NONE, "on") X(ABI, "pool of another version") X(MAP, "the slot could not be mapped")         \
-    X(SYMBOLS, "libc's functions were not found")                                                  \
-    X(HIDDEN_ALLOCATOR, "the program has an allocator of its own that the probe cannot see")       \
-    X(INTERNAL, "internal failure") X(NO_SLOT, "no slot of the pool was free")
+    X(NONE, "on")                                                                                  \
+    X(ABI, "pool of another version")                                                              \
+    X(MAP, "the slot could not be mapped") X(SYMBOLS, "libc's functions were not found")           \
+        X(HIDDEN_ALLOCATOR, "the program has an allocator of its own that the probe cannot see")   \
+            X(INTERNAL, "internal failure") X(NO_SLOT, "no slot of the pool was free")
 enum spillmark_off_reason {
 #define X(id, text) SPILLMARK_OFF_##id,
     SPILLMARK_OFF_REASON_TABLE(X)
@@ -81,13 +84,13 @@ enum spillmark_off_reason {
 
 /* What lies beneath the probe; found by the name of the file. */
 #define SPILLMARK_ALLOCATOR_TABLE(X)                                                               \
-    X(UNKNOWN, "unknown") X(GLIBC, "glibc") X(TCMALLOC, "tcmalloc") X(JEMALLOC, "jemalloc")        \
-    X(MIMALLOC, "mimalloc")
+    X(UNKNOWN, "unknown")                                                                          \
+    X(GLIBC, "glibc") X(TCMALLOC, "tcmalloc") X(JEMALLOC, "jemalloc") X(MIMALLOC, "mimalloc")
 enum spillmark_allocator {
 #define X(id, text) SPILLMARK_ALLOCATOR_##id,
     SPILLMARK_ALLOCATOR_TABLE(X)
 #undef X
-    SPILLMARK_ALLOCATORS
+        SPILLMARK_ALLOCATORS
 };
 
 #define SPILLMARK_COUNT_UNKNOWN UINT64_MAX
@@ -123,15 +126,16 @@ struct spillmark_section {
 };
 
 #define SPILLMARK_SECTION_TABLE(X)                                                                 \
-    X(THREADS, struct spillmark_thread) X(STACKS, struct spillmark_stack)                          \
+    X(THREADS, struct spillmark_thread)                                                            \
+    X(STACKS, struct spillmark_stack)                                                              \
     X(FRAMES, uint64_t) X(LIVE, struct spillmark_live) X(FREES, struct spillmark_free_pair)        \
-    X(DESCRIPTORS, struct spillmark_descriptor) X(MODULES, struct spillmark_module)                \
-    X(MARKS, struct spillmark_mark)
+        X(DESCRIPTORS, struct spillmark_descriptor) X(MODULES, struct spillmark_module)            \
+            X(MARKS, struct spillmark_mark)
 enum spillmark_section_id {
 #define X(id, type) SPILLMARK_SECTION_##id,
     SPILLMARK_SECTION_TABLE(X)
 #undef X
-    SPILLMARK_SECTIONS
+        SPILLMARK_SECTIONS
 };
 
 /* At the start of a slot. */
@@ -139,12 +143,12 @@ struct spillmark_slot {
     uint64_t magic; /* written last when the slot is ready */
     uint32_t abi_major, abi_minor;
     uint32_t pid, parent_pid;
-    uint64_t start_ns; /* CLOCK_MONOTONIC */
-    uint64_t end_ns;   /* of exec or exit, 0 before */
-    uint32_t state;    /* enum spillmark_state */
+    uint64_t start_ns;   /* CLOCK_MONOTONIC */
+    uint64_t end_ns;     /* of exec or exit, 0 before */
+    uint32_t state;      /* enum spillmark_state */
     uint32_t off_reason; /* enum; also set when only a feature is off (hidden allocator) */
-    uint32_t features; /* what is really on */
-    uint32_t allocator; /* enum spillmark_allocator */
+    uint32_t features;   /* what is really on */
+    uint32_t allocator;  /* enum spillmark_allocator */
     struct spillmark_section sections[SPILLMARK_SECTIONS];
     /* Live heap, published in steps of at most 64 KiB a thread, with its water marks. The reader
      * exchanges a mark with the level to start a new interval. (level) */
@@ -165,7 +169,7 @@ struct spillmark_slot {
     uint32_t answered;  /* published last: the request that the figures below answer */
     uint32_t gave_back; /* the last request that gave pages back */
     uint64_t answered_ns, answer_took_ns; /* CLOCK_MONOTONIC */
-    uint64_t held_bytes;  /* what the allocator has from the kernel */
+    uint64_t held_bytes;                  /* what the allocator has from the kernel */
     uint64_t slack_bytes; /* of that, not in use by the program; may be partly not resident */
     /* The positive control (probes/control.h): what the harness wants kept, which only rises, and
      * what is. Counted in the heap like any other bytes. */
@@ -207,15 +211,30 @@ struct spillmark_stack {
 };
 
 /* A sampled object that is live, in no order: entries [1, used) of the section, where gaps are
- * refilled. */
+ * refilled. Small, for there may be millions. Its weight follows from its size (above). */
 struct spillmark_live {
-    uint64_t address; /* published last; below 4096: no object */
-    uint64_t bytes;   /* usable size of this one object */
-    uint64_t weight_q10;
-    uint64_t born_ns; /* CLOCK_MONOTONIC (coarse) */
-    uint32_t stack;
-    uint32_t next; /* (probe) */
+    uint64_t address;        /* published last; below 4096: no object */
+    uint64_t bytes_of_stack; /* usable size of this one object, and the stack in the lowest bits */
+    uint32_t born_ms;        /* since start_ns of the slot, by the coarse clock */
+    uint32_t next;           /* (probe) */
 };
+
+enum { SPILLMARK_LIVE_STACK_BITS = 24 };
+#define SPILLMARK_LIVE_BYTES_MAX ((UINT64_C(1) << (64 - SPILLMARK_LIVE_STACK_BITS)) - 1)
+
+/* Sizes beyond the largest, 1 TiB, stand as that. */
+static inline uint64_t spillmark_live_pack(uint64_t bytes, uint32_t stack) {
+    uint64_t kept = bytes < SPILLMARK_LIVE_BYTES_MAX ? bytes : SPILLMARK_LIVE_BYTES_MAX;
+    return kept << SPILLMARK_LIVE_STACK_BITS | stack;
+}
+
+static inline uint64_t spillmark_live_bytes(const struct spillmark_live *live) {
+    return live->bytes_of_stack >> SPILLMARK_LIVE_STACK_BITS;
+}
+
+static inline uint32_t spillmark_live_stack(const struct spillmark_live *live) {
+    return (uint32_t)live->bytes_of_stack & ((UINT32_C(1) << SPILLMARK_LIVE_STACK_BITS) - 1);
+}
 
 /* Who frees what: sampled objects of one allocating stack freed by one freeing stack. */
 struct spillmark_free_pair {
@@ -223,7 +242,7 @@ struct spillmark_free_pair {
     uint32_t free_stack;
     uint64_t bytes, count_q10; /* estimates */
     uint64_t samples;
-    uint64_t residence_us_sum; /* over samples */
+    uint64_t residence_us_sum;                       /* over samples */
     uint32_t residence[SPILLMARK_RESIDENCE_BUCKETS]; /* samples */
 };
 
@@ -270,7 +289,7 @@ SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_section) == 24, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_slot) == 936, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_thread) == 384, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_stack) == 80, "ABI");
-SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_live) == 40, "ABI");
+SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_live) == 24, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_free_pair) == 200, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_descriptor) == 24, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_module) == 336, "ABI");

@@ -1,6 +1,6 @@
 # The probe inside hostile little programs (label hosts), and its parts alone (label unit).
 
-add_executable(probe-observe hosts/observe.c hosts/inspect.c)
+add_executable(probe-observe hosts/observe.c hosts/inspect.c ${CMAKE_SOURCE_DIR}/probes/exponential.c)
 
 function(probe_host name source)
   add_executable(host-${name} hosts/${source})

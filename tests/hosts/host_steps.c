@@ -51,8 +51,9 @@ static void check_live(void) {
     newest(SPILLMARK_SECTION_LIVE, &end);
     for (uint32_t i = 1; i < end; i++) {
         if (live[i].address >= 4096) {
-            HOST_CHECK(live[i].stack != 0 && live[i].weight_q10 != 0 && live[i].born_ns != 0);
-            HOST_CHECK(live[i].bytes == malloc_usable_size((void *)(uintptr_t)live[i].address));
+            HOST_CHECK(spillmark_live_stack(&live[i]) != 0);
+            HOST_CHECK(spillmark_live_bytes(&live[i]) ==
+                       malloc_usable_size((void *)(uintptr_t)live[i].address));
         }
     }
 }

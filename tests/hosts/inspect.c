@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../probes/exponential.h"
+
 static int fault(const struct spillmark_slot *slot, const char *what, int64_t got, int64_t wanted) {
     fprintf(stderr, "pid %u (%s): %s: %" PRId64 ", expected %" PRId64 "\n", slot->pid,
             slot->command, what, got, wanted);
@@ -77,8 +79,9 @@ static int inspect_live(const struct spillmark_slot *slot, const struct inspect_
     int64_t bytes = 0, count = 0, estimate = 0;
     for (uint32_t i = 1; i < used_of(slot, SPILLMARK_SECTION_LIVE); i++) {
         if (live[i].address >= 4096) {
-            bytes += (int64_t)live[i].bytes;
-            estimate += (int64_t)(live[i].bytes * live[i].weight_q10 >> 10);
+            uint64_t size = spillmark_live_bytes(&live[i]);
+            bytes += (int64_t)size;
+            estimate += (int64_t)(size * smp_weight_q10(size, options->interval_bytes) >> 10);
             count++;
         }
     }

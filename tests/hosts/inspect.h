@@ -6,10 +6,11 @@
 #include "pool_view.h"
 
 struct inspect_options {
-    bool exact;   /* interval 1: the live table must equal the totals */
-    bool drops;   /* records may have been dropped */
-    bool foreign; /* frames may lie outside every module (code made at run time) */
-    bool torn;    /* the process was killed: counts may be off by what was under way */
+    uint64_t interval_bytes; /* of the pool */
+    bool exact;              /* interval 1: the live table must equal the totals */
+    bool drops;              /* records may have been dropped */
+    bool foreign;            /* frames may lie outside every module (code made at run time) */
+    bool torn;               /* the process was killed: counts may be off by what was under way */
 };
 
 /* Prints what is wrong on standard error. Number of faults. */

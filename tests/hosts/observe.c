@@ -139,7 +139,9 @@ static int inspect_pool(const struct options *options, int fd) {
         if (options->print) {
             print_slot(slot);
         }
-        faults += inspect_slot(slot, view_header(&view)->slot_bytes, &options->inspect);
+        struct inspect_options inspect = options->inspect;
+        inspect.interval_bytes = view_header(&view)->sample_interval_bytes;
+        faults += inspect_slot(slot, view_header(&view)->slot_bytes, &inspect);
         if (i == 0 && slot->off_reason != options->off) {
             fprintf(stderr, "off_reason is %u\n", slot->off_reason);
             faults++;

@@ -173,9 +173,9 @@ static void test_entries_are_taken_only_when_published(void **state) {
     assert_false(sm_slot_stack(&view, 0, &stack));
     assert_false(sm_slot_stack(&view, FAKE_STACKS, &stack));
     struct spillmark_live live, *object = fake_entry(slot, SPILLMARK_SECTION_LIVE, 1);
-    *object = (struct spillmark_live){.address = 0x5000, .stack = FAKE_STACKS};
+    *object = (struct spillmark_live){.address = 0x5000, .bytes_of_stack = FAKE_STACKS};
     assert_false(sm_slot_live(&view, 1, &live)); /* a stack that cannot be */
-    object->stack = 3;
+    object->bytes_of_stack = spillmark_live_pack(48, 3);
     assert_true(sm_slot_live(&view, 1, &live));
     object->address = 1;
     assert_false(sm_slot_live(&view, 1, &live));
@@ -201,7 +201,7 @@ static void test_section_tables_are_checked(void **state) {
         {.offset = FAKE_SLOT_BYTES - 8, .entry_bytes = good.entry_bytes, .capacity = 1},
         {.offset = 0, .entry_bytes = good.entry_bytes, .capacity = 1},
         {.offset = 4097, .entry_bytes = good.entry_bytes, .capacity = 1},
-        {.offset = 4096, .entry_bytes = 32, .capacity = 1},
+        {.offset = 4096, .entry_bytes = good.entry_bytes - 8, .capacity = 1},
         {.offset = 4096, .entry_bytes = UINT32_MAX - 7, .capacity = UINT32_MAX},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

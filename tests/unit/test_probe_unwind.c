@@ -33,17 +33,17 @@ static uintptr_t walked[DEPTH];
 static uint32_t walked_depth;
 static void *expected[DEPTH];
 static int expected_depth;
-static struct smp_memo memos[SMP_MEMO_WAYS];
+static struct smp_memo memos[SMP_MEMO_SETS * SMP_MEMO_WAYS];
 static uint32_t memo_matches, walks;
 
 /* Both from the same frame; their own differ, the caller's and all above must not. */
 OWN_FRAME static void take(void) {
     struct smp_guard guard = {0};
     struct smp_origin origin = SMP_ORIGIN();
-    static struct smp_self self = {.attachments = 1};
+    static struct smp_self self = {.attachments = 1, .memos = memos};
     struct smp_memo *memo = NULL;
     expected_depth = backtrace(expected, DEPTH);
-    memo_matches = smp_memo_match(memos, &self, &origin, &memo);
+    memo_matches = smp_memo_match(&self, &origin, &memo);
     walked_depth = smp_unwind(&guard, &origin, memo, walked, DEPTH);
     if (memo_matches == 0) {
         smp_memo_keep(memo, ++walks);
