@@ -145,9 +145,9 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
         "    *(volatile uint32_t *)&stack->depth = walked->depth;\n"
         "    stack->hash = walked->hash;\n    stack->first_frame = first;\n", "hosts.steps"),
     one("address-first", "readers meet half-written objects",
-        "probes/live.c", "    live->bytes = object->bytes;\n",
+        "probes/live.c", "    live->bytes_of_stack = object->bytes_of_stack;\n",
         "    *(volatile uint64_t *)&live->address = object->address;\n"
-        "    live->bytes = object->bytes;\n", "hosts.steps"),
+        "    live->bytes_of_stack = object->bytes_of_stack;\n", "hosts.steps"),
     one("own-frames", "stacks begin with the probe's own frames",
         "probes/own.c", "    return address -", "    return false && address -", "hosts.steps"),
     one("modules-at-start", "modules are not listed",
