@@ -16,7 +16,8 @@ const char *sm_verdict_name(enum sm_verdict_kind kind);
 
 struct sm_verdict {
     enum sm_verdict_kind kind;
-    int suspect; /* growth against "nothing changes" is shown, saturation not excluded */
+    int suspect; /* growth against "nothing changes" is shown, saturation not excluded; while the
+                    run goes on: at every look, see growth_so_far.c */
     double rate_per_s, rate_low, rate_high; /* growth per second of load time, 99 % interval */
     double bound;                           /* the level it stays under, when bounded; else 0 */
     double peak, end;                       /* of the series */
@@ -49,9 +50,9 @@ int sm_growth_judge_upto(const struct sm_trace *trace, enum sm_channel channel,
                          const double *values, double resolution_per_s, double declared_cap,
                          double upto_s, struct sm_verdict *ret_verdict);
 
-/* How many samples a live run had to judge after upto_s seconds: a rest that is not over yet has no
- * mark, and is left out. */
-size_t sm_growth_prefix(const struct sm_trace *trace, double upto_s);
+/* What a live run had to judge after upto_s seconds: a rest that is not over yet has no mark, and is
+ * left out. The columns stay those of the trace. */
+struct sm_trace sm_growth_prefix(const struct sm_trace *trace, double upto_s);
 
 /* May a run end early on this verdict? Only cycles of load and rest allow it, and only once there
  * are enough of them and the verdict was the same one rest before. A window that is merely watched

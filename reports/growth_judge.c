@@ -136,9 +136,19 @@ static double arrival_error(const struct sm_trace *trace, size_t begin, size_t e
     return units > 1 ? Z * sqrt(1.2 / units) : 0;
 }
 
+/* The first of the samples that tell the level before `begin`. */
+static size_t before(size_t begin) {
+    return begin > 10 ? begin - 10 : 0;
+}
+
+static int is_past_cap(const struct judgement *j, double risen) {
+    return j->declared_cap > 0 && risen > PAST_CAP * j->declared_cap;
+}
+
 static double risen(const struct judgement *j, size_t begin, size_t end) {
-    size_t before = begin > 10 ? begin - 10 : 0, tail = end - begin > 3 ? end - 3 : begin;
-    return sm_stats_level(j->values, tail, end) - sm_stats_level(j->values, before, begin + 1);
+    size_t tail = end - begin > 3 ? end - 3 : begin;
+    return sm_stats_level(j->values, tail, end) -
+           sm_stats_level(j->values, before(begin), begin + 1);
 }
 
 /* Payload that came in during the window and did not go out; 0 when that is not known. */
@@ -175,7 +185,7 @@ static int held_at_bound(const struct judgement *j, size_t begin, size_t end,
 static void apply_rules(const struct judgement *j, size_t begin, size_t end,
                         struct window_outcome *out) {
     double cap = j->declared_cap;
-    int past_cap = cap > 0 && out->scene.risen > PAST_CAP * cap;
+    int past_cap = is_past_cap(j, out->scene.risen);
     if (!out->scene.in_fault && !joins_faults(j) && out->kind == SM_VERDICT_GROWING &&
         load_changed(j->trace, begin, end)) {
         out->kind = SM_VERDICT_INCONCLUSIVE;
@@ -242,6 +252,10 @@ static int judge_span(const struct judgement *j, const struct sm_trace_span *spa
         .slowest_exponential =
             j->channel == SM_CHANNEL_FD ? SLOWEST_FD_EXPONENTIAL : SM_SLOWEST_EXPONENTIAL,
     };
+    if (phase == SM_TRACE_LOAD && j->channel != SM_CHANNEL_FD) {
+        window.goes_on = j->trace->goes_on && end == j->trace->count && !is_past_cap(j, rise);
+        window.level = sm_stats_level(j->values, before(begin), begin + 1);
+    }
     if (phase == SM_TRACE_FAULT)
         window.flat_per_s = fmax(window.flat_per_s, STOPPED * rise / window.seconds);
     int rc = sm_window_judge(&window, &ret->verdict);
@@ -470,24 +484,25 @@ int sm_growth_judge(const struct sm_trace *trace, enum sm_channel channel, const
     return rc;
 }
 
-size_t sm_growth_prefix(const struct sm_trace *trace, double upto_s) {
+struct sm_trace sm_growth_prefix(const struct sm_trace *trace, double upto_s) {
+    struct sm_trace known = *trace;
     double samples = fmax(0, upto_s * trace->rate_hz + 1e-6);
     if (samples >= (double)trace->count)
-        return trace->count;
-    size_t count = (size_t)samples;
+        return known;
+    known.goes_on = 1;
+    known.count = (size_t)samples;
     if (trace->plan == SM_PLAN_CYCLES || trace->plan == SM_PLAN_FAULT_CYCLES)
-        while (count > 0 && trace->phase[count - 1] == SM_TRACE_SETTLE &&
-               trace->phase[count] == SM_TRACE_SETTLE)
-            count--;
-    return count;
+        while (known.count > 0 && trace->phase[known.count - 1] == SM_TRACE_SETTLE &&
+               trace->phase[known.count] == SM_TRACE_SETTLE)
+            known.count--;
+    return known;
 }
 
 int sm_growth_judge_upto(const struct sm_trace *trace, enum sm_channel channel,
                          const double *values, double resolution_per_s, double declared_cap,
                          double upto_s, struct sm_verdict *ret_verdict) {
-    struct sm_trace prefix = *trace;
-    prefix.count = sm_growth_prefix(trace, upto_s);
-    return sm_growth_judge(&prefix, channel, values, resolution_per_s, declared_cap, ret_verdict);
+    struct sm_trace known = sm_growth_prefix(trace, upto_s);
+    return sm_growth_judge(&known, channel, values, resolution_per_s, declared_cap, ret_verdict);
 }
 
 int sm_growth_may_stop(const struct sm_verdict *verdict) {

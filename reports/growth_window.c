@@ -12,7 +12,9 @@
  * - BOUNDED: in some suffix the upper end is below the resolution with at least 90 % of any
  *   saturation behind it, no suffix trends upwards, and the level has been flat for long compared
  *   with the gaps between its former rises.
- * - else INCONCLUSIVE; suspect when a plain slope is significant. */
+ * - else INCONCLUSIVE; suspect when a plain slope is significant.
+ *
+ * While the window goes on, growth counts only where it is clear at every look: growth_so_far.c. */
 #include "growth_window.h"
 
 #include <errno.h>
@@ -21,6 +23,7 @@
 #include <string.h>
 
 #include "growth_counts.h"
+#include "growth_so_far.h"
 #include "growth_stats.h"
 
 enum { STARTS = 7, REDUCTIONS = 3, DECILE_BLOCKS = 40, PLATEAU_BLOCKS = 40, MAX_BLOCKS = 40 };
@@ -43,6 +46,7 @@ struct series {
 
 struct look {
     double start;
+    int is_whole; /* of all values, not of a reduction */
     struct sm_profile profile;
 };
 
@@ -115,6 +119,7 @@ static int take_looks(const struct sm_window *window, struct look *ret_looks) {
             admit_shapes(window, &series[r], skip, start, &ask);
             struct look *look = &ret_looks[used];
             look->start = start;
+            look->is_whole = r == 0;
             int rc = sm_profile_fit(series[r].values + skip, series[r].count - skip, &ask,
                                     &look->profile);
             if (rc == -ENOMEM)
@@ -126,6 +131,7 @@ static int take_looks(const struct sm_window *window, struct look *ret_looks) {
                                      .alpha_growing = window->alpha,
                                      .slowest = {window->slowest_exponential, SLOWEST_LOGARITHM}};
         ret_looks[used].start = 0;
+        ret_looks[used].is_whole = 0;
         used += sm_counts_fit(window->values, window->count, &ask, &ret_looks[used].profile) == 0;
     }
     return used;
@@ -253,6 +259,35 @@ static void decide(const struct sm_window *window, const struct look *looks, int
     out->used_seconds = window->seconds * (1 - look->start);
 }
 
+static int is_clear_so_far(const struct sm_window *window, const struct look *looks, int count) {
+    int clear = 0, starts = usable_starts(window);
+    for (int i = 0; i < count && !clear; i++) {
+        struct sm_so_far rise = {
+            .values = window->values,
+            .count = window->count,
+            .skip = (size_t)lround((double)window->count * looks[i].start),
+            .seconds = window->seconds,
+            .level = window->level,
+            .resolution = window->resolution_per_s,
+            .rate = looks[i].profile.plain_rate,
+            .noise = looks[i].profile.noise,
+            .alpha = window->alpha / starts,
+            .freedom = looks[i].profile.freedom,
+        };
+        clear = looks[i].is_whole && sm_so_far_is_clear(&rise);
+    }
+    return clear;
+}
+
+static void forget_unclear(const struct sm_window *window, const struct look *looks, int count,
+                           struct sm_window_verdict *out) {
+    if (!out->suspect || is_clear_so_far(window, looks, count))
+        return;
+    out->kind = SM_VERDICT_INCONCLUSIVE;
+    out->suspect = 0;
+    out->doubt = SM_DOUBT_SO_FAR;
+}
+
 int sm_window_judge(const struct sm_window *window, struct sm_window_verdict *ret_verdict) {
     struct look looks[STARTS * REDUCTIONS + 1];
     *ret_verdict = (struct sm_window_verdict){.kind = SM_VERDICT_INCONCLUSIVE};
@@ -263,5 +298,7 @@ int sm_window_judge(const struct sm_window *window, struct sm_window_verdict *re
         ret_verdict->doubt = SM_DOUBT_SHORT;
     else
         decide(window, looks, count, ret_verdict);
+    if (window->goes_on)
+        forget_unclear(window, looks, count, ret_verdict);
     return 0;
 }

@@ -14,6 +14,8 @@ struct sm_window {
     int is_count;               /* whole numbers of things, such as descriptors */
     double alpha;               /* two-sided error allowed for growing, and again for bounded */
     double slowest_exponential; /* in windows, see growth_profile.h */
+    int goes_on;                /* more of it is to come: see growth_so_far.c */
+    double level;               /* before it; only used while it goes on */
 };
 
 /* What stood in the way of a verdict. */
@@ -23,6 +25,7 @@ enum sm_window_doubt {
     SM_DOUBT_NOISE,      /* neither growth nor its absence shows above the noise */
     SM_DOUBT_SATURATION, /* it grew, but could still be filling up */
     SM_DOUBT_RECENT,     /* flat now, but not for long against how it rose */
+    SM_DOUBT_SO_FAR,     /* it rose, but may fall again: the window goes on */
 };
 
 struct sm_window_verdict {

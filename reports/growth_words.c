@@ -132,6 +132,15 @@ static void explain_doubt(const struct sm_growth_scene *scene,
                  "about %.0f s of constant load: phase { \"load\", \"%.0fs\" }",
                  scene->window_s * 2, scene->window_s * 2);
         break;
+    case SM_DOUBT_SO_FAR:
+        snprintf(verdict->why, sizeof verdict->why,
+                 "it rose by about %s over %.0f s, but the load goes on, and what rises for so long "
+                 "may yet fall again",
+                 per_second(c, p->plain_rate).text, window->used_seconds);
+        snprintf(verdict->needs, sizeof verdict->needs,
+                 "about %.0f s more of this load: phase { \"load\", \"%.0fs\" }",
+                 scene->window_s, 2 * scene->window_s);
+        break;
     case SM_DOUBT_NOISE:
         longer = seconds_for(scene->window_s, 3 * p->noise / scene->resolution_per_s);
         snprintf(verdict->why, sizeof verdict->why,

@@ -201,6 +201,7 @@ int sm_trace_from_run(const struct sm_run *run, struct sm_trace **ret_trace, str
     int r = trace ? 0 : -ENOMEM;
     if (r == 0) {
         trace->rate_hz = rate_hz;
+        trace->goes_on = !run->complete;
         describe_plan(run, trace);
         r = fill_phases(run, trace);
     }

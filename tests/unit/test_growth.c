@@ -367,6 +367,57 @@ static void watching_never_ends_a_run_early(void **state) {
     sm_trace_free(trace);
 }
 
+/* ---- while a run goes on ---- */
+
+/* The first second, from the fifth on, after which growth is suspected; infinite when never. */
+static double first_suspected(const struct sm_trace *trace, double resolution) {
+    struct sm_verdict verdict;
+    double end = (double)trace->count / trace->rate_hz;
+    for (double at = 5; at <= end; at++) {
+        assert_int_equal(
+            sm_growth_judge_upto(trace, SM_CHANNEL_HEAP, trace->heap, resolution, 0, at, &verdict),
+            0);
+        assert_true(verdict.suspect || verdict.kind != SM_VERDICT_GROWING);
+        assert_true(verdict.kind != SM_VERDICT_INCONCLUSIVE || verdict.needs[0]);
+        if (verdict.suspect)
+            return at;
+    }
+    return INFINITY;
+}
+
+static void a_line_is_suspected_once_it_is_longer_than_a_tooth(void **state) {
+    (void)state;
+    struct sm_trace *trace = watched();
+    FOR_EACH(trace, i) {
+        trace->heap[i] = 20 * MB + MB * fmod(load_time(trace, i), 8) + .02 * MB * gaussian();
+    }
+    assert_true(isinf(first_suspected(trace, .2 * MB)));
+    FOR_EACH(trace, i) trace->heap[i] = 20 * MB + MB * load_time(trace, i) + .02 * MB * gaussian();
+    double at = first_suspected(trace, .2 * MB);
+    assert_true(at >= 11 && at <= 13);
+    FOR_EACH(trace, i) {
+        trace->heap[i] = 20 * MB + .03 * MB * load_time(trace, i) + .002 * MB * gaussian();
+    }
+    assert_true(first_suspected(trace, 1000) <= 10);
+    sm_trace_free(trace);
+}
+
+static void noise_that_remembers_is_not_suspected(void **state) {
+    (void)state;
+    int suspected = 0;
+    for (int series = 0; series < 60; series++) {
+        struct sm_trace *trace = watched();
+        double red = gaussian() * 4.5;
+        FOR_EACH(trace, i) {
+            red = .95 * red + gaussian(); /* for two seconds */
+            trace->heap[i] = 50 * MB + .02 * MB * red;
+        }
+        suspected += isfinite(first_suspected(trace, 2000));
+        sm_trace_free(trace);
+    }
+    assert_true(suspected <= 1);
+}
+
 /* ---- descriptors ---- */
 
 static struct sm_verdict judge_fds(const struct sm_trace *trace) {
@@ -409,6 +460,8 @@ int main(void) {
         cmocka_unit_test(noise_alone_is_bounded),
         cmocka_unit_test(a_sawtooth_is_bounded_and_hides_no_leak),
         cmocka_unit_test(a_cache_that_filled_is_bounded),
+        cmocka_unit_test(a_line_is_suspected_once_it_is_longer_than_a_tooth),
+        cmocka_unit_test(noise_that_remembers_is_not_suspected),
         cmocka_unit_test(a_cache_still_filling_is_suspect_only),
         cmocka_unit_test(a_late_leak_grows),
         cmocka_unit_test(a_load_that_rises_proves_no_growth),
