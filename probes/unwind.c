@@ -23,7 +23,7 @@ struct readable {
     uint64_t page;
 };
 
-enum { PAGE = 4096, STEP_MAX = 1 << 20, CHAIN_MAX = 64 };
+enum { PAGE = 4096, STEP_MAX = 1 << 20, CHAIN_MAX = 64, BARE_WORDS = 3 };
 #define THREAD_STACK_MAX (UINT64_C(1) << 30)
 
 /* Set by the loader: where the main thread's stack ends. */
@@ -155,6 +155,37 @@ static bool step_frame_pointer(struct quick *q) {
     return true;
 }
 
+/* Whether a call ends just before: by its opcodes, of two to seven bytes. */
+static bool follows_call(struct readable *readable, uint64_t pc) {
+    static const int lengths[] = {2, 3, 4, 6, 7};
+    if (!smp_is_code(pc - 8) || !page_readable(readable, (pc - 1) & ~UINT64_C(7)) ||
+        !page_readable(readable, (pc - 8) & ~UINT64_C(7))) {
+        return false;
+    }
+    const uint8_t *end = (const uint8_t *)pc;
+    bool follows = end[-5] == 0xe8;
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        follows |= end[-lengths[i]] == 0xff && (end[1 - lengths[i]] & 0x38) == 0x10;
+    }
+    return follows;
+}
+
+/* Nor has all of it a frame pointer: Python's trampolines only move rsp by a word. */
+static bool step_bare(struct quick *q) {
+    uint64_t pc;
+    for (int i = 0; i < BARE_WORDS; i++) {
+        uint64_t at = q->sp + (uint64_t)i * sizeof pc;
+        if (page_readable(&q->readable, at) && read_word(&q->readable, at, &pc) && pc >= 2 * PAGE &&
+            follows_call(&q->readable, pc)) {
+            q->sp = at + sizeof pc;
+            q->pc = pc;
+            q->exact = false;
+            return true;
+        }
+    }
+    return false;
+}
+
 static inline bool step_rule(struct quick *q, struct smp_rule rule) {
     bool by_bp = rule.kind == SMP_RULE_RBP;
     uint64_t cfa = (by_bp ? q->bp : q->sp) + (uint64_t)(int64_t)rule.cfa_offset;
@@ -201,7 +232,7 @@ static enum result walk_quick(struct quick *q, uintptr_t *frames, uint32_t max,
         } else if (rule.kind == SMP_RULE_SIGNAL) {
             further = step_signal(q);
         } else if (rule.kind == SMP_RULE_NONE) {
-            further = step_frame_pointer(q);
+            further = step_frame_pointer(q) || step_bare(q);
         } else if (rule.kind == SMP_RULE_END) {
             break;
         } else {
