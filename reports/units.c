@@ -85,6 +85,8 @@ static char *with_prefix(double value, const char *const *names, double step, co
         value /= step;
         i++;
     }
+    if (size < 0.005) /* neither "0.00 B" nor "-0.00 B" */
+        value = 0;
     int digits = i == 0 && value == floor(value) ? 0 : size >= 100 ? 0 : size >= 10 ? 1 : 2;
     snprintf(buffer, SM_UNIT_TEXT_BYTES, "%.*f %s%s", digits, value, names[i], suffix);
     return buffer;

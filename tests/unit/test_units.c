@@ -86,6 +86,7 @@ static void formats(void **state) {
         {SM_UNIT_BYTES, 0, "0 B"},
         {SM_UNIT_BYTES, 512, "512 B"},
         {SM_UNIT_BYTES, 12400000, "12.4 MB"},
+        {SM_UNIT_BYTES, -0.001, "0 B"},
         {SM_UNIT_BYTES, 999999, "1.00 MB"},
         {SM_UNIT_BYTES, -2000, "-2.00 KB"},
         {SM_UNIT_BYTES_PER_S, 3330000, "3.33 MB/s"},
