@@ -145,7 +145,10 @@ bool smp_live_remove(const struct smp_guard *guard, struct smp_self *self, uintp
         let_go(head, first);
         return false;
     }
-    *ret_object = *live;
+    /* One by one, as they were written: loads of two words at once would wait for the stores. */
+    ret_object->address = address;
+    ret_object->bytes_of_stack = __atomic_load_n(&live->bytes_of_stack, __ATOMIC_RELAXED);
+    ret_object->born_ms = live->born_ms;
     *link = live->next;
     __atomic_store_n(&live->address, 0, __ATOMIC_RELEASE);
     let_go(head, first);

@@ -15,8 +15,11 @@ static bool shared_block(void) {
 }
 
 /* The thread's own self; the shared one; NULL when nothing is counted. */
-static struct smp_self *counting_self(void) {
-    struct smp_self *self = smp_is_attached(smp_tls) ? smp_tls : smp_attach();
+static inline struct smp_self *counting_self(void) {
+    if (__builtin_expect(smp_is_attached(smp_tls), 1)) {
+        return smp_tls;
+    }
+    struct smp_self *self = smp_attach();
     return self != NULL ? self : shared_block() ? &smp_everybody : NULL;
 }
 

@@ -31,7 +31,7 @@ void smp_self_boot(void);
 void smp_self_release(void);
 
 /* Rises when the probe is brought up again: whoever was attached before is not any more. */
-extern uint32_t smp_life;
+extern SMP_HIDDEN uint32_t smp_life;
 
 static inline bool smp_is_attached(const struct smp_self *self) {
     return self->block != NULL && self->life == smp_life;

@@ -7,7 +7,8 @@
 Interleaved pairs: each run of a tool stands beside a run of the same program without one, and
 the median of the ratios is printed, as wall time / CPU time of all processes. --minima prints the
 ratio of the quickest runs instead, which a busy machine disturbs less. The peers that bring an
-allocator of their own are compared with that allocator, not sampling. The slow peers
+allocator of their own are compared with that allocator, not sampling. The probe's memory is
+shared memory, as under `spillmark run`; by itself it would make a file of it. The slow peers
 (--peers all) do a tenth of the work and take minutes all the same.
 """
 import argparse
@@ -48,12 +49,13 @@ def preload(library, **settings):
     return {"LD_PRELOAD": LIBRARIES + library, **settings}
 
 
-def tools(build, peers):
+def tools(build, peers, memory):
     """Name: (command in front, environment, environment of the baseline, share of the work)."""
     probe = os.path.join(build, "lib/spillmark/libspillmark-probe.so")
 
     def ours(interval):
-        return ([], {"LD_PRELOAD": probe, "SPILLMARK_SAMPLE_BYTES": str(interval)}, {}, 1)
+        return ([], {"LD_PRELOAD": probe, "SPILLMARK_SAMPLE_BYTES": str(interval),
+                     "SPILLMARK_OUT": memory}, {}, 1)
 
     table = {
         "spillmark, totals": ours(0),
@@ -80,6 +82,12 @@ def tools(build, peers):
             if not tool[0] or shutil.which(tool[0][0])}
 
 
+def clear(directory):
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+
+
 def run(command, environment, directory):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
@@ -87,9 +95,9 @@ def run(command, environment, directory):
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     wall = time.monotonic() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    for name in os.listdir(directory):
-        path = os.path.join(directory, name)
-        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+    clear(directory)
+    if "SPILLMARK_OUT" in environment:
+        clear(environment["SPILLMARK_OUT"])
     if done.returncode != 0:
         return None
     return wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
@@ -131,11 +139,12 @@ def main():
     parser.add_argument("--share", type=float, default=1)
     options = parser.parse_args()
     build = os.path.abspath(options.build)
-    rows = tools(build, options.peers)
     columns = wanted(workloads(build, 1), options.only)
     print("| wall / CPU over no tool | " + " | ".join(columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
-    with tempfile.TemporaryDirectory(prefix="spillmark-bench-") as directory:
+    with (tempfile.TemporaryDirectory(prefix="spillmark-bench-") as directory,
+          tempfile.TemporaryDirectory(prefix="spillmark-bench-", dir="/dev/shm") as memory):
+        rows = tools(build, options.peers, memory)
         for name in wanted(rows, options.tools):
             works = workloads(build, rows[name][3] * options.share)
             cells = [pair(*works[column], rows[name], options, directory) for column in columns]
