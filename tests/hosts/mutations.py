@@ -124,7 +124,8 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
     old.bytes = old_bytes;
 """, "hosts.exact$"),
     one("memory-of-the-probe", "the slot counts as the target's memory",
-        "harness/sampler_proc.c", r'line_bytes(text, "\nRssAnon:")', r'line_bytes(text, "\nVmRSS:")',
+        "harness/sampler_proc.c",
+        "    figures.shared_bytes = strtoull(next, &next, 10) * (uint64_t)page_bytes();\n", "",
         "unit.sampler$"),
     one("slot-under-the-limit", "the slot takes of the target's limit of memory",
         "harness/execution_limit.c",

@@ -62,7 +62,9 @@ sqlite)
     test -x "$sources/testfixture" || exit 77
     cd "$work"
     compare "grep -E '[.][.][.] (Ok|Omitted)|^!|errors out of|^exit status' | sed 's/Time:.*//'" \
-        sh -c "for t in select1 insert index join delete trigger1 subquery savepoint; do
+        sh -c "for t in select1 insert index join delete trigger1 subquery savepoint func where \\
+            select3 insert2 update vacuum wal pragma tclsqlite thread001 window1 json101 \\
+            autovacuum memsubsys1 malloc3; do
 '$sources/testfixture' '$sources/test/'\$t.test; done" ;;
 *)
     exit 2 ;;
