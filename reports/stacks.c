@@ -114,7 +114,19 @@ static int is_runtime(const struct sm_stack_frame *frame) {
            contains_any(frame->function, within);
 }
 
+/* A function of the program's script, by a map of run-time code: "JS:^keep /home/me/keep.js:2:21",
+ * "py::keep:/home/me/keep.py"; not one of the interpreter's own library. */
+static int is_script(const struct sm_stack_frame *frame) {
+    static const char *const starts[] = {"JS:", "py::", NULL};
+    static const char *const own[] = {" node:", ":<frozen ", NULL};
+    return !frame->module_id && begins_with_any(frame->function, starts) &&
+           !contains_any(frame->function, own);
+}
+
 size_t sm_stack_culprit(const struct sm_stack_frame *frames, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (is_script(&frames[i]))
+            return i;
     for (size_t i = 0; i < count; i++)
         if (!is_runtime(&frames[i]))
             return i;

@@ -76,6 +76,22 @@ static void a_languages_own_library_is_passed_over(void **state) {
     assert_int_equal(sm_stack_culprit(out, 5), 4);
 }
 
+static void a_scripts_function_comes_before_its_interpreters(void **state) {
+    (void)state;
+    const struct sm_stack_frame out[] = {
+        {"node::NodeArrayBufferAllocator::Allocate(unsigned long)", "", "/bin/node", 0, 1, 1, 0},
+        {"JS:^alloc node:buffer:391:30", "", "", 0, 0x7000, 0, 0},
+        {"JS:^keepBuffers /home/me/keep.js:2:21", "", "", 0, 0x8000, 0, 0},
+        {"main", "", "/bin/node", 0, 2, 1, 0}};
+    assert_int_equal(sm_stack_culprit(out, 4), 2);
+    assert_int_equal(sm_stack_culprit(out, 2), 0);
+    const struct sm_stack_frame python[] = {
+        {"_PyObject_Malloc", "", "/bin/python", 0, 1, 1, 0},
+        {"py::_load:<frozen importlib>", "", "", 0, 0x7000, 0, 0},
+        {"py::keep:/home/me/keep.py", "", "", 0, 0x8000, 0, 0}};
+    assert_int_equal(sm_stack_culprit(python, 3), 2);
+}
+
 static void unknown_frames_are_shown_by_module_and_address(void **state) {
     (void)state;
     char text[100];
@@ -92,6 +108,7 @@ int main(void) {
         cmocka_unit_test(the_culprit_is_past_the_library),
         cmocka_unit_test(a_function_that_only_begins_like_an_allocator_is_the_programs),
         cmocka_unit_test(a_languages_own_library_is_passed_over),
+        cmocka_unit_test(a_scripts_function_comes_before_its_interpreters),
         cmocka_unit_test(unknown_frames_are_shown_by_module_and_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
