@@ -9,6 +9,7 @@
 
 #include "cause.h"
 #include "timeline.h"
+#include "trace_record.h"
 
 /* The phase that was on when the verdict was reached. */
 static const struct sm_phase *deciding_phase(const struct sm_facts *facts,
@@ -22,7 +23,21 @@ static int has_cycles(const struct sm_facts *facts) {
                                       facts->analysis->trace->plan == SM_PLAN_FAULT_CYCLES);
 }
 
-/* What the growth goes with. */
+/* When the last request ended that ended during the rest; the start of the rest when none did. */
+static int64_t last_request_ns(const struct sm_facts *facts) {
+    const struct sm_trace *trace = facts->analysis->trace;
+    int64_t from_ns = facts->settle->from_ns;
+    int64_t to_ns = sm_timeline_phase_end(facts->run, facts->settle);
+    size_t begin = 0, end = trace ? trace->count : 0;
+    while (begin < end && sm_trace_time_ns(facts->run, trace, begin) < from_ns)
+        begin++;
+    while (end > begin && sm_trace_time_ns(facts->run, trace, end - 1) > to_ns)
+        end--;
+    size_t quiet = begin < end ? sm_trace_quiet_from(trace, begin, end) : begin;
+    return quiet > begin ? sm_trace_time_ns(facts->run, trace, quiet) : from_ns;
+}
+
+/* What the growth goes with. Requests that end in the rest leave behind in it what they leak. */
 static enum sm_growth_driver find_driver(const struct sm_facts *facts) {
     const struct sm_verdict *verdict = &facts->memory_result->verdict;
     double error, rate = fmax(verdict->rate_per_s, 1e-9);
@@ -32,11 +47,14 @@ static enum sm_growth_driver find_driver(const struct sm_facts *facts) {
         return SM_GROWTH_BY_TIME;
     if (!facts->settle)
         return SM_GROWTH_BY_UNKNOWN;
+    int64_t from_ns = facts->settle->from_ns + 300000000, last_ns = last_request_ns(facts);
     int64_t end_ns = sm_timeline_phase_end(facts->run, facts->settle);
-    double slope = sm_timeline_slope(facts->run, facts->memory, facts->settle->from_ns + 300000000,
-                                     end_ns, &error);
+    int is_quiet = last_ns < from_ns + (end_ns - from_ns) / 2;
+    if (is_quiet && last_ns > from_ns)
+        from_ns = last_ns;
+    double slope = sm_timeline_slope(facts->run, facts->memory, from_ns, end_ns, &error);
     if (slope - 2.5 * error > .4 * rate)
-        return SM_GROWTH_BY_TIME;
+        return is_quiet ? SM_GROWTH_BY_TIME : SM_GROWTH_BY_UNKNOWN;
     return slope + 2.5 * error < .6 * rate ? SM_GROWTH_BY_REQUESTS : SM_GROWTH_BY_UNKNOWN;
 }
 

@@ -14,6 +14,7 @@ enum {
 struct sm_mark {
     double at_s, level, error;       /* error: standard, of the level within the rest */
     double driver[SM_CYCLE_DRIVERS]; /* cumulative, in its own unit */
+    double in_flight;                /* bytes at the end of the rest, as far as known */
 };
 
 /* One model on the marks: level + b max(0, u - onset) + A shape(u). */

@@ -2,8 +2,10 @@
  *
  * After each load the program rests, and in the middle of the rest its allocator is asked to give
  * back what is free. What is held in the last 40 % of the rest is the mark of the cycle: noise
- * of work under way is gone from it. With doses of load A B B A, time and requests are no longer
- * proportional, so the marks tell leaks over time from leaks per request.
+ * of work under way is gone from it, but for requests so long that they end in the rest: of a rest
+ * in which some did, what counts is what is held once the last of them had ended. With doses of
+ * load A B B A, time and requests are no longer proportional, so the marks tell leaks over time
+ * from leaks per request.
  *
  * The marks q_i are regressed on each driver (time, requests done, errors, requests lost), u being
  * the driver as a part of the whole experiment:
@@ -30,6 +32,7 @@
 #include "growth_stats.h"
 
 enum { MIN_MARKS = 4, MIN_MARKS_AFTER_WARM_UP = 5, MAX_SKIP = 5 };
+enum { LEAST_QUIET = 3 }; /* samples of a rest that make its mark */
 
 /* Rests before a run may end on the verdict: a cache fills for a while before it stops, and a leak
  * may need a while to start. */
@@ -60,6 +63,9 @@ static int take_mark(const struct sm_cycles_ask *ask, const struct sm_trace_span
                      struct sm_mark *mark) {
     const struct sm_trace *t = ask->trace;
     size_t from = rest->begin + (size_t)((double)(rest->end - rest->begin) * .6);
+    size_t quiet = sm_trace_quiet_from(t, rest->begin, rest->end);
+    if (quiet > from)
+        from = quiet + LEAST_QUIET < rest->end ? quiet : rest->end - LEAST_QUIET;
     size_t count = rest->end - from;
     double *part = malloc(count * sizeof *part), sum = 0, squares = 0;
     if (!part)
@@ -80,11 +86,21 @@ static int take_mark(const struct sm_cycles_ask *ask, const struct sm_trace_span
     double sent = column_at(t->sent, last), done = column_at(t->done, last);
     double errors = column_at(t->err, last);
     mark->at_s = (double)rest->end / t->rate_hz;
+    mark->in_flight = column_at(t->infl, last);
     mark->driver[SM_DRIVER_TIME] = mark->at_s;
     mark->driver[SM_DRIVER_REQUESTS] = t->done ? done : sent;
     mark->driver[SM_DRIVER_ERRORS] = errors;
     mark->driver[SM_DRIVER_LOSSES] = t->done ? fmax(0, sent - done - errors) : 0;
     return 0;
+}
+
+/* The last rest is not over while far more is in flight than at the end of any before. What piles
+ * up from rest to rest is not: it must be seen. */
+static int is_last_over(const struct marks *marks) {
+    double most = 0;
+    for (int i = 0; i + 1 < marks->count; i++)
+        most = fmax(most, marks->rests[i].in_flight);
+    return marks->count < 2 || !(marks->rests[marks->count - 1].in_flight > 2 * most);
 }
 
 static int take_marks(const struct sm_cycles_ask *ask, struct marks *ret_marks) {
@@ -111,6 +127,7 @@ static int take_marks(const struct sm_cycles_ask *ask, struct marks *ret_marks) 
         free(marks.rests);
         return rc;
     }
+    marks.count -= !is_last_over(&marks);
     *ret_marks = marks;
     return 0;
 }

@@ -20,7 +20,9 @@
  *
  * 3. It is no tooth. A rise that would be a SMALL part of the level before the window within
  *    TOOTH_S could be one, until it has lasted for so long; and what has fallen before may fall
- *    again: it must be FALLS times as high as the deepest fall so far.
+ *    again: it must be FALLS times as high as the deepest fall so far. Collectors of generations
+ *    give back the young ones at once and often, the old ones seldom: up to SHORT_S it must also
+ *    be SUDDEN_FALLS times as high as the deepest fall from one value to the next.
  *
  * No test can suspect a leak sooner than its longest tooth without suspecting teeth. */
 #include "growth_so_far.h"
@@ -37,7 +39,7 @@ static const double SHORT_S = 16;
 static const double WANDERED = 4.5; /* standard deviations */
 static const double TOOTH_S = 9;
 static const double SMALL = .025;
-static const double FALLS = 3;
+static const double FALLS = 3, SUDDEN_FALLS = 4.5;
 
 static double deepest_fall(const double *values, size_t count) {
     double level[FALL_BLOCKS], top = -INFINITY, fall = 0;
@@ -46,6 +48,13 @@ static double deepest_fall(const double *values, size_t count) {
         top = fmax(top, level[i]);
         fall = fmax(fall, top - level[i]);
     }
+    return fall;
+}
+
+static double deepest_sudden_fall(const double *values, size_t count) {
+    double fall = 0;
+    for (size_t i = 1; i < count; i++)
+        fall = fmax(fall, values[i - 1] - values[i]);
     return fall;
 }
 
@@ -58,6 +67,15 @@ static double wandered(const double *values, size_t count, double seconds) {
     return sqrt(squares * (1 - exp(-memories)) / memories);
 }
 
+static int may_be_tooth(const struct sm_so_far *rise, double seconds, double risen) {
+    if (rise->rate * TOOTH_S <= SMALL * rise->level)
+        return 0;
+    if (seconds < TOOTH_S || risen < FALLS * deepest_fall(rise->values, rise->count))
+        return 1;
+    return seconds < SHORT_S &&
+           risen < SUDDEN_FALLS * deepest_sudden_fall(rise->values, rise->count);
+}
+
 int sm_so_far_is_clear(const struct sm_so_far *rise) {
     size_t count = rise->count - rise->skip;
     double seconds = rise->seconds * (double)count / (double)rise->count;
@@ -67,7 +85,5 @@ int sm_so_far_is_clear(const struct sm_so_far *rise) {
         return 0;
     if (seconds < SHORT_S && risen < WANDERED * wandered(rise->values + rise->skip, count, seconds))
         return 0;
-    int may_be_tooth = rise->rate * TOOTH_S > SMALL * rise->level;
-    return !may_be_tooth ||
-           (seconds >= TOOTH_S && risen >= FALLS * deepest_fall(rise->values, rise->count));
+    return !may_be_tooth(rise, seconds, risen);
 }

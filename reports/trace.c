@@ -77,3 +77,13 @@ int sm_trace_spans(const struct sm_trace *trace, struct sm_trace_span **ret_span
     *ret_spans = spans;
     return (int)used;
 }
+
+static int differs(const double *column, size_t i) {
+    return column && column[i] != column[i - 1];
+}
+
+size_t sm_trace_quiet_from(const struct sm_trace *trace, size_t begin, size_t end) {
+    while (end > begin + 1 && !differs(trace->done, end - 1) && !differs(trace->err, end - 1))
+        end--;
+    return end > begin ? end - 1 : begin;
+}

@@ -69,3 +69,7 @@ struct sm_trace_span {
 /* Cuts the trace where its phase changes. Returns the number of spans and an array the caller
  * frees, or -ENOMEM. A trace of no samples has no span and a NULL array. */
 int sm_trace_spans(const struct sm_trace *trace, struct sm_trace_span **ret_spans);
+
+/* The first sample of [begin, end) from which on no request ended any more, as far as the trace
+ * counts them; begin where none did. */
+size_t sm_trace_quiet_from(const struct sm_trace *trace, size_t begin, size_t end);

@@ -169,11 +169,13 @@ static double line_slope(const double *values, size_t count, double step_s, doub
     return xy / xx;
 }
 
-/* The heap's slope in the last rest, over blocks of medians. */
+/* The heap's slope in the last rest, once no request ended any more, over blocks of medians. */
 static double slope_at_rest(const struct scene *s, double *ret_error) {
     enum { BLOCKS = 12 };
     double level[BLOCKS];
     size_t begin = s->rest->begin + (size_t)(.3 * s->trace->rate_hz), end = s->rest->end;
+    size_t quiet = sm_trace_quiet_from(s->trace, s->rest->begin, end);
+    begin = quiet > begin ? quiet : begin;
     *ret_error = INFINITY;
     if (end < begin + 6)
         return 0;
@@ -182,17 +184,19 @@ static double slope_at_rest(const struct scene *s, double *ret_error) {
     return line_slope(level, n, (double)(end - begin) / (double)n / s->trace->rate_hz, ret_error);
 }
 
-/* The heap's slope in the second half of all rests (the allocator gives back in the middle), with
- * the error that the differences between rests show. */
+/* The heap's slope in the second half of all rests (the allocator gives back in the middle), once
+ * no request ended any more, with the error that the differences between rests show. */
 static double slope_at_rests(const struct scene *s, double *ret_error) {
     enum { MIN_RESTS = 4, MIN_SAMPLES = 5 };
     double sum = 0, squares = 0, used = 0, ignored;
     for (int i = 0; i < s->span_count; i++) {
-        size_t half = (s->spans[i].end - s->spans[i].begin) * 9 / 20;
-        if (s->spans[i].phase != SM_TRACE_SETTLE || half < MIN_SAMPLES)
+        size_t end = s->spans[i].end, used_of = (end - s->spans[i].begin) * 9 / 20;
+        size_t quiet = end - sm_trace_quiet_from(s->trace, s->spans[i].begin, end);
+        used_of = quiet < used_of ? quiet : used_of;
+        if (s->spans[i].phase != SM_TRACE_SETTLE || used_of < MIN_SAMPLES)
             continue;
-        double slope = line_slope(s->trace->heap + s->spans[i].end - half, half,
-                                  1 / s->trace->rate_hz, &ignored);
+        double slope =
+            line_slope(s->trace->heap + end - used_of, used_of, 1 / s->trace->rate_hz, &ignored);
         sum += slope;
         squares += slope * slope;
         used++;

@@ -64,6 +64,50 @@ static void a_healthy_trace_has_no_cause(void **state) {
     sm_trace_free(trace);
 }
 
+/* Eight cycles, doses 1 2 2 1, of a request or two each, so long that many end in the rest; each
+ * leaves `left` bytes when it ends, and every second `per_s`. */
+static struct sm_trace *make_long_requests(double left, double per_s) {
+    enum { CYCLE = 60, LOADED = 40, LEAD = 20, MOST = 64 };
+    static const int apart[] = {20, 10, 10, 20};
+    int ends[MOST], begun = 0;
+    struct sm_trace *trace = make(0);
+    trace->plan = SM_PLAN_CYCLES;
+    trace->count = 460;
+    for (int i = 0; i < (int)trace->count; i++) {
+        int at = (i - LEAD) % CYCLE, loaded = i >= LEAD && at < LOADED, done = 0;
+        int every = i >= LEAD ? apart[(i - LEAD) / CYCLE % 4] : 1;
+        trace->phase[i] = (uint8_t)(i < LEAD ? SM_TRACE_IDLE
+                                    : loaded ? SM_TRACE_LOAD
+                                             : SM_TRACE_SETTLE);
+        if (loaded && at % every == every - 1)
+            ends[begun++] = i + 11 + 7 * begun % 9; /* after 1.1 to 1.9 s */
+        for (int k = 0; k < begun; k++)
+            done += ends[k] <= i;
+        trace->sent[i] = begun;
+        trace->done[i] = done;
+        trace->infl[i] = 2 * MB * (begun - done);
+        trace->heap[i] = 50 * MB + trace->infl[i] + left * done + per_s * fmax(0, trace->t[i] - 2) +
+                         500 * (double)(i % 3);
+    }
+    return trace;
+}
+
+static void few_long_requests_that_end_in_the_rest_are_told_from_time(void **state) {
+    (void)state;
+    struct sm_trace *trace = make_long_requests(.3 * MB, 0);
+    assert_true(causes_of(trace).bits & bit(SM_CAUSE_LEAK_PER_REQUEST));
+    assert_false(causes_of(trace).bits & bit(SM_CAUSE_LEAK_OVER_TIME));
+    sm_trace_free(trace);
+    trace = make_long_requests(0, .2 * MB);
+    assert_true(causes_of(trace).bits & bit(SM_CAUSE_LEAK_OVER_TIME));
+    assert_false(causes_of(trace).bits & bit(SM_CAUSE_LEAK_PER_REQUEST));
+    sm_trace_free(trace);
+    trace = make_long_requests(0, 0);
+    assert_false(causes_of(trace).bits &
+                 (bit(SM_CAUSE_LEAK_OVER_TIME) | bit(SM_CAUSE_LEAK_PER_REQUEST)));
+    sm_trace_free(trace);
+}
+
 static void units_that_vanish_are_silent_loss(void **state) {
     (void)state;
     struct sm_trace *trace = make(0);
@@ -184,6 +228,7 @@ static void verdicts_are_one_json_object(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_healthy_trace_has_no_cause),
+        cmocka_unit_test(few_long_requests_that_end_in_the_rest_are_told_from_time),
         cmocka_unit_test(units_that_vanish_are_silent_loss),
         cmocka_unit_test(growth_after_the_load_tells_time_from_requests),
         cmocka_unit_test(what_piles_up_in_a_fault_is_a_backlog_or_retries),
