@@ -18,6 +18,7 @@
 #include "inject.h"
 #include "interrupt.h"
 #include "outcome.h"
+#include "proc.h"
 #include "run_dir.h"
 #include "sampler.h"
 #include "symbolize.h"
@@ -94,6 +95,12 @@ static void write_head(struct sm_record *record, const struct attach_arguments *
     sm_record_commit(record);
 }
 
+/* One that has ended and was not waited for by its parent yet is there, too. */
+static int is_running(pid_t pid) {
+    struct sm_proc_stat stat;
+    return sm_proc_stat(pid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X';
+}
+
 /* Until the time is up, the program ends, or the user has seen enough. */
 static int watch(struct sm_record *record, struct sm_sampler *sampler,
                  const struct attach_arguments *arguments, int64_t start_ns) {
@@ -101,8 +108,7 @@ static int watch(struct sm_record *record, struct sm_sampler *sampler,
     int64_t until_ns =
         arguments->duration_s > 0 ? start_ns + (int64_t)(arguments->duration_s * 1e9) : INT64_MAX;
     int rc = 0;
-    while (rc == 0 && next_ns < until_ns && !sm_interrupt_pending() &&
-           (kill(arguments->pid, 0) == 0 || errno == EPERM)) {
+    while (rc == 0 && next_ns < until_ns && !sm_interrupt_pending() && is_running(arguments->pid)) {
         rc = sm_sampler_tick(sampler, sm_now_ns());
         if (sm_now_ns() - committed_ns > second_ns) {
             sm_record_commit(record);

@@ -115,6 +115,12 @@ static void fork_and_keep(size_t count, size_t bytes) {
     printf("%d\n", status);
 }
 
+#ifdef GUINEA_STATIC
+static int open_and_keep(const char *path, size_t count, size_t bytes) {
+    (void)path, (void)count, (void)bytes;
+    return 0;
+}
+#else
 static int open_and_keep(const char *path, size_t count, size_t bytes) {
     void *library = dlopen(path, RTLD_NOW);
     void (*keep)(size_t, size_t) =
@@ -123,6 +129,7 @@ static int open_and_keep(const char *path, size_t count, size_t bytes) {
         keep(count, bytes);
     return keep != NULL;
 }
+#endif
 
 /* 0 when each of the ways to sleep was slept out. */
 static int sleep_out(int milliseconds) {

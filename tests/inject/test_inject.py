@@ -5,12 +5,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from spillmark import BIN, Case, main, spillmark, wait_for  # noqa: E402
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from attached import Attached  # noqa: E402
+from spillmark import (BIN, CAN_FORBID_SECCOMP, Case, WITHOUT_SECCOMP, main,  # noqa: E402
+                       processes_with, wait_for)
 
 GUINEA, PLUGIN = os.environ["INJECT_GUINEA"], os.environ["INJECT_PLUGIN"]
 
@@ -45,30 +46,6 @@ class Guinea:
 def usable(size):
     """What glibc makes of a request."""
     return max((size + 8 + 15) // 16 * 16, 32) - 8
-
-
-class Attached:
-    """spillmark attach --inject, from the moment it says what became of it."""
-    def __init__(self, case, pid, run, *options):
-        self.run, self.said = run, []
-        self.process = subprocess.Popen(
-            [BIN, "attach", str(pid), "--inject", "-o", run, *options], text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        case.addCleanup(self.kill)
-        self.said.append(self.process.stderr.readline())
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-        self.process.stderr.close()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=60)
-        self.said.append(err)
-        return out
 
 
 def injectors_of(pid):
@@ -140,7 +117,159 @@ class Inject(Case):
             self.assertNotIn(("heap_count",), self.query(run, "select name from series"))
         self.well(guinea)
 
+    def test_libraries_that_are_opened_later(self):
+        guinea = Guinea(self)
+        attached = self.attach(guinea, "run", "--sample-bytes", "1")
+        self.assertEqual(guinea.ask(f"open 100 5000 {PLUGIN}"), "open 1")
+        attached.stop()
+        self.assertEqual(self.site("run", "plugin_keep"), (100 * usable(5000), 100))
+        self.well(guinea)
 
+    def test_children_that_are_forked_later(self):
+        guinea = Guinea(self)
+        guinea.ask("hold 200 10000")
+        attached = self.attach(guinea, "run", "--sample-bytes", "1")
+        child = guinea.ask("fork 300 2000")
+        self.assertEqual([guinea.ask(""), guinea.hear()], ["0", "fork 0"])
+        out = attached.stop()
+        self.assertIn(child, out)
+        self.assertEqual(self.site("run", "keep_more"), (300 * usable(2000), 300))
+        (number, probe), = self.query("run", f"select id, probe from process where pid = {child}")
+        self.assertTrue(probe.startswith("on"), probe)
+        held, kept = 200 * usable(10000), 300 * usable(2000)
+        self.assertAlmostEqual(self.heap("run", number)[-1], held + kept, delta=150e3)
+        self.well(guinea)
+
+    def test_threads_that_do_nothing_but_allocate(self):
+        guinea = Guinea(self)
+        guinea.ask("threads")
+        for run in ("one", "two", "three"):
+            self.attach(guinea, run).stop()
+            self.assertLess(self.heap(run)[-1], 10e6)
+        self.assertEqual(guinea.ask("join"), "join 1")
+        self.well(guinea)
+
+    def test_sleeps_are_slept_out(self):
+        guinea = Guinea(self)
+        for run in ("one", "two"):
+            guinea.tell("sleep 400")
+            self.attach(guinea, run).stop()
+            self.assertEqual(guinea.hear(), "sleep 0")
+        self.well(guinea)
+
+    def test_a_program_that_dies_meanwhile(self):
+        for number in range(6):
+            guinea = Guinea(self)
+            attaching = subprocess.Popen([BIN, "attach", str(guinea.pid), "--inject", "-o",
+                                          self.path(f"run{number}")], stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.PIPE, text=True)
+            time.sleep(number * 0.012)  # wherever that is
+            guinea.process.kill()
+            _, err = attaching.communicate(timeout=60)
+            self.assertIn(attaching.returncode, (2, 4), err)
+
+    def mapped(self, guinea):
+        with open(f"/proc/{guinea.pid}/maps") as maps:
+            return "spillmark-pool" in maps.read()
+
+    def test_a_harness_that_is_killed_has_it_switched_off(self):
+        guinea = Guinea(self)
+        attached = self.attach(guinea, "one")
+        injector, = injectors_of(attached.process.pid)
+        attached.process.kill()
+        wait_for(lambda: not os.path.exists(f"/proc/{injector}"), "the end of the injector")
+        self.assertFalse(self.mapped(guinea))
+        guinea.ask("keep 100 100000")
+        self.attach(guinea, "two").stop()
+        self.well(guinea)
+
+    def test_the_probe_notices_that_nobody_is_left(self):
+        guinea = Guinea(self)
+        attached = self.attach(guinea, "one")
+        injector, = injectors_of(attached.process.pid)
+        os.kill(injector, signal.SIGKILL)
+        attached.process.kill()
+        wait_for(lambda: guinea.ask("keep 10 10000") and not self.mapped(guinea), "the end of it")
+        self.attach(guinea, "two").stop()
+        self.well(guinea)
+
+    def test_killed_or_interrupted_at_any_moment(self):
+        guinea = Guinea(self)
+        guinea.ask("threads")
+        chance = random.Random(5)
+        for number in range(14):
+            attaching = subprocess.Popen([BIN, "attach", str(guinea.pid), "--inject", "-o",
+                                          self.path(f"run{number}")], stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.DEVNULL)
+            time.sleep(chance.uniform(0.005, 0.08))
+            if number % 3 == 0:
+                attaching.send_signal(signal.SIGINT)
+            else:
+                for injector in injectors_of(attaching.pid):
+                    os.kill(injector, signal.SIGKILL)
+                attaching.kill()
+            attaching.wait(timeout=60)
+        self.attach(guinea, "last").stop()
+        self.assertEqual(guinea.ask("join"), "join 1")
+        self.assertEqual(guinea.ask("hold 10 10"), "hold 0")
+        self.assertEqual(guinea.ask("drop"), "drop 1")
+        self.well(guinea)
+
+    def refused(self, guinea, why):
+        attached = Attached(self, guinea.pid, self.path("run"), "--for", "300ms")
+        out, _ = attached.process.communicate(timeout=60)
+        self.assertRegex(attached.said[0], f"^spillmark attach: process {guinea.pid}: watched from "
+                                           f"outside only: .*{why}")
+        self.assertIn("rss", out)
+        self.assertEqual(attached.process.returncode, 4)
+
+    def test_where_it_does_not_get_in_one_line_says_why(self):
+        guinea = Guinea(self, GUINEA + "-static")
+        self.refused(guinea, "static program")
+        self.well(guinea)
+
+    def test_filtered_system_calls(self):
+        if not CAN_FORBID_SECCOMP:
+            self.skipTest("not on this machine")
+        guinea = Guinea(self, *WITHOUT_SECCOMP, GUINEA)
+        self.refused(guinea, "seccomp")
+        self.well(guinea)
+
+    def test_a_stopped_program_stays_stopped(self):
+        guinea = Guinea(self)
+        os.kill(guinea.pid, signal.SIGSTOP)
+        os.waitpid(guinea.pid, os.WUNTRACED)
+        self.refused(guinea, "it is stopped")
+        os.kill(guinea.pid, signal.SIGCONT)
+        self.well(guinea)
+
+    def test_one_that_is_measured_already(self):
+        measuring = subprocess.Popen([BIN, "probe", "-o", self.path("probed"), "--", GUINEA],
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                     stderr=subprocess.DEVNULL)
+        self.addCleanup(measuring.wait)
+        self.addCleanup(measuring.stdin.close)
+        self.addCleanup(measuring.stdout.close)
+        self.assertEqual(measuring.stdout.readline(), "ready\n")
+        guinea = type("Probed", (), {"pid": next(pid for pid in processes_with(GUINEA)
+                                                 if os.path.samefile(f"/proc/{pid}/exe", GUINEA))})
+        self.refused(guinea, "measured already")
+
+    def test_a_probe_that_was_there_from_the_start_is_used(self):
+        library = os.path.join(os.path.dirname(BIN), "..", "lib", "spillmark",
+                               "libspillmark-probe.so")
+        guinea = Guinea(self, "env", f"LD_PRELOAD={library}", f"SPILLMARK_OUT={self.path()}",
+                        GUINEA)
+        guinea.ask("hold 1000 10000")
+        for run in ("one", "two"):
+            attached = self.attach(guinea, run, "--sample-bytes", "1")
+            if run == "one":
+                self.assertIn("what the probe had counted", attached.said[0])
+            guinea.ask("keep 300 4096")
+            attached.stop()
+            self.assertEqual(self.site(run, "keep_more"), (300 * usable(4096), 300))
+        self.assertEqual(guinea.ask("drop"), "drop 1")
+        self.well(guinea)
 
 
 if __name__ == "__main__":
