@@ -50,7 +50,7 @@ static const struct sm_verb_option attach_options[] = {
      SM_COMPLETE_DIRECTORY, NULL},
     {"for", 'F', 0, 0, 0, "DURATION", "so long, like 60s; else until it ends, or Ctrl-C", 0, NULL},
     {"inject", 'i', 0, 0, 0, NULL,
-     "experimental: load the probe into it, for its heap and sites from now on", 0, NULL},
+     "load the probe into it, for its heap and sites from now on (experimental)", 0, NULL},
     {"sample-bytes", 's', 0, 0, 0, "N", "with --inject: a stack every N bytes on average", 0, NULL},
     {"limit", 'l', 0, 1, 0, "NAME=LIMIT", "a limit it must keep, like rss_peak=1GB", 0, NULL},
     {"budget", 'b', 1, 0, 0, "FILE", "lines `name = limit` that it must keep", SM_COMPLETE_FILE,

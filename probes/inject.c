@@ -157,11 +157,11 @@ SMP_EXPORT void spillmark_withdraw(struct spillmark_injection *request) {
 }
 
 /* Not more than once a second: one system call. */
-static _Atomic uint64_t next_check_ns;
+static uint64_t next_check_ns;
 
 void smp_keeper_check(void) {
     uint64_t now_ns = smp_clock_coarse_ns();
-    uint64_t due_ns = next_check_ns;
+    uint64_t due_ns = __atomic_load_n(&next_check_ns, __ATOMIC_RELAXED);
     if (now_ns < due_ns ||
         !__atomic_compare_exchange_n(&next_check_ns, &due_ns, now_ns + UINT64_C(1000000000), false,
                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {

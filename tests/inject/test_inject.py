@@ -1,6 +1,7 @@
 """The probe in programs that run already: what it counts, and that they are unharmed by it."""
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -148,6 +149,28 @@ class Inject(Case):
             self.assertLess(self.heap(run)[-1], 10e6)
         self.assertEqual(guinea.ask("join"), "join 1")
         self.well(guinea)
+
+    def test_other_allocators(self):
+        for name in ("libtcmalloc_minimal.so.4", "libjemalloc.so.2", "libmimalloc.so.2"):
+            library = os.path.join("/usr/lib/x86_64-linux-gnu", name)
+            if not os.path.exists(library):
+                continue
+            guinea = Guinea(self, "env", f"LD_PRELOAD={library}", GUINEA)
+            guinea.ask("hold 1000 10240")
+            guinea.ask("threads")
+            attached = self.attach(guinea, name, "--sample-bytes", "1")
+            guinea.ask("keep 300 4096")
+            self.assertEqual(guinea.ask("drop"), "drop 1")
+            self.assertEqual(guinea.ask("join"), "join 1")
+            attached.stop()
+            kept, objects = self.site(name, "keep_more")
+            self.assertEqual(objects, 300)
+            self.assertLess(abs(kept / (300 * 4096) - 1), 0.3)
+            base = float(re.search(r"base line of ([0-9.]+) MB", attached.said[0])[1]) * 1e6
+            self.assertAlmostEqual(base, 1000 * 10240, delta=4e6)
+            self.assertAlmostEqual(self.heap(name)[-1] - base, 300 * 4096 - 1000 * 10240,
+                                   delta=3e6)
+            self.well(guinea)
 
     def test_sleeps_are_slept_out(self):
         guinea = Guinea(self)
