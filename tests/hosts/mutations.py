@@ -112,6 +112,9 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
         "probes/sample.c", "    count(self, true, object->bytes);\n    if (object->sampled &&",
         "    count(self, true, object->bytes + 16);\n    if (object->sampled &&",
         "hosts.exact$"),
+    one("realloc-size-unsampled", "realloc counts as freed what the new block holds",
+        "probes/heap.c", "    if (__builtin_expect(!smp_freed(old_bytes), 0)) {",
+        "    if (__builtin_expect(!smp_freed(old_bytes + 16), 0)) {", "hosts.exact-sampled"),
     one("realloc-failed", "a realloc that fails loses the block's record",
         "probes/heap.c", "        smp_realloc_failed(&old);\n", "        (void)smp_realloc_failed;\n",
         "hosts.exact$"),
@@ -119,9 +122,9 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
         "probes/heap.c", """    smp_realloc_before(&old, block);
     void *moved = smp_real.realloc(block, bytes);
 """, """    smp_realloc_before(&old, NULL);
-    size_t old_bytes = smp_size_of(block);
+    size_t late_bytes = smp_size_of(block);
     void *moved = smp_real.realloc(block, bytes);
-    old.bytes = old_bytes;
+    old.bytes = late_bytes;
 """, "hosts.exact$"),
     one("memory-of-the-probe", "the slot counts as the target's memory",
         "harness/sampler_proc.c",
