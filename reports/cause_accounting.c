@@ -49,7 +49,7 @@ static struct sm_cause *add(struct sm_cause_list *list, const struct sm_series *
 /* Against what the program declares by its marks, which are counted where they are held. */
 static void check_units(const struct sm_series *gauge, double rise, double declared,
                         struct sm_cause_list *list) {
-    if (!(rise - declared > LEAST_UNITS && rise > OVER_DECLARED * declared))
+    if (!(rise - fmax(declared, 0) > LEAST_UNITS && rise > OVER_DECLARED * declared))
         return;
     struct sm_cause *cause = add(list, gauge, SM_UNIT_COUNT, rise);
     if (!cause)

@@ -54,9 +54,10 @@ int sm_growth_judge_upto(const struct sm_trace *trace, enum sm_channel channel,
  * left out. The columns stay those of the trace. */
 struct sm_trace sm_growth_prefix(const struct sm_trace *trace, double upto_s);
 
-/* May a run end early on this verdict? Only cycles of load and rest allow it, and only once there
- * are enough of them and the verdict was the same one rest before. A window that is merely watched
- * keeps changing its mind as more of a saturation comes to light. */
+/* May a run end early on this verdict? Only cycles of load and rest allow it, once there are enough
+ * of them and the verdict was the same one rest before, and a declared bound that was still being
+ * exceeded when a load or fault ended. A window that is merely watched keeps changing its mind as
+ * more of a saturation comes to light. */
 int sm_growth_may_stop(const struct sm_verdict *verdict);
 
 /* The resolution used when nobody asked for one, per second: for bytes 1 % of the usual level in a

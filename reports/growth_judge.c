@@ -349,6 +349,9 @@ static void report_window(const struct judgement *j, const struct window_outcome
     verdict->rate_low = p->rate - hypot(p->rate - p->low_any, arrivals);
     verdict->rate_high = p->rate + hypot(p->high_any - p->rate, arrivals);
     verdict->bound_exceeded = window->scene.rule == SM_RULE_CAP_EXCEEDED;
+    /* What was held beyond the bound when the window closed stays a fact. */
+    verdict->may_stop =
+        verdict->bound_exceeded && (window->end < j->trace->count || !j->trace->goes_on);
     if (verdict->kind == SM_VERDICT_BOUNDED)
         verdict->bound = verdict->peak;
     size_t used = verdict->kind == SM_VERDICT_GROWING ? window->end : last_end;

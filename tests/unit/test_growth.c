@@ -357,6 +357,30 @@ static void a_prefix_is_judged_as_the_run_was_then(void **state) {
     sm_trace_free(trace);
 }
 
+static void a_bound_that_was_not_kept_ends_a_run(void **state) {
+    (void)state;
+    struct sm_trace *trace = faulted();
+    struct sm_verdict verdict;
+    FOR_EACH(trace, i) {
+        double stalled = fmin(fmax(0, trace->t[i] - 10), 20);
+        trace->heap[i] = 5 * MB + MB * stalled + .01 * MB * gaussian();
+    }
+    const struct {
+        double upto_s;
+        int ends;
+    } looks[] = {{29, 0}, {32, 1}, {44, 1}};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sm_growth_judge_upto(trace, SM_CHANNEL_HEAP, trace->heap, 1000, 8 * MB,
+                                              looks[i].upto_s, &verdict),
+                         0);
+        assert_int_equal(sm_growth_may_stop(&verdict), looks[i].ends);
+    }
+    assert_int_equal(verdict.kind, SM_VERDICT_GROWING);
+    verdict = judge(trace, 1000, 30 * MB);
+    assert_false(sm_growth_may_stop(&verdict));
+    sm_trace_free(trace);
+}
+
 static void watching_never_ends_a_run_early(void **state) {
     (void)state;
     struct sm_trace *trace = watched();
@@ -476,6 +500,7 @@ int main(void) {
         cmocka_unit_test(a_cache_over_cycles_is_bounded),
         cmocka_unit_test(few_cycles_ask_for_more),
         cmocka_unit_test(a_prefix_is_judged_as_the_run_was_then),
+        cmocka_unit_test(a_bound_that_was_not_kept_ends_a_run),
         cmocka_unit_test(watching_never_ends_a_run_early),
         cmocka_unit_test(descriptors_that_leak_now_and_then_grow),
         cmocka_unit_test(descriptors_of_a_rising_load_are_bounded_once_closed),
