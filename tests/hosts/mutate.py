@@ -92,7 +92,7 @@ class Copy:
             wanted += [name for name in names
                        if re.fullmatch(tests.replace("unit.", "test-"), name)]
         if "e2e." in tests:
-            wanted += ["spillmark"] + [name for name in names if name.startswith("e2e-")]
+            wanted += ["spillmark", "limited-program"]
         done = subprocess.run(["ninja", "-C", self.build, "-j2", *wanted], capture_output=True,
                               text=True)
         return None if done.returncode == 0 else done.stdout
@@ -137,7 +137,7 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--entries", action="store_true")
     parser.add_argument("--check", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     if options.check or not options.scratch:
         print("\n".join(misplaced()) or "each cure is where it was")
         return misplaced() != [] or not options.check
