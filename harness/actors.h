@@ -9,6 +9,7 @@
 struct sm_execution;
 struct sm_execution_actor;
 struct sm_relay;
+struct sm_throttle;
 
 /* "target" or a service by its name; a usage error at `config` when there is none. Before the
  * start, too. */
@@ -30,6 +31,9 @@ int sm_actor_start(struct sm_execution *execution, struct sm_execution_actor *ac
                    struct sm_error *err);
 /* Ticks on for a time. */
 void sm_actor_wait(struct sm_execution *execution, double seconds);
+
+/* What does the faults on files in place of a supervisor; NULL when not in use. */
+struct sm_throttle *sm_execution_throttle(const struct sm_execution *execution);
 
 /* Its relay, NULL when the scenario did not ask for one. May be called before the start only to
  * learn whether there will be one. */

@@ -39,3 +39,4 @@ int sm_doctor_services(const char *dir, char *note);
 int sm_doctor_data_limit(const char *dir, char *note);
 /* (doctor_cgroup.c) */
 int sm_doctor_memory_cgroup(const char *dir, char *note);
+int sm_doctor_disk_cgroup(const char *dir, char *note);

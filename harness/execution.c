@@ -222,6 +222,7 @@ static void take_down(struct sm_execution *execution, int keep) {
     sm_live_finish(execution->live);
     sm_module_files_close(files, file_count);
     sm_keeper_stop(execution->keeper, keeper_grace_s);
+    sm_throttle_free(execution->throttle);
     sm_limit_free(execution->limit);
     sm_supervisor_unshare(execution->supervisor);
 }

@@ -3,13 +3,9 @@
 #include "execution_internal.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "doctor.h"
-#include "supervisor_fuse.h"
 
 static const struct sm_fault_ops *find_ops(const char *name) {
     for (const struct sm_fault_ops *const *ops = sm_fault_table; *ops; ops++)
@@ -50,31 +46,6 @@ static int open_fault(struct sm_execution *execution, const struct sm_block *blo
     return 0;
 }
 
-/* By what spillmark doctor would find: notification, else FUSE. Where neither works, the start of
- * the target says so. */
-static int choose_way(struct sm_execution *execution, struct sm_error *err) {
-    char note[SM_DOCTOR_NOTE_BYTES] = "", scratch[PATH_MAX];
-    struct sm_fuse_places *places;
-    int rc = 0;
-    if (!execution->needs_supervisor || !realpath(execution->dir->scratch, scratch) ||
-        sm_doctor_slow_disk(scratch, note) == 0 || sm_doctor_fuse(scratch, note))
-        return 0;
-    places = calloc(1, sizeof *places);
-    if (!places)
-        return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
-    sm_fuse_find_places(execution->supervisor, places);
-    /* Its sockets would be the target's alone. */
-    for (size_t i = 0; i < places->count && rc == 0; i++)
-        if (sm_fuse_is_within(scratch, places->paths[i]))
-            rc = sm_error_set(err, -EXDEV, places->paths[i],
-                              "put what the faults are about into a directory of its own",
-                              "faults are done by FUSE here, and ${run} lies in the directory");
-    free(places);
-    execution->supervisor->wanted = SM_WAY_FUSE;
-    sm_execution_event(execution, "fault", "by FUSE, as there is no seccomp notification here");
-    return rc;
-}
-
 int sm_execution_open_faults(struct sm_execution *execution, struct sm_error *err) {
     const struct sm_scenario *scenario = execution->scenario;
     for (size_t p = 0; scenario && !execution->options->load_only && p < scenario->phase_count;
@@ -88,7 +59,7 @@ int sm_execution_open_faults(struct sm_execution *execution, struct sm_error *er
                 return rc;
         }
     }
-    return choose_way(execution, err);
+    return sm_execution_choose_way(execution, err);
 }
 
 static void write_fault(struct sm_execution *execution, const struct sm_execution_fault *fault,

@@ -14,6 +14,7 @@
 #include "run_dir.h"
 #include "sampler.h"
 #include "settler.h"
+#include "throttle.h"
 #include "watcher.h"
 
 enum { SM_EXECUTION_LOADS = 16, SM_EXECUTION_FAULTS = 32, SM_EXECUTION_SERVICES = 16 };
@@ -37,8 +38,8 @@ struct sm_execution_actor {
     const char *log;
     pid_t pid;
     bool is_running, is_stopped_by_us;
-    int status; /* as by waitpid, once it is not running */
-    int lives;  /* begun */
+    int status;             /* as by waitpid, once it is not running */
+    int lives;              /* begun */
     struct sm_relay *relay; /* NULL = none */
 };
 
@@ -49,9 +50,9 @@ struct sm_execution_fault {
     bool has_condition;
     struct sm_condition condition;
     /* Times since the start of the run, of the phase that has it. */
-    bool is_waiting;     /* for due_ns, then for its condition until give_up_ns */
+    bool is_waiting; /* for due_ns, then for its condition until give_up_ns */
     int64_t due_ns, give_up_ns;
-    int64_t begun_ns;    /* -1 while not at work */
+    int64_t begun_ns; /* -1 while not at work */
     int64_t end_ns;
     struct sm_receipt at_begin;
 };
@@ -63,8 +64,9 @@ struct sm_execution {
     struct sm_supervisor_shared *supervisor;
     bool needs_supervisor;
     struct sm_keeper *keeper;
-    struct sm_limit *limit;    /* NULL = none */
-    uint64_t limit_kills_told; /* processes */
+    struct sm_limit *limit;       /* NULL = none */
+    uint64_t limit_kills_told;    /* processes */
+    struct sm_throttle *throttle; /* NULL unless the faults on files are done by it */
     struct sm_record *record;
     struct sm_sampler *sampler;
     bool is_preload_refused; /* the target would not start with the probe */
@@ -86,9 +88,9 @@ struct sm_execution {
     size_t service_count;
     struct sm_execution_actor target;
     bool is_keeper_lost;
-    bool is_up; /* the phases have begun: who waits, goes on sampling */
+    bool is_up;       /* the phases have begun: who waits, goes on sampling */
     bool is_stopping; /* what ticks now, waits for something to end, also when interrupted */
-    int64_t start_ns;     /* CLOCK_MONOTONIC of the run's zero */
+    int64_t start_ns; /* CLOCK_MONOTONIC of the run's zero */
     int64_t next_tick_ns, next_second_ns;
     int64_t load_written_ns;
     int64_t watch_failures_told;
@@ -168,10 +170,11 @@ void sm_execution_write_control(struct sm_execution *execution);
 
 /* execution_faults.c */
 int sm_execution_open_faults(struct sm_execution *execution, struct sm_error *err);
+/* execution_way.c: by which way, once all faults are open. */
+int sm_execution_choose_way(struct sm_execution *execution, struct sm_error *err);
 /* Those of a phase that begins at from_ns and lasts until until_ns. */
-void sm_execution_plan_faults(struct sm_execution *execution,
-                              const struct sm_scenario_phase *phase, int64_t from_ns,
-                              int64_t until_ns);
+void sm_execution_plan_faults(struct sm_execution *execution, const struct sm_scenario_phase *phase,
+                              int64_t from_ns, int64_t until_ns);
 /* Begins and ends what is due. */
 int sm_execution_run_faults(struct sm_execution *execution, struct sm_error *err);
 /* Ends all that are at work, and gives up those that wait for their condition. */

@@ -44,6 +44,8 @@ static int spawn_target(struct sm_execution *execution, struct sm_error *err) {
     };
     if (execution->limit)
         sm_limit_apply(execution->limit, &spawn);
+    if (execution->throttle)
+        spawn.disk_cgroup = sm_throttle_dir(execution->throttle);
     int rc = sm_execution_spawn(execution, &execution->target, &spawn, err);
     free(env);
     return rc;

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actors.h"
 #include "clock.h"
+#include "throttle.h"
 
 static int usage(struct sm_error *err, int code) {
     if (err)
@@ -72,7 +74,8 @@ int sm_fault_rule_claim(struct sm_fault_rule *rule, struct sm_fault_env *env,
                                        "a path of %zu bytes; at most %zu can be watched", length,
                                        sizeof chosen->path - 1));
     env->needs_supervisor = true;
-    *rule = (struct sm_fault_rule){.shared = env->supervisor, .rule = chosen};
+    *rule = (struct sm_fault_rule){
+        .shared = env->supervisor, .rule = chosen, .execution = env->execution};
     return 0;
 }
 
@@ -89,6 +92,17 @@ static int supervisor_failure(const struct sm_supervisor_shared *shared) {
     return (int)failed;
 }
 
+/* What came before belongs to how it was then. */
+static int throttle(const struct sm_fault_rule *rule, uint32_t active, struct sm_error *err) {
+    struct sm_throttle *by = sm_execution_throttle(rule->execution);
+    sm_throttle_count(by);
+    __atomic_store_n(&rule->rule->active, active, __ATOMIC_RELEASE);
+    int rc = sm_throttle_apply(by);
+    return rc ? sm_error_errno(err, rc, rule->rule->path, NULL,
+                               "the control group's limit on the disk cannot be set")
+              : 0;
+}
+
 int sm_fault_rule_begin(struct sm_fault_rule *rule, struct sm_error *err) {
     static const char todo[] = "spillmark doctor says what this machine allows";
     int failed = supervisor_failure(rule->shared);
@@ -99,12 +113,19 @@ int sm_fault_rule_begin(struct sm_fault_rule *rule, struct sm_error *err) {
         return sm_error_set(err, -ENOTCONN, rule->rule->path, todo,
                             "the target runs without a supervisor of file calls");
     __atomic_add_fetch(&rule->rule->epoch, 1, __ATOMIC_RELAXED);
+    if (rule->shared->way == SM_WAY_CGROUP)
+        return throttle(rule, 1, err);
     __atomic_store_n(&rule->rule->active, 1, __ATOMIC_RELEASE);
     return 0;
 }
 
 void sm_fault_rule_end(struct sm_fault_rule *rule) {
     static const int64_t patience_ns = 500 * 1000 * 1000, step_ns = 1000 * 1000;
+    if (rule->shared->way == SM_WAY_CGROUP) {
+        if (rule->rule->active)
+            throttle(rule, 0, NULL);
+        return;
+    }
     __atomic_store_n(&rule->rule->active, 0, __ATOMIC_RELEASE);
     int64_t start_ns = sm_now_ns();
     for (int64_t now_ns = start_ns; now_ns - start_ns < patience_ns; now_ns = sm_now_ns()) {
@@ -131,7 +152,11 @@ static void write_note(const struct sm_fault_rule *rule, char *note, size_t size
                       : shared->way == SM_WAY_ALL_WRITES     ? "every write"
                                                              : "nothing";
     note[0] = '\0';
-    if (shared->way == SM_WAY_FUSE)
+    if (shared->way == SM_WAY_CGROUP)
+        append(note, size,
+               "a control group's limit on all that the target writes to the disk below it; delay "
+               "computed from bytes and rate; writes that are not synced wait later or not at all");
+    else if (shared->way == SM_WAY_FUSE)
         append(note, size, "FUSE over the directory, as seccomp notification is not to be had");
     else
         append(note, size, "seccomp notification on %s", way);
@@ -153,6 +178,8 @@ static void write_note(const struct sm_fault_rule *rule, char *note, size_t size
 
 void sm_fault_rule_receipt(const struct sm_fault_rule *rule, struct sm_receipt *ret_receipt) {
     const struct sm_disk_rule *from = rule->rule;
+    if (rule->shared->way == SM_WAY_CGROUP && sm_execution_throttle(rule->execution))
+        sm_throttle_count(sm_execution_throttle(rule->execution));
     struct sm_receipt receipt = {
         .calls = (int64_t)__atomic_load_n(&from->calls, __ATOMIC_RELAXED),
         .bytes = (int64_t)__atomic_load_n(&from->bytes, __ATOMIC_RELAXED),

@@ -6,6 +6,7 @@
 struct sm_fault_rule {
     struct sm_supervisor_shared *shared;
     struct sm_disk_rule *rule;
+    struct sm_execution *execution; /* whose throttle may be in use */
 };
 
 /* Tells of a block whose keys don't go together: -EINVAL, a usage error. */

@@ -75,6 +75,7 @@ static int slow_disk_open(const struct sm_block *config, struct sm_fault_env *en
         fault->stall_s = sm_block_quantity(config, "stall_for");
     if (sm_block_bool(config, "stall"))
         fault->stall_s = __builtin_inf();
+    rule->will_stall = fault->stall_s > 0;
     sm_fault_rule_publish(&fault->rule);
     *ret_fault = fault;
     return 0;

@@ -25,6 +25,7 @@ struct sm_spawn {
     uint64_t address_space_bytes;            /* RLIMIT_AS, 0 = none */
     uint64_t data_bytes;                     /* RLIMIT_DATA, 0 = none */
     const char *cgroup;                      /* a control group to start in; NULL = ours */
+    const char *disk_cgroup;                 /* another one, of another controller */
     uint32_t user_id, group_id;              /* to become before exec; 0 = stay who we are */
 };
 

@@ -10,6 +10,7 @@
 #include "keeper_process.h"
 #include "keeper_sweep.h"
 #include "limit_cgroup.h"
+#include "limit_disk.h"
 #include "run_dir.h"
 
 static const double lost_keeper_grace_s = 1;
@@ -24,6 +25,14 @@ int sm_owned_add(struct sm_owned_paths *owned, const char *path, size_t length) 
     /* Counted last: a keeper that is killed in between leaves no half path. */
     __atomic_store_n(&owned->count, owned->count + 1, __ATOMIC_RELEASE);
     return 0;
+}
+
+void sm_owned_lift(const struct sm_owned_paths *owned) {
+    for (uint32_t i = __atomic_load_n(&owned->count, __ATOMIC_ACQUIRE); i-- > 0;) {
+        const char *path = owned->bytes + owned->offsets[i];
+        if (sm_cgroup_is(path))
+            sm_disk_lift_all(path);
+    }
 }
 
 void sm_owned_remove(const struct sm_owned_paths *owned) {
@@ -62,6 +71,7 @@ _Noreturn void sm_keeper_guard(int requests_fd, int exits_fd, pid_t harness,
         ;
     if (WIFEXITED(status))
         _exit(WEXITSTATUS(status));
+    sm_owned_lift(owned);
     sm_sweep(lost_keeper_grace_s, NULL, NULL);
     sm_owned_remove(owned);
     _exit(1);

@@ -18,6 +18,8 @@ struct sm_owned_paths {
 
 /* 0, or -ENOSPC when there are too many. */
 int sm_owned_add(struct sm_owned_paths *owned, const char *path, size_t length);
+/* Ends limits on disks, so that what waits for one can be ended. */
+void sm_owned_lift(const struct sm_owned_paths *owned);
 /* Removes them, the last first. */
 void sm_owned_remove(const struct sm_owned_paths *owned);
 

@@ -263,6 +263,7 @@ _Noreturn void sm_keeper_process(int requests_fd, int exits_fd, pid_t harness,
     prctl(PR_SET_NAME, "spillmark-kp");
     fcntl(exits_fd, F_SETFL, O_NONBLOCK);
     serve(&keeper);
+    sm_owned_lift(owned);
     sm_sweep(keeper.grace_s, &keeper.supervisors, NULL);
     if (keeper.terminal.borrower)
         sm_keeper_terminal_return(&keeper.terminal, keeper.terminal.borrower);

@@ -61,6 +61,7 @@ int sm_wire_pack_spawn(const struct sm_spawn *spawn, void **ret_body, size_t *re
     bytes += spawn->cwd ? strlen(spawn->cwd) + 1 : 1;
     bytes += spawn->output_path ? strlen(spawn->output_path) + 1 : 1;
     bytes += spawn->cgroup ? strlen(spawn->cgroup) + 1 : 1;
+    bytes += spawn->disk_cgroup ? strlen(spawn->disk_cgroup) + 1 : 1;
     head.argv_count = (uint32_t)count_texts(spawn->argv, &bytes);
     head.env_count = (uint32_t)count_texts(spawn->env, &bytes);
     if (head.argv_count == 0)
@@ -74,6 +75,7 @@ int sm_wire_pack_spawn(const struct sm_spawn *spawn, void **ret_body, size_t *re
     char *next = append(body + sizeof head, spawn->cwd);
     next = append(next, spawn->output_path);
     next = append(next, spawn->cgroup);
+    next = append(next, spawn->disk_cgroup);
     for (size_t i = 0; i < head.argv_count; i++)
         next = append(next, spawn->argv[i]);
     for (size_t i = 0; i < head.env_count; i++)
@@ -104,12 +106,12 @@ int sm_wire_unpack_spawn(const void *body, size_t bytes, struct sm_spawn *ret_sp
         return -EBADMSG;
     size_t count = (size_t)head.argv_count + head.env_count;
     const char *cwd = take(&next, end), *output_path = take(&next, end);
-    const char *cgroup = take(&next, end);
+    const char *cgroup = take(&next, end), *disk_cgroup = take(&next, end);
     const char **pointers = calloc(count + 2, sizeof *pointers);
     if (!pointers)
         return -ENOMEM;
     const char **env = pointers + head.argv_count + 1;
-    const char *last = cgroup;
+    const char *last = cgroup ? disk_cgroup : NULL;
     for (size_t i = 0; last && i < count; i++) {
         last = take(&next, end);
         if (i < head.argv_count)
@@ -131,6 +133,7 @@ int sm_wire_unpack_spawn(const void *body, size_t bytes, struct sm_spawn *ret_sp
         .address_space_bytes = head.address_space_bytes,
         .data_bytes = head.data_bytes,
         .cgroup = cgroup[0] ? cgroup : NULL,
+        .disk_cgroup = disk_cgroup[0] ? disk_cgroup : NULL,
         .user_id = head.user_id,
         .group_id = head.group_id,
     };

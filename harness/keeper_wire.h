@@ -23,8 +23,9 @@ struct sm_keeper_header {
     uint32_t body_bytes;
 };
 
-/* The body of SPAWN: this, then cwd, output_path, cgroup (empty = NULL), argv and env, each with
- * its final zero byte. The supervisor's memory is mapped in both processes at the same address. */
+/* The body of SPAWN: this, then cwd, output_path, cgroup, disk_cgroup (empty = NULL), argv and env,
+ * each with its final zero byte. The supervisor's memory is mapped in both processes at the same
+ * address. */
 struct sm_keeper_spawn_head {
     uint32_t argv_count, env_count;
     int32_t inherit_stdio;

@@ -103,7 +103,8 @@ static _Noreturn void become_program(const struct sm_spawn *spawn, int terminal_
         fail(status_fd, &result, rc == -ENOENT ? SM_LAUNCH_LOOKUP : SM_LAUNCH_EXEC, rc);
     if (sm_preflight_interpreter(result.program, result.interpreter))
         result.interpreter[0] = '\0';
-    if (spawn->cgroup && (rc = sm_cgroup_enter(spawn->cgroup)))
+    if ((spawn->cgroup && (rc = sm_cgroup_enter(spawn->cgroup))) ||
+        (spawn->disk_cgroup && (rc = sm_cgroup_enter(spawn->disk_cgroup))))
         fail(status_fd, &result, SM_LAUNCH_LIMIT, rc);
     if (supervisor && (rc = sm_launch_supervisor_enter(supervisor)))
         fail(status_fd, &result, SM_LAUNCH_SUPERVISOR, rc);

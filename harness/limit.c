@@ -28,7 +28,11 @@ int sm_limit_make(uint64_t bytes, struct sm_keeper *keeper, struct sm_limit **re
         return -ENOMEM;
     limit->bytes = bytes;
     snprintf(name, sizeof name, "spillmark-%d", (int)getpid());
-    limit->why_not = -sm_cgroup_make(name, bytes, own, keeper, &limit->group);
+    limit->why_not = -sm_cgroup_make(SM_CGROUP_MEMORY, name, own, keeper, &limit->group);
+    if (!limit->why_not && (limit->why_not = -sm_cgroup_set_limit(&limit->group, bytes))) {
+        sm_cgroup_remove(limit->group.dir);
+        limit->group.version = 0;
+    }
     *ret_limit = limit;
     return 0;
 }
@@ -36,6 +40,10 @@ int sm_limit_make(uint64_t bytes, struct sm_keeper *keeper, struct sm_limit **re
 const char *sm_limit_way(const struct sm_limit *limit) {
     static const char *const ways[] = {"rlimit", "cgroup v1", "cgroup v2"};
     return ways[limit->group.version];
+}
+
+const struct sm_cgroup *sm_limit_group(const struct sm_limit *limit) {
+    return limit && limit->group.version ? &limit->group : NULL;
 }
 
 void sm_limit_apply(const struct sm_limit *limit, struct sm_spawn *spawn) {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "keeper.h"
+#include "limit_cgroup.h"
 
 struct sm_limit;
 
@@ -17,6 +18,9 @@ int sm_limit_make(uint64_t bytes, struct sm_keeper *keeper, struct sm_limit **re
 
 /* "cgroup v1", "cgroup v2" or "rlimit". */
 const char *sm_limit_way(const struct sm_limit *limit);
+
+/* Its control group; NULL without a limit or without a group. */
+const struct sm_cgroup *sm_limit_group(const struct sm_limit *limit);
 
 /* Makes a program start under the limit, which must outlive the spawn. */
 void sm_limit_apply(const struct sm_limit *limit, struct sm_spawn *spawn);

@@ -1,4 +1,4 @@
-/* limit_cgroup.c - making, entering and reading one group. */
+/* limit_cgroup.c - making and entering one group; its limit on memory. */
 #include "limit_cgroup.h"
 
 #include <errno.h>
@@ -21,6 +21,19 @@ static const struct files {
                  "memory.max_usage_in_bytes", "memory.oom_control"},
                 {"memory.max", "memory.swap.max", "0", "memory.peak", "memory.events"}};
 
+/* By controller: its name and its place under version 1, and by version the file of its limits. */
+static const struct controller {
+    const char *name, *mount;
+    const char *limits[2];
+} controllers[] = {
+    [SM_CGROUP_MEMORY] = {"memory",
+                          "/sys/fs/cgroup/memory",
+                          {"memory.limit_in_bytes", "memory.max"}},
+    [SM_CGROUP_DISK] = {"blkio",
+                        "/sys/fs/cgroup/blkio",
+                        {"blkio.throttle.write_bps_device", "io.max"}},
+};
+
 static const struct files *files_of(const struct sm_cgroup *group) {
     return &versions[group->version - 1];
 }
@@ -32,27 +45,27 @@ static int join(char path[PATH_MAX], const char *dir, const char *name) {
 
 /* ---- where our own is ---- */
 
-/* The path of a line "ID:CONTROLLERS:PATH" of /proc/self/cgroup that is about memory. */
-static const char *path_of_line(char *line, int *ret_version) {
-    char *controllers = strchr(line, ':');
-    char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+/* The path of a line "ID:CONTROLLERS:PATH" of /proc/self/cgroup that is about this one. */
+static const char *path_of_line(const struct controller *controller, char *line, int *ret_version) {
+    char *names = strchr(line, ':');
+    char *path = names ? strchr(names + 1, ':') : NULL;
     if (!path)
         return NULL;
     *path++ = '\0';
     path[strcspn(path, "\n")] = '\0';
-    controllers++;
-    *ret_version = *controllers ? 1 : 2;
-    if (*controllers == '\0')
+    names++;
+    *ret_version = *names ? 1 : 2;
+    if (*names == '\0')
         return path;
-    for (char *rest = controllers, *name; (name = strsep(&rest, ",")) != NULL;)
-        if (strcmp(name, "memory") == 0)
+    for (char *rest = names, *name; (name = strsep(&rest, ",")) != NULL;)
+        if (strcmp(name, controller->name) == 0)
             return path;
     return NULL;
 }
 
-static bool use(struct sm_cgroup *group, int version, const char *root, const char *path) {
-    static const char *const mounts[] = {"/sys/fs/cgroup/memory", "/sys/fs/cgroup",
-                                         "/sys/fs/cgroup/unified"};
+static bool use(const struct controller *controller, struct sm_cgroup *group, int version,
+                const char *root, const char *path) {
+    const char *const mounts[] = {controller->mount, "/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
     for (size_t i = version == 1 ? 0 : 1; i < (version == 1 ? 1 : 3); i++) {
         char probe[PATH_MAX];
         int length = snprintf(group->dir, sizeof group->dir, "%s%s%s", root, mounts[i],
@@ -66,7 +79,8 @@ static bool use(struct sm_cgroup *group, int version, const char *root, const ch
     return false;
 }
 
-int sm_cgroup_find(const char *lines, const char *root, struct sm_cgroup *ret_group) {
+int sm_cgroup_find(enum sm_cgroup_controller controller, const char *lines, const char *root,
+                   struct sm_cgroup *ret_group) {
     char line[PATH_MAX];
     bool found = false;
     FILE *file = fopen(lines, "re");
@@ -74,17 +88,18 @@ int sm_cgroup_find(const char *lines, const char *root, struct sm_cgroup *ret_gr
         return -errno;
     while (fgets(line, sizeof line, file)) {
         int version = 0;
-        const char *path = path_of_line(line, &version);
-        /* A v1 memory controller leaves none for the v2 tree beside it. */
-        if (path && !(found && version == 2) && use(ret_group, version, root, path))
+        const char *path = path_of_line(&controllers[controller], line, &version);
+        /* A v1 controller leaves none for the v2 tree beside it. */
+        if (path && !(found && version == 2) &&
+            use(&controllers[controller], ret_group, version, root, path))
             found = true;
     }
     fclose(file);
     return found ? 0 : -ENOENT;
 }
 
-int sm_cgroup_own(struct sm_cgroup *ret_group) {
-    return sm_cgroup_find("/proc/self/cgroup", "", ret_group);
+int sm_cgroup_own(enum sm_cgroup_controller controller, struct sm_cgroup *ret_group) {
+    return sm_cgroup_find(controller, "/proc/self/cgroup", "", ret_group);
 }
 
 /* ---- making one ---- */
@@ -116,7 +131,7 @@ int sm_cgroup_set_limit(const struct sm_cgroup *group, uint64_t limit_bytes) {
     write_file(group->dir, files->swap_limit, swap);
     int rc = write_file(group->dir, files->limit, text);
     if (rc)
-        return rc; /* -ENOENT: the controller is not handed down to here */
+        return rc;
     rc = write_file(group->dir, files->swap_limit, swap);
     return rc == -ENOENT ? 0 : rc;
 }
@@ -135,22 +150,27 @@ static int try_entering(const struct sm_cgroup *group) {
     return WIFEXITED(status) ? -WEXITSTATUS(status) : -EPERM;
 }
 
-static int make_here(struct sm_cgroup *group, uint64_t limit_bytes) {
+int sm_cgroup_has(const struct sm_cgroup *group, enum sm_cgroup_controller controller) {
+    char path[PATH_MAX];
+    return join(path, group->dir, controllers[controller].limits[group->version - 1]) == 0 &&
+           access(path, W_OK) == 0;
+}
+
+static int make_here(enum sm_cgroup_controller controller, struct sm_cgroup *group) {
     if (mkdir(group->dir, 0755))
         return -errno;
-    int rc = sm_cgroup_set_limit(group, limit_bytes);
-    if (rc == 0)
-        rc = try_entering(group);
+    /* -ENOENT: the controller is not handed down to here. */
+    int rc = sm_cgroup_has(group, controller) ? try_entering(group) : -ENOENT;
     if (rc)
         sm_cgroup_remove(group->dir);
     return rc;
 }
 
-int sm_cgroup_make(const char *name, uint64_t limit_bytes,
+int sm_cgroup_make(enum sm_cgroup_controller controller, const char *name,
                    int (*announce)(void *context, const char *dir), void *context,
                    struct sm_cgroup *ret_group) {
     struct sm_cgroup parent = {0}, group = {0};
-    int rc = sm_cgroup_own(&parent);
+    int rc = sm_cgroup_own(controller, &parent);
     if (rc)
         return rc;
     group.version = parent.version;
@@ -160,7 +180,7 @@ int sm_cgroup_make(const char *name, uint64_t limit_bytes,
         rc = join(group.dir, parent.dir, name);
         if (rc || (announce && (rc = announce(context, group.dir))))
             return rc;
-        rc = make_here(&group, limit_bytes);
+        rc = make_here(controller, &group);
         if (rc == 0) {
             *ret_group = group;
             return 0;

@@ -1,5 +1,6 @@
-/* limit_cgroup.h - memory control groups of the kernel, version 1 and 2 behind one interface.
- * Functions fill the caller's memory; no locks, any thread. */
+/* limit_cgroup.h - control groups of the kernel, version 1 and 2 behind one interface: making them,
+ * their limits on memory (those on disks: limit_disk.h). Functions fill the caller's memory; no
+ * locks, any thread. */
 #pragma once
 
 #include <limits.h>
@@ -11,22 +12,30 @@ struct sm_cgroup {
     char dir[PATH_MAX]; /* where its files are */
 };
 
-/* The group that this process is in. -ENOENT when no memory controller is mounted. */
-int sm_cgroup_own(struct sm_cgroup *ret_group);
+/* What a group is for. */
+enum sm_cgroup_controller { SM_CGROUP_MEMORY, SM_CGROUP_DISK };
 
-/* The same from a file of lines like those of /proc/self/cgroup, with what is mounted below `root`. */
-int sm_cgroup_find(const char *lines, const char *root, struct sm_cgroup *ret_group);
+/* The group that this process is in. -ENOENT when no such controller is mounted. */
+int sm_cgroup_own(enum sm_cgroup_controller controller, struct sm_cgroup *ret_group);
 
-/* Makes a group of that name with a limit, in our own group or in the nearest one above it where
- * it works, and tries it by putting a process there. `announce` (may be NULL) is told each path
+/* The same from a file of lines like those of /proc/self/cgroup, with what is mounted below `root`.
+ */
+int sm_cgroup_find(enum sm_cgroup_controller controller, const char *lines, const char *root,
+                   struct sm_cgroup *ret_group);
+
+/* Makes a group of that name, in our own group or in the nearest one above it where limits can be
+ * set, and tries it by putting a process there. `announce` (may be NULL) is told each path
  * before it is made, so that somebody can remove it whatever becomes of us; a negative errno from
  * it ends the search. 0, or why the last place failed. */
-int sm_cgroup_make(const char *name, uint64_t limit_bytes,
+int sm_cgroup_make(enum sm_cgroup_controller controller, const char *name,
                    int (*announce)(void *context, const char *dir), void *context,
                    struct sm_cgroup *ret_group);
 
-/* Changes the limit, up or down. */
+/* Sets the limit on memory, up or down. */
 int sm_cgroup_set_limit(const struct sm_cgroup *group, uint64_t limit_bytes);
+
+/* Does the group limit this, too? Under version 2 one group may be for several things. */
+int sm_cgroup_has(const struct sm_cgroup *group, enum sm_cgroup_controller controller);
 
 /* Puts the calling process into a group. Makes system calls only. */
 int sm_cgroup_enter(const char *dir);

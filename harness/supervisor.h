@@ -39,7 +39,7 @@ struct sm_disk_rule {
     uint32_t fail_on;          /* set of enum sm_disk_call */
     uint32_t fail_code;        /* errno; 0 = a write is cut short instead */
     uint32_t fail_per_million; /* of the calls that could fail */
-    uint32_t reserved;
+    uint32_t will_stall;       /* at some time, whatever stall_until_ns says now */
     uint64_t fail_after_calls; /* as many go through first */
     uint64_t fail_after_bytes; /* as many are written first, like space that is left */
     uint64_t fail_most;        /* then no more fail; 0 = all */
@@ -50,7 +50,7 @@ struct sm_disk_rule {
 };
 
 struct sm_supervisor_shared {
-    uint32_t wanted;     /* SM_WAY_FUSE where nothing can be trapped, set before the start; else 0 */
+    uint32_t wanted; /* SM_WAY_FUSE where nothing can be trapped, set before the start; else 0 */
     uint32_t reserved;
     uint32_t way;        /* enum sm_supervisor_way that is in use, set by sm_supervisor_install */
     uint32_t first_high; /* watched files live at this descriptor and above, set by install */
@@ -69,6 +69,7 @@ enum sm_supervisor_way {
     SM_WAY_HIGH_DESCRIPTORS, /* watched files are moved up, only writes there are trapped */
     SM_WAY_ALL_WRITES,       /* every write is trapped: an inherited descriptor is watched */
     SM_WAY_FUSE,             /* no traps: a file system of ours in the target's own mounts */
+    SM_WAY_CGROUP,           /* no supervisor: the kernel's limit on a whole disk (throttle.h) */
 };
 
 /* Maps zeroed memory shared with children forked later; NULL when out of memory. */

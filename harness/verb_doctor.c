@@ -20,6 +20,9 @@ const struct sm_doctor_check sm_doctor_checks[] = {
      "run as root with /dev/fuse (modprobe fuse; in a container: --device /dev/fuse and"
      " --cap-add SYS_ADMIN)",
      false, sm_doctor_fuse},
+    {"disk cgroup", "a slow disk's rate where there is neither: all that the target writes to it",
+     "run as root; under systemd: systemd-run --scope -p IOAccounting=yes; TMPDIR on a disk", false,
+     sm_doctor_disk_cgroup},
     {"reading processes", "faults on files of forked children",
      "sysctl kernel.yama.ptrace_scope=0, or run as root", true, sm_doctor_read_process},
     {"probe", "exact heap, descriptors and bytes of dynamically linked programs",

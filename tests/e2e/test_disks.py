@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 
-from spillmark import CAN_FORBID_SECCOMP, WITHOUT_SECCOMP, Case, main, spillmark
+from spillmark import (CAN_FORBID_SECCOMP, WITHOUT_SECCOMP, Case, main, processes_with, spillmark,
+                       wait_for)
 
 PHASES = """
   phase {{ "plain", "200ms" }},
@@ -46,6 +47,27 @@ while not stopped:
     time.sleep(0.001)
 print(json.dumps({**figures, "longest_s": longest}))
 """
+
+
+# Synced writes of 64 KiB; how long each took.
+SYNCING = r"""
+import os, sys, time
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+print("ready", flush=True)
+while True:
+    began = time.monotonic()
+    os.pwrite(file, b"x" * 65536, 0)
+    os.fdatasync(file)
+    print(time.monotonic() - began, flush=True)
+    time.sleep(0.005)
+"""
+# As root in a container that allows neither seccomp notification nor mounting.
+CONFINED = ["setpriv", "--bounding-set=-sys_admin", *WITHOUT_SECCOMP]
+GROUPS = "/sys/fs/cgroup"
+
+
+def groups_of(pid):
+    return [place for place, names, _ in os.walk(GROUPS) if place.endswith(f"-disk-{pid}")]
 
 
 class Disks(Case):
@@ -105,6 +127,74 @@ class Disks(Case):
                            env={**os.environ, "TMPDIR": "/tmp"})
         self.assertNotEqual(result.status, 0)
         self.assertIn("directory of its own", result.err)
+
+    def slowed_scenario(self, rate):
+        os.mkdir(self.path("watched"))
+        return self.write("slowed.lua", f"""return scenario {{ title = "slowed",
+  target = program {{ {json.dumps(sys.executable)}, "-c", [[{SYNCING}]],
+                      "{self.path('watched', 'file')}", ready = log "ready" }},
+  phases = {{ phase {{ "plain", "500ms" }},
+    phase {{ "slow", "2s", faults = slow_disk {{ "{self.path('watched')}", rate = "{rate}" }} }},
+    phase {{ "after", "500ms" }} }} }}""")
+
+    def can_limit_disks(self):
+        doctor = spillmark("doctor", under=CONFINED, env={**os.environ, "TMPDIR": self.dir})
+        return "disk cgroup        yes" in doctor.out and "file system        no" in doctor.out
+
+    def test_by_a_control_group(self):
+        if not CAN_FORBID_SECCOMP or os.geteuid() or not self.can_limit_disks():
+            self.skipTest("no limits on disks here, or seccomp cannot be forbidden")
+        result = spillmark("run", self.slowed_scenario("512KB/s"), "-o", self.path("run"),
+                           under=CONFINED)
+        self.assertNotIn(result.status, (2, 3), result.err)
+        [fault] = self.report(self.path("run"))["faults"]
+        receipt = fault["receipt"]
+        self.assertIn("a control group's limit", receipt["note"])
+        lasted_s = fault["to_s"] - fault["from_s"]
+        self.assertGreater(receipt["bytes"], 0.3 * 512e3 * lasted_s)
+        # What is at work at the end of the fault has been sent, and waits no longer.
+        self.assertLess(receipt["bytes"], 512e3 * lasted_s + 4 * 65536)
+        self.assertAlmostEqual(receipt["delay_s"], receipt["bytes"] / 512e3, places=3)
+        with open(self.path("run", "target.log")) as log:
+            took_s = [float(line) for line in log.read().split()[1:-1]]
+        # By the target's own clock: 128 ms for each while the fault was at work, and no other.
+        slow = [one for one in took_s if one > 0.1]
+        self.assertGreater(sum(slow), 0.6 * lasted_s)
+        self.assertLessEqual(len(slow), lasted_s / 0.1 + 1)
+        self.assert_nothing_left(runs=False)
+
+    def test_a_control_group_goes_with_its_harness(self):
+        if not CAN_FORBID_SECCOMP or os.geteuid() or not self.can_limit_disks():
+            self.skipTest("no limits on disks here, or seccomp cannot be forbidden")
+        # At this rate one write takes 64 s, in which nothing can be killed.
+        harness = subprocess.Popen(
+            [*CONFINED, os.environ["SPILLMARK"], "run", self.slowed_scenario("1KB/s"), "-o",
+             self.path("run")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def is_waiting():
+            return any(self.state_of(pid) == "D" for pid in processes_with(self.path("watched"))
+                       if any(self.limits_in(group) for group in groups_of(harness.pid)))
+        wait_for(is_waiting, "a target that waits for the disk")
+        harness.kill()
+        harness.wait()
+        wait_for(lambda: not groups_of(harness.pid) and not processes_with(self.dir), "no trace",
+                 deadline_s=40)
+
+    @staticmethod
+    def state_of(pid):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                return file.read().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return ""
+
+    @staticmethod
+    def limits_in(group):
+        for name in ("blkio.throttle.write_bps_device", "io.max"):
+            if os.path.exists(f"{group}/{name}"):
+                with open(f"{group}/{name}") as file:
+                    return file.read().strip()
+        return ""
 
     def test_go(self):
         program = self.path("disk_client")

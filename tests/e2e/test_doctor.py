@@ -9,10 +9,10 @@ import unittest
 from spillmark import CAN_FORBID_SECCOMP, WITHOUT_SECCOMP
 
 SPILLMARK = os.environ["SPILLMARK"]
-LINES = ["slow disk", "every write", "file system", "reading processes", "probe", "stacks", "shared memory",
-         "process files", "socket queues", "memory cgroup", "data limit", "pausing", "relay",
+LINES = ["slow disk", "every write", "file system", "disk cgroup", "reading processes", "probe", "stacks",
+         "shared memory", "process files", "socket queues", "memory cgroup", "data limit", "pausing", "relay",
          "services", "clock"]
-WANTED = ["every write", "file system", "socket queues", "memory cgroup", "services"]  # not essential
+WANTED = ["every write", "file system", "disk cgroup", "socket queues", "memory cgroup", "services"]  # not essential
 
 
 def doctor(*arguments, program=SPILLMARK, **environment):

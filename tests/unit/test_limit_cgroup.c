@@ -1,5 +1,5 @@
-/* Memory control groups of both versions, on a made-up tree: where our own is, what is written to
- * which file, what is read. */
+/* Control groups of both versions, on a made-up tree: where our own is, what is written to which
+ * file, what is read; and which rules the limit on disks can do. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,8 @@
 #include <cmocka.h>
 
 #include "harness/limit_cgroup.h"
+#include "harness/limit_disk.h"
+#include "harness/throttle.h"
 #include "temp_dir.h"
 
 static const char *in(void **state, const char *path) {
@@ -52,26 +54,39 @@ static void our_own_is_found(void **state) {
     struct sm_cgroup group;
     put(state, "v1/sys/fs/cgroup/memory/a/cgroup.procs", "");
     put(state, "v1/self", "9:cpu,memory:/a\n4:freezer:/b\n0::/c\n");
-    assert_int_equal(sm_cgroup_find(in(state, "v1/self"), in(state, "v1"), &group), 0);
+    assert_int_equal(
+        sm_cgroup_find(SM_CGROUP_MEMORY, in(state, "v1/self"), in(state, "v1"), &group), 0);
     assert_int_equal(group.version, 1);
     assert_string_equal(group.dir, in(state, "v1/sys/fs/cgroup/memory/a"));
     put(state, "v2/sys/fs/cgroup/user.slice/x.scope/cgroup.procs", "");
     put(state, "v2/self", "0::/user.slice/x.scope\n");
-    assert_int_equal(sm_cgroup_find(in(state, "v2/self"), in(state, "v2"), &group), 0);
+    assert_int_equal(
+        sm_cgroup_find(SM_CGROUP_MEMORY, in(state, "v2/self"), in(state, "v2"), &group), 0);
     assert_int_equal(group.version, 2);
     assert_string_equal(group.dir, in(state, "v2/sys/fs/cgroup/user.slice/x.scope"));
     /* Both mounted, as systemd's hybrid: memory is where version 1 has it. */
     put(state, "both/sys/fs/cgroup/memory/cgroup.procs", "");
     put(state, "both/sys/fs/cgroup/unified/cgroup.procs", "");
     put(state, "both/self", "0::/\n3:memory:/\n");
-    assert_int_equal(sm_cgroup_find(in(state, "both/self"), in(state, "both"), &group), 0);
+    assert_int_equal(
+        sm_cgroup_find(SM_CGROUP_MEMORY, in(state, "both/self"), in(state, "both"), &group), 0);
     assert_int_equal(group.version, 1);
     put(state, "unified/sys/fs/cgroup/unified/cgroup.procs", "");
     put(state, "unified/self", "1:name=systemd:/\n0::/\n");
-    assert_int_equal(sm_cgroup_find(in(state, "unified/self"), in(state, "unified"), &group), 0);
+    assert_int_equal(
+        sm_cgroup_find(SM_CGROUP_MEMORY, in(state, "unified/self"), in(state, "unified"), &group),
+        0);
     assert_int_equal(group.version, 2);
+    put(state, "two/sys/fs/cgroup/memory/m/cgroup.procs", "");
+    put(state, "two/sys/fs/cgroup/blkio/d/cgroup.procs", "");
+    put(state, "two/self", "4:memory:/m\n7:blkio:/d\n");
+    assert_int_equal(
+        sm_cgroup_find(SM_CGROUP_DISK, in(state, "two/self"), in(state, "two"), &group), 0);
+    assert_string_equal(group.dir, in(state, "two/sys/fs/cgroup/blkio/d"));
     put(state, "none/self", "1:name=systemd:/\n");
-    assert_int_equal(sm_cgroup_find(in(state, "none/self"), in(state, "none"), &group), -ENOENT);
+    assert_int_equal(
+        sm_cgroup_find(SM_CGROUP_MEMORY, in(state, "none/self"), in(state, "none"), &group),
+        -ENOENT);
 }
 
 static struct sm_cgroup group_at(void **state, const char *path, int version) {
@@ -121,10 +136,81 @@ static void version_1(void **state) {
     assert_int_equal(counts.peak_bytes, 5000);
 }
 
+static void disks_version_1(void **state) {
+    const struct sm_disk disk = {8, 16};
+    struct sm_disk_counts counts;
+    put(state, "g/blkio.throttle.write_bps_device", "");
+    put(state, "g/blkio.throttle.io_service_bytes",
+        "8:1 Write 77\n8:16 Read 61440\n8:16 Write 6311936\n8:16 Sync 9\nTotal 10571776\n");
+    put(state, "g/blkio.throttle.io_serviced", "8:16 Read 8\n8:16 Write 40\nTotal 55\n");
+    struct sm_cgroup group = group_at(state, "g", 1);
+    assert_true(sm_cgroup_has(&group, SM_CGROUP_DISK));
+    assert_false(sm_cgroup_has(&group, SM_CGROUP_MEMORY));
+    assert_int_equal(sm_disk_set_limit(&group, &disk, 65536), 0);
+    assert_file(state, "g/blkio.throttle.write_bps_device", "8:16 65536");
+    assert_int_equal(sm_disk_read(&group, &disk, &counts), 0);
+    assert_int_equal(counts.bytes, 6311936);
+    assert_int_equal(counts.writes, 40);
+    sm_disk_lift_all(group.dir); /* the file is written over, as the kernel would not keep it */
+    assert_file(state, "g/blkio.throttle.write_bps_device", "8:16 05536");
+    const struct sm_disk unused = {8, 32};
+    assert_int_equal(sm_disk_read(&group, &unused, &counts), 0);
+    assert_int_equal(counts.bytes + counts.writes, 0);
+}
+
+static void disks_version_2(void **state) {
+    const struct sm_disk disk = {254, 0};
+    struct sm_disk_counts counts;
+    put(state, "g/io.max", "");
+    put(state, "g/io.stat",
+        "253:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n"
+        "254:0 rbytes=10 wbytes=4096 rios=30 wios=2 dbytes=50 dios=60\n");
+    struct sm_cgroup group = group_at(state, "g", 2);
+    assert_true(sm_cgroup_has(&group, SM_CGROUP_DISK));
+    assert_int_equal(sm_disk_set_limit(&group, &disk, 65536), 0);
+    assert_file(state, "g/io.max", "254:0 wbps=65536");
+    assert_int_equal(sm_disk_read(&group, &disk, &counts), 0);
+    assert_int_equal(counts.bytes, 4096);
+    assert_int_equal(counts.writes, 2);
+    sm_disk_lift_all(group.dir);
+    assert_file(state, "g/io.max", "254:0 wbps=max36");
+    unlink(in(state, "g/io.max"));
+    assert_int_equal(sm_disk_set_limit(&group, &disk, 1), -ENOENT);
+}
+
+static void a_disk_is_found(void **state) {
+    struct sm_disk disk, parent;
+    assert_int_equal(sm_disk_below("/proc/self/stat", &disk), -ENODEV);
+    assert_int_equal(sm_disk_below(in(state, "no/such/directory"), &disk), -ENOENT);
+    int rc = sm_disk_below(in(state, "."), &parent);
+    assert_int_equal(sm_disk_below(in(state, "not-yet"), &disk), rc);
+    if (rc == 0) /* else the tests' own directory lies on no disk */
+        assert_true(disk.major == parent.major && disk.minor == parent.minor);
+}
+
+static void only_rates_suit(void **state) {
+    (void)state;
+    struct sm_supervisor_shared *shared = sm_supervisor_share();
+    assert_non_null(shared);
+    shared->rules[0] = (struct sm_disk_rule){.used = 1, .bytes_per_s = 1000};
+    assert_true(sm_throttle_suits(shared));
+    shared->rules[1] = (struct sm_disk_rule){.used = 1, .bytes_per_s = 1000, .latency_ns = 1};
+    assert_false(sm_throttle_suits(shared));
+    shared->rules[1] = (struct sm_disk_rule){.used = 1, .bytes_per_s = 1000, .will_stall = 1};
+    assert_false(sm_throttle_suits(shared));
+    shared->rules[1] = (struct sm_disk_rule){.used = 1, .fail_on = SM_CALL_SYNC};
+    assert_false(sm_throttle_suits(shared));
+    sm_supervisor_unshare(shared);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(our_own_is_found, test_temp_dir_make, test_temp_dir_remove),
         cmocka_unit_test_setup_teardown(version_2, test_temp_dir_make, test_temp_dir_remove),
-        cmocka_unit_test_setup_teardown(version_1, test_temp_dir_make, test_temp_dir_remove)};
+        cmocka_unit_test_setup_teardown(version_1, test_temp_dir_make, test_temp_dir_remove),
+        cmocka_unit_test_setup_teardown(disks_version_1, test_temp_dir_make, test_temp_dir_remove),
+        cmocka_unit_test_setup_teardown(disks_version_2, test_temp_dir_make, test_temp_dir_remove),
+        cmocka_unit_test_setup_teardown(a_disk_is_found, test_temp_dir_make, test_temp_dir_remove),
+        cmocka_unit_test(only_rates_suit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
