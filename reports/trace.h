@@ -35,7 +35,7 @@ struct sm_trace {
     double declared_cap; /* bytes; <= 0 = none */
     double budget;       /* bytes above the level before the load; <= 0 = none */
     enum sm_trace_plan plan;
-    int goes_on;         /* the run is not over: more samples are to come */
+    int goes_on;         /* its last phase is not over: more samples are to come */
     char fault_kind[32]; /* "none", "slow", "fail", ... */
     uint8_t *phase;      /* enum sm_trace_phase */
 #define X(name) double *name;

@@ -117,6 +117,11 @@ static size_t samples_until(const struct sm_run *run, const struct sm_trace *tra
     return (size_t)fmin(fmax(samples, 0), (double)trace->count);
 }
 
+/* Is the run still within its last phase? */
+static int is_phase_open(const struct sm_run *run) {
+    return !run->complete && (!run->phases_count || run->phases[run->phases_count - 1].to_ns < 0);
+}
+
 static int fill_phases(const struct sm_run *run, struct sm_trace *trace) {
     double *t = sm_trace_add_column(trace, "t"), *rate = sm_trace_add_column(trace, "rate");
     double *cycle = sm_trace_add_column(trace, "cycle"),
@@ -201,7 +206,7 @@ int sm_trace_from_run(const struct sm_run *run, struct sm_trace **ret_trace, str
     int r = trace ? 0 : -ENOMEM;
     if (r == 0) {
         trace->rate_hz = rate_hz;
-        trace->goes_on = !run->complete;
+        trace->goes_on = is_phase_open(run);
         describe_plan(run, trace);
         r = fill_phases(run, trace);
     }

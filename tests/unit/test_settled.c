@@ -18,6 +18,7 @@ struct plan {
     int is_rest_open; /* the last rest has not ended */
     int is_passive;
     double leaked_per_s; /* of load */
+    double declared;     /* bound of the heap in bytes; 0 = none */
     const char *budget[8];
 };
 
@@ -75,6 +76,9 @@ static struct sm_settled look(void **state, const struct plan *plan, int is_all_
                       is_open ? -1 : from_s + LOAD_S + REST_S, 0);
     }
     write_levels(record, plan);
+    const struct sm_declared_bound bound = {(char *)"heap", plan->declared};
+    if (plan->declared > 0)
+        assert_int_equal(sm_record_add_declared_bound(record, &bound), 0);
     for (size_t i = 0; plan->budget[i]; i += 2) {
         const char *limit = plan->budget[i + 1];
         int is_bounded = strcmp(limit, "bounded") == 0;
@@ -144,6 +148,14 @@ static void watching_alone_is_never_sure(void **state) {
     struct sm_settled settled = look(state, &plan, 0);
     assert_true(settled.is_settled);
     assert_non_null(strstr(settled.why, "heap_peak is broken"));
+    /* And so is a declared bound, once a phase has ended beyond 1.2 times of it. */
+    plan.budget[0] = NULL;
+    plan.declared = 7e6;
+    assert_false(look(state, &plan, 0).is_settled);
+    plan.declared = 4e6;
+    settled = look(state, &plan, 0);
+    assert_true(settled.is_settled);
+    assert_non_null(strstr(settled.why, "declared bound exceeded"));
 }
 
 static void a_damaged_record_is_an_error(void **state) {
