@@ -14,34 +14,13 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+
+from daemon import DEADLINE_S, UnixConnection, wait_for
 
 DAEMON = os.environ["LOG_BATCHER"]
 UNDER = shlex.split(os.environ.get("LOG_BATCHER_UNDER", ""))
-DEADLINE_S = 60
 LINE = "x" * 142
-
-
-def wait_for(condition, what):
-    until = time.monotonic() + DEADLINE_S
-    while time.monotonic() < until:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"never happened: {what}")
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=DEADLINE_S)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(DEADLINE_S)
-        self.sock.connect(self.path)
 
 
 class Daemon:

@@ -4,48 +4,25 @@ What is in its files is read by avrocat, which shares no code with it but the li
 server with MSGPACK_INGEST_UNDER="valgrind -q --leak-check=full --error-exitcode=99"."""
 import glob
 import gzip
-import http.client
 import json
 import os
 import resource
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
+from daemon import DEADLINE_S, UnixConnection, wait_for
 from msgpack import pack
 
 SERVER = os.environ["MSGPACK_INGEST"]
 UNDER = shlex.split(os.environ.get("MSGPACK_INGEST_UNDER", ""))
-DEADLINE_S = 60
 WRITE = "/api/v1/write/msgpack"
 AT_ONCE = ("--age-ms", "1", "--tick-ms", "1")
-
-
-def wait_for(condition, what):
-    until = time.monotonic() + DEADLINE_S
-    while time.monotonic() < until:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"never happened: {what}")
-
-
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=DEADLINE_S)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(DEADLINE_S)
-        self.sock.connect(self.path)
 
 
 class Server:
