@@ -40,7 +40,7 @@ char *sm_execution_actor_end(const struct sm_execution *execution,
     return buffer;
 }
 
-const char *sm_execution_event_kind(const struct sm_execution_actor *actor) {
+static const char *event_kind(const struct sm_execution_actor *actor) {
     return actor->service ? "service" : "target";
 }
 
@@ -77,7 +77,7 @@ void sm_execution_reap(struct sm_execution *execution, double timeout_s) {
         }
         actor->is_running = false;
         actor->status = ended.status;
-        sm_execution_event(execution, sm_execution_event_kind(actor), "%s%s%s",
+        sm_execution_event(execution, event_kind(actor), "%s%s%s",
                            actor->service ? actor->name : "", actor->service ? ": " : "",
                            sm_exit_text(ended.status, text, sizeof text));
     }
@@ -159,8 +159,8 @@ int sm_execution_wait_ready(struct sm_execution *execution, struct sm_execution_
     }
 }
 
-/* What an earlier life printed goes to NAME.1.log, NAME.2.log: a text in the log that says "ready" is
- * then this life's. */
+/* What an earlier life printed goes to NAME.1.log, NAME.2.log: a text in the log that says "ready"
+ * is then this life's. */
 static void put_log_away(struct sm_execution_actor *actor) {
     char path[PATH_MAX];
     size_t length = strlen(actor->log);
@@ -207,7 +207,7 @@ static void await_exit(struct sm_execution *execution, struct sm_execution_actor
 }
 
 void sm_execution_stop(struct sm_execution *execution, struct sm_execution_actor *actor) {
-    const char *kind = sm_execution_event_kind(actor), *name = actor->service ? actor->name : "";
+    const char *kind = event_kind(actor), *name = actor->service ? actor->name : "";
     const char *colon = actor->service ? ": " : "";
     if (!actor->is_running)
         return;

@@ -123,7 +123,6 @@ char *sm_exit_text(int wait_status, char *buffer, size_t buffer_bytes);
 char *sm_execution_actor_end(const struct sm_execution *execution,
                              const struct sm_execution_actor *actor, char *buffer,
                              size_t buffer_bytes);
-const char *sm_execution_event_kind(const struct sm_execution_actor *actor);
 
 /* execution_services.c */
 /* Makes target and services known by their names; nothing is started. */

@@ -37,7 +37,7 @@ int sm_limit_make(uint64_t bytes, struct sm_keeper *keeper, struct sm_limit **re
     return 0;
 }
 
-const char *sm_limit_way(const struct sm_limit *limit) {
+static const char *way_of(const struct sm_limit *limit) {
     static const char *const ways[] = {"rlimit", "cgroup v1", "cgroup v2"};
     return ways[limit->group.version];
 }
@@ -75,7 +75,7 @@ char *sm_limit_text(const struct sm_limit *limit, char *buffer, size_t buffer_by
     struct sm_cgroup_counts counts = counts_of(limit);
     size_t used =
         (size_t)snprintf(buffer, buffer_bytes, "%s of memory, by %s",
-                         SM_UNIT_TEXT(SM_UNIT_BYTES, (double)limit->bytes), sm_limit_way(limit));
+                         SM_UNIT_TEXT(SM_UNIT_BYTES, (double)limit->bytes), way_of(limit));
     if (used >= buffer_bytes)
         return buffer;
     if (limit->group.version == 0)
@@ -95,7 +95,7 @@ char *sm_limit_json(const struct sm_limit *limit) {
     struct sm_cgroup_counts counts = counts_of(limit);
     json_t *object =
         json_pack("{sI ss sI sI sI ss}", "bytes", (json_int_t)limit->bytes, "limit_way",
-                  sm_limit_way(limit), "oom_kills", (json_int_t)counts.kills, "peak_bytes",
+                  way_of(limit), "oom_kills", (json_int_t)counts.kills, "peak_bytes",
                   (json_int_t)counts.peak_bytes, "probe_bytes", (json_int_t)limit->allowed_bytes,
                   "text", sm_limit_text(limit, line, sizeof line));
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;

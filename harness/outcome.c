@@ -82,8 +82,8 @@ static int find_renderer(const char *format, const struct sm_renderer **ret_rend
     return sm_error_set(err, -EINVAL, "--format", todo, "no format \"%s\"", format);
 }
 
-int sm_outcome_print(const struct sm_outcome *outcome, const char *format, FILE *to,
-                     struct sm_error *err) {
+static int print(const struct sm_outcome *outcome, const char *format, FILE *to,
+                 struct sm_error *err) {
     const struct sm_renderer *renderer = NULL;
     int rc = find_renderer(format, &renderer, err);
     return rc || !renderer ? rc : renderer->render(outcome->run, outcome->analysis, to, err);
@@ -93,8 +93,7 @@ int sm_outcome_render(const struct sm_outcome *outcome, const char *format, cons
                       struct sm_error *err) {
     struct sm_whole_file file;
     int rc = sm_whole_file_open(path, &file, err);
-    return rc ? rc
-              : sm_whole_file_close(&file, sm_outcome_print(outcome, format, file.to, err), err);
+    return rc ? rc : sm_whole_file_close(&file, print(outcome, format, file.to, err), err);
 }
 
 int sm_outcome_report(const char *verb, const struct sm_run_dir *dir,
@@ -103,8 +102,7 @@ int sm_outcome_report(const char *verb, const struct sm_run_dir *dir,
     struct sm_outcome outcome = {0};
     if (end->text[0])
         fprintf(stderr, "spillmark %s: %s\n", verb, end->text);
-    if (sm_outcome_open(dir->path, &outcome, &err) ||
-        sm_outcome_print(&outcome, "text", to, &err)) {
+    if (sm_outcome_open(dir->path, &outcome, &err) || print(&outcome, "text", to, &err)) {
         sm_outcome_free(&outcome);
         return sm_verb_fail(verb, &err, SM_STATUS_BROKEN);
     }

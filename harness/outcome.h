@@ -22,12 +22,8 @@ void sm_outcome_free(struct sm_outcome *outcome);
  * gone again when this returns. */
 int sm_outcome_import(const char *pool_path, struct sm_outcome *ret_outcome, struct sm_error *err);
 
-/* Prints in one of the formats of reports/render.h. */
-int sm_outcome_print(const struct sm_outcome *outcome, const char *format, FILE *to,
-                     struct sm_error *err);
-
-/* The same to `path`, or to standard output when it is NULL. A file is written whole or not at
- * all. */
+/* Prints in one of the formats of reports/render.h to `path`, or to standard output when it is
+ * NULL. A file is written whole or not at all. */
 int sm_outcome_render(const struct sm_outcome *outcome, const char *format, const char *path,
                       struct sm_error *err);
 

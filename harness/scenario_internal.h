@@ -159,7 +159,6 @@ struct sm_place sm_place_enter(struct sm_loader *loader, const struct sm_tag *ta
 /* scenario_value.c. A function at index is replaced by what it gives for the parameters. */
 void sm_resolve(struct sm_loader *loader, int index);
 bool sm_is_place_name(const char *name); /* ${bin}, ${run}, ... */
-const char *sm_substitute(struct sm_loader *loader, const char *text, size_t length);
 /* Pushes a text or a number as a text, whole numbers without a fraction; raises for the rest. */
 const char *sm_push_text(struct sm_loader *loader, int index, size_t *ret_length);
 const char *sm_value_text(struct sm_loader *loader, int index);

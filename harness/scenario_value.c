@@ -86,7 +86,7 @@ static const char *variable(struct sm_loader *loader, const char *text, size_t l
 }
 
 /* Replaces ${name} by its value and $${ by ${; what was put in is not looked at again. */
-const char *sm_substitute(struct sm_loader *loader, const char *text, size_t length) {
+static const char *substitute(struct sm_loader *loader, const char *text, size_t length) {
     luaL_Buffer buffer;
     lua_State *lua = loader->lua;
     const char *end = text + length;
@@ -138,7 +138,7 @@ const char *sm_push_text(struct sm_loader *loader, int index, size_t *ret_length
 const char *sm_value_text(struct sm_loader *loader, int index) {
     size_t length;
     const char *text = sm_push_text(loader, index, &length);
-    text = sm_substitute(loader, text, length);
+    text = substitute(loader, text, length);
     lua_pop(loader->lua, 1);
     return text;
 }

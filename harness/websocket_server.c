@@ -44,7 +44,7 @@ TAILQ_HEAD(peer_list, sm_peer);
 struct sm_websocket_server {
     struct sm_websocket_server_events events;
     void *owner;
-    int epoll_fd, listen_fd, port;
+    int epoll_fd, listen_fd;
     size_t room_bytes, peer_count;
     bool refuses;
     char *unix_path;
@@ -312,17 +312,14 @@ static int bind_tcp(struct sm_websocket_server *server,
                     const struct sm_websocket_server_options *options) {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)options->port)};
-    socklen_t length = sizeof address;
     int one = 1;
     if (inet_pton(AF_INET, options->address, &address.sin_addr) != 1)
         return -EINVAL;
     server->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (server->listen_fd < 0 ||
         setsockopt(server->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-        bind(server->listen_fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-        getsockname(server->listen_fd, (struct sockaddr *)&address, &length) < 0)
+        bind(server->listen_fd, (struct sockaddr *)&address, sizeof address) < 0)
         return -errno;
-    server->port = ntohs(address.sin_port);
     return 0;
 }
 
@@ -353,10 +350,6 @@ int sm_websocket_server_open(const struct sm_websocket_server_options *options, 
     }
     *ret_server = server;
     return 0;
-}
-
-int sm_websocket_server_port(const struct sm_websocket_server *server) {
-    return server->port;
 }
 
 void sm_websocket_server_close(struct sm_websocket_server *server) {

@@ -35,8 +35,7 @@ struct sm_websocket_server_events {
 int sm_websocket_server_open(const struct sm_websocket_server_options *options, int epoll_fd,
                              const struct sm_websocket_server_events *events, void *owner,
                              struct sm_websocket_server **ret_server, struct sm_error *err);
-void sm_websocket_server_close(struct sm_websocket_server *server);     /* NULL is allowed */
-int sm_websocket_server_port(const struct sm_websocket_server *server); /* 0: a unix socket */
+void sm_websocket_server_close(struct sm_websocket_server *server); /* NULL is allowed */
 
 /* Connections that come meanwhile are reset (true), or taken again. */
 void sm_websocket_server_refuse(struct sm_websocket_server *server, bool refuses);

@@ -105,12 +105,3 @@ void sm_baseline_judge(const struct sm_baseline_ask *ask, struct sm_baseline_ver
         out.runs_needed = freedom < 1 ? 3 : runs_needed(variance, before.count, now.count, matters);
     *ret_verdict = out;
 }
-
-const char *sm_baseline_name(enum sm_baseline_kind kind) {
-    static const char *const names[] = {
-#define X(id, name) [SM_BASELINE_##id] = name,
-        SM_BASELINE_TABLE(X)
-#undef X
-    };
-    return names[kind];
-}

@@ -15,14 +15,12 @@ struct sm_baseline_ask {
     double least;          /* nor one by less than this, in the unit of the figure */
 };
 
-#define SM_BASELINE_TABLE(X)                                                                       \
-    X(SAME, "same") X(WORSE, "worse") X(BETTER, "better") X(UNSURE, "unsure")
 enum sm_baseline_kind {
-#define X(id, name) SM_BASELINE_##id,
-    SM_BASELINE_TABLE(X)
-#undef X
+    SM_BASELINE_SAME,
+    SM_BASELINE_WORSE,
+    SM_BASELINE_BETTER,
+    SM_BASELINE_UNSURE,
 };
-const char *sm_baseline_name(enum sm_baseline_kind kind);
 
 struct sm_baseline_verdict {
     enum sm_baseline_kind kind;

@@ -14,10 +14,6 @@ json_t *sm_json_number(double value) {
     return json_real(value);
 }
 
-json_t *sm_json_count(int64_t value) {
-    return value < 0 ? json_null() : json_integer(value);
-}
-
 json_t *sm_json_seconds(int64_t t_ns) {
     return t_ns < 0 ? json_null() : json_real(sm_timeline_seconds(t_ns));
 }

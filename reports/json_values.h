@@ -10,9 +10,6 @@
 /* null when unknown (NAN), an integer when whole. */
 json_t *sm_json_number(double value);
 
-/* null when negative: not known. */
-json_t *sm_json_count(int64_t value);
-
 /* Seconds since the run began; null when negative. */
 json_t *sm_json_seconds(int64_t t_ns);
 

@@ -61,8 +61,8 @@ static void print_head(const struct sm_text *text, const struct sm_run *run,
     sm_text_wrap(text, SM_STYLE_PLAIN, 0, 0, analysis->why);
 }
 
-void sm_text_causes(const struct sm_text *text, const struct sm_run *run,
-                    const struct sm_analysis *analysis) {
+static void print_causes(const struct sm_text *text, const struct sm_run *run,
+                         const struct sm_analysis *analysis) {
     if (analysis->cause_count == 0)
         return;
     sm_text_heading(text, "WHY");
@@ -95,7 +95,7 @@ int sm_render_text(const struct sm_run *run, const struct sm_analysis *analysis,
     (void)err;
     struct sm_text text = sm_text_open(to);
     print_head(&text, run, analysis);
-    sm_text_causes(&text, run, analysis);
+    print_causes(&text, run, analysis);
     sm_text_largest_sites(&text, run, analysis);
     sm_text_budget(&text, analysis);
     sm_text_series(&text, analysis);

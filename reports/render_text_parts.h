@@ -17,8 +17,6 @@ void sm_text_site(const struct sm_text *text, const struct sm_run *run,
                   const struct sm_site_result *site);
 
 /* Sections; each prints its heading, or nothing when the run has nothing for it. */
-void sm_text_causes(const struct sm_text *text, const struct sm_run *run,
-                    const struct sm_analysis *analysis);
 void sm_text_largest_sites(const struct sm_text *text, const struct sm_run *run,
                            const struct sm_analysis *analysis);
 void sm_text_series(const struct sm_text *text, const struct sm_analysis *analysis);

@@ -102,10 +102,3 @@ bool fh_channel_is_done(struct fh_channel *channel) {
     pthread_mutex_unlock(&channel->lock);
     return is_done;
 }
-
-size_t fh_channel_length(struct fh_channel *channel) {
-    pthread_mutex_lock(&channel->lock);
-    size_t length = channel->length;
-    pthread_mutex_unlock(&channel->lock);
-    return length;
-}
