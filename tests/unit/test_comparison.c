@@ -13,6 +13,7 @@
 
 #include "analysed_run.h"
 #include "reports/comparison.h"
+#include "reports/render.h"
 #include "temp_dir.h"
 
 enum { COMBINATIONS = 8, LOADED_S = 35, RUN_S = 40 };
@@ -140,6 +141,26 @@ static void equal_runs_have_no_change(void **state) {
     forget(&compared);
 }
 
+static void changes_are_told_in_words(void **state) {
+    const int bits[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    struct compared compared = {0};
+    struct sm_error err = {0};
+    char *text = NULL, *leak = NULL;
+    size_t length = 0;
+    compare(state, &compared, bits, COMBINATIONS);
+    FILE *to = open_memstream(&text, &length);
+    assert_int_equal(sm_render_comparison(compared.runs, COMBINATIONS, to, &err), 0);
+    assert_int_equal(fclose(to), 0);
+    leak = strstr(text, "  free: no -> yes\n");
+    assert_non_null(leak);
+    assert_non_null(strstr(leak, "heap at end"));
+    assert_true(strstr(leak, "heap at end") < strstr(leak, "  close: false -> true\n"));
+    assert_null(strstr(text, "rate: ")); /* was the same in all */
+    assert_non_null(strstr(text, "Main effects"));
+    free(text);
+    forget(&compared);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_of_three_fixes_moves_its_own_figure),
@@ -147,6 +168,7 @@ int main(void) {
         cmocka_unit_test(fixes_that_always_come_together_are_not_told_apart),
         cmocka_unit_test(two_runs_are_a_difference),
         cmocka_unit_test(equal_runs_have_no_change),
+        cmocka_unit_test(changes_are_told_in_words),
     };
     return cmocka_run_group_tests(tests, test_temp_dir_make, test_temp_dir_remove);
 }
