@@ -174,6 +174,11 @@ void sm_value_blocks(struct sm_loader *loader, int index, const char *family,
 lua_Integer sm_list_length(struct sm_loader *loader, int index);
 /* The same of a table that may have nothing but a list in it. */
 lua_Integer sm_check_list(struct sm_loader *loader, int index, const char *of_what);
+/* Hands every item of the list at index to `take`, by its index on the stack and with its place in
+ * the path: functions replaced by what they give, lists within the list joined, nil passed over. */
+typedef void sm_item_fn(struct sm_loader *loader, int item, void *context);
+void sm_each_item(struct sm_loader *loader, int index, const char *of_what, sm_item_fn *take,
+                  void *context);
 
 /* scenario_params.c */
 void sm_params_load(struct sm_loader *loader, int index);

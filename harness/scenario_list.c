@@ -57,34 +57,45 @@ static void add_text(struct sm_loader *loader, const char *text, struct sm_value
     value->texts[value->count] = NULL;
 }
 
-static void add_texts(struct sm_loader *loader, int index, struct sm_value *value, int depth) {
+static void each_item(struct sm_loader *loader, int index, const char *of_what, int depth,
+                      sm_item_fn *take, void *context) {
     lua_State *lua = loader->lua;
     if (depth > NESTED_MAX)
         sm_raise(loader, NULL, "lists within lists are nested too deeply");
     luaL_checkstack(lua, 8, "scenario");
-    lua_Integer count = sm_check_list(loader, index, "texts");
+    lua_Integer count = sm_check_list(loader, index, of_what);
     for (lua_Integer i = 1; i <= count; i++) {
         size_t before = sm_path_add(loader, "[%lld]", (long long)i);
         lua_rawgeti(lua, index, i);
         int item = lua_gettop(lua);
         sm_resolve(loader, item);
-        const struct sm_tag *tag = sm_tag_at(loader, item);
-        if (tag && strcmp(tag->type, "fixes") == 0)
-            sm_fixes_expand(loader, item);
+        if (!lua_istable(lua, item) && !lua_isnil(lua, item))
+            take(loader, item, context);
         if (lua_istable(lua, item))
-            add_texts(loader, item, value, depth + 1);
-        else if (!lua_isnil(lua, item))
-            add_text(loader, sm_value_text(loader, item), value);
+            each_item(loader, item, of_what, depth + 1, take, context);
         lua_settop(lua, item - 1);
         sm_path_cut(loader, before);
     }
+}
+
+void sm_each_item(struct sm_loader *loader, int index, const char *of_what, sm_item_fn *take,
+                  void *context) {
+    each_item(loader, index, of_what, 1, take, context);
+}
+
+static void take_text(struct sm_loader *loader, int item, void *value) {
+    const struct sm_tag *tag = sm_tag_at(loader, item);
+    if (tag && strcmp(tag->type, "fixes") == 0)
+        sm_fixes_expand(loader, item);
+    if (!lua_istable(loader->lua, item))
+        add_text(loader, sm_value_text(loader, item), value);
 }
 
 void sm_value_texts(struct sm_loader *loader, int index, struct sm_value *value) {
     if (!lua_istable(loader->lua, index) && !sm_tag_at(loader, index))
         add_text(loader, sm_value_text(loader, index), value);
     else
-        add_texts(loader, index, value, 1);
+        sm_each_item(loader, index, "texts", take_text, value);
 }
 
 static int by_text(const void *a, const void *b) {
@@ -143,31 +154,20 @@ static void add_block(struct sm_loader *loader, int index, const char *family,
     value->blocks[value->count++] = block;
 }
 
-static void add_blocks(struct sm_loader *loader, int index, const char *family,
-                       struct sm_value *value, int depth) {
-    lua_State *lua = loader->lua;
-    if (depth > NESTED_MAX)
-        sm_raise(loader, NULL, "lists within lists are nested too deeply");
-    luaL_checkstack(lua, 8, "scenario");
-    lua_Integer count = sm_check_list(loader, index, "blocks");
-    for (lua_Integer i = 1; i <= count; i++) {
-        size_t before = sm_path_add(loader, "[%lld]", (long long)i);
-        lua_rawgeti(lua, index, i);
-        int item = lua_gettop(lua);
-        sm_resolve(loader, item);
-        if (lua_istable(lua, item))
-            add_blocks(loader, item, family, value, depth + 1);
-        else if (!lua_isnil(lua, item))
-            add_block(loader, item, family, value);
-        lua_settop(lua, item - 1);
-        sm_path_cut(loader, before);
-    }
+struct block_list {
+    const char *family;
+    struct sm_value *value;
+};
+
+static void take_block(struct sm_loader *loader, int item, void *context) {
+    const struct block_list *list = context;
+    add_block(loader, item, list->family, list->value);
 }
 
 void sm_value_blocks(struct sm_loader *loader, int index, const char *family,
                      struct sm_value *value) {
     if (lua_istable(loader->lua, index))
-        add_blocks(loader, index, family, value, 1);
+        sm_each_item(loader, index, "blocks", take_block, &(struct block_list){family, value});
     else
         add_block(loader, index, family, value);
 }

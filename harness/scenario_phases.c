@@ -7,9 +7,9 @@
 #include "condition.h"
 #include "scenario_experiments.h"
 
-enum { PHASES_MAX = 5000, CYCLES_MAX = 2000, NESTED_MAX = 8 };
+enum { PHASES_MAX = 5000, CYCLES_MAX = 2000 };
 
-static void add_list(struct sm_loader *loader, int index, int depth);
+static void take_phase(struct sm_loader *loader, int item, void *context);
 
 static struct sm_scenario_phase *next_phase(struct sm_loader *loader, double duration_s) {
     struct sm_scenario *scenario = loader->scenario;
@@ -107,7 +107,7 @@ static void add_cycles(struct sm_loader *loader, int index) {
         loader->cycle = loader->last_cycle + 1;
         lua_rawgeti(lua, arguments, 2);
         sm_resolve(loader, arguments + 2);
-        add_list(loader, arguments + 2, 1);
+        sm_each_item(loader, arguments + 2, "phases", take_phase, NULL);
         lua_settop(lua, arguments + 1);
     }
     loader->cycle = 0;
@@ -115,29 +115,15 @@ static void add_cycles(struct sm_loader *loader, int index) {
     loader->at = before;
 }
 
-static void add_list(struct sm_loader *loader, int index, int depth) {
-    lua_State *lua = loader->lua;
-    if (depth > NESTED_MAX)
-        sm_raise(loader, NULL, "lists within lists are nested too deeply");
-    luaL_checkstack(lua, 8, "scenario");
-    lua_Integer count = sm_check_list(loader, index, "phases");
-    for (lua_Integer i = 1; i <= count; i++) {
-        size_t before = sm_path_add(loader, "[%lld]", (long long)i);
-        lua_rawgeti(lua, index, i);
-        int item = lua_gettop(lua);
-        sm_resolve(loader, item);
-        const struct sm_tag *tag = sm_tag_at(loader, item);
-        if (tag && strcmp(tag->type, "cycles") == 0)
-            add_cycles(loader, item);
-        else if (is_experiment(tag))
-            add_experiment(loader, item);
-        else if (lua_istable(lua, item))
-            add_list(loader, item, depth + 1);
-        else if (!lua_isnil(lua, item))
-            add_phase(loader, item);
-        lua_settop(lua, item - 1);
-        sm_path_cut(loader, before);
-    }
+static void take_phase(struct sm_loader *loader, int item, void *context) {
+    const struct sm_tag *tag = sm_tag_at(loader, item);
+    (void)context;
+    if (tag && strcmp(tag->type, "cycles") == 0)
+        add_cycles(loader, item);
+    else if (is_experiment(tag))
+        add_experiment(loader, item);
+    else
+        add_phase(loader, item);
 }
 
 void sm_phases_load(struct sm_loader *loader, int index) {
@@ -146,7 +132,7 @@ void sm_phases_load(struct sm_loader *loader, int index) {
     size_t before = sm_path_add(loader, "phases");
     scenario->phases = sm_alloc(loader, PHASES_MAX * sizeof *scenario->phases);
     sm_resolve(loader, index);
-    add_list(loader, index, 1);
+    sm_each_item(loader, index, "phases", take_phase, NULL);
     if (scenario->phase_count == 0)
         sm_raise(loader, "add phase { \"load\", \"10s\" }", "there is no phase");
     sm_path_cut(loader, before);
