@@ -1,10 +1,11 @@
 """The architecture, held: which folder may use which, how long files and functions may be."""
+import glob
 import os
 import re
 import sys
 import unittest
 
-from sizes import FOLDERS, ROOT, functions, lines_of, sources
+from sizes import FOLDERS, ROOT, functions, lines_of, of_folder, sources, spread
 
 # Who may include what of the other folders. tests may use everything.
 MAY_USE = {
@@ -13,9 +14,13 @@ MAY_USE = {
     "harness": {"reports": r".*", "probes": r"(spillmark_abi|pool_layout|injection)\.h"},
     "scenarios": {"probes": r"spillmark_mark\.h"},
 }
+# Who may be linked with targets of which other folders; and libraries that would be a way around it.
+MAY_LINK = {"probes": (), "reports": (), "harness": ("reports",), "scenarios": ()}
+NEVER_LINKED = {"reports": ("CURL", "SECCOMP", "LUA", "FUSE", "NGHTTP2"), "probes": ("PkgConfig",)}
 # Only the reader of the pool knows the shared memory.
 READS_THE_ABI = r"(pool|sampler)[a-z_]*\.[ch]"
 FILE_LINES = 600
+FILE_LINES_OF_MOST, FUNCTION_LINES_OF_MOST = 300, 30  # of nine in ten
 FUNCTION_LINES = {"probes": 40}
 FUNCTION_LINES_ELSEWHERE = 60
 # Pure tables in the form of a switch: one line or two for each entry.
@@ -47,11 +52,33 @@ class Arrows(unittest.TestCase):
             if any("spillmark_abi.h" in line and "#include" in line for line in lines_of(path)):
                 self.assertRegex(os.path.basename(path), "^" + READS_THE_ABI + "$")
 
-    def test_reports_link_neither_harness_nor_load(self):
-        with open(os.path.join(ROOT, "reports", "CMakeLists.txt"), encoding="utf-8") as file:
-            text = file.read()
-        for word in ("spillmark-harness", "CURL", "SECCOMP", "LUA"):
-            self.assertNotIn(word, text)
+    def test_libraries_are_linked_one_way(self):
+        # From the link lines of CMake: what each folder makes, and what its targets are linked with.
+        makes, links = {}, []
+        for path in sorted(glob.glob(os.path.join(ROOT, "**", "CMakeLists.txt"), recursive=True)):
+            folder = os.path.relpath(path, ROOT).split(os.sep)[0]
+            if folder not in MAY_LINK:
+                continue
+            text = re.sub(r"#.*", "", "\n".join(lines_of(path)))
+            for target in re.findall(r"add_(?:library|executable)\(\s*([\w-]+)", text):
+                makes[target] = folder
+            for call in re.findall(r"target_link_libraries\(([^)]*)\)", text):
+                target, *used = re.sub(r"\b(PUBLIC|PRIVATE|INTERFACE)\b", "", call).split()
+                links += [(folder, target, name) for name in used]
+        self.assertGreater(len(links), 30)
+        for folder, target, name in links:
+            other = makes.get(name, folder)
+            self.assertIn(other, (folder, *MAY_LINK[folder]), f"{target} is linked with {name}")
+            for word in NEVER_LINKED.get(folder, ()):
+                self.assertNotIn(word, name, f"{target} is linked with {name}")
+
+    def test_the_ways_through_the_code_exist(self):
+        path = os.path.join(ROOT, "harness", "docs", "architecture.md")
+        steps = re.findall(r"^\| `(\w+/[\w.]+)` \| `(\w+)` \|", "\n".join(lines_of(path)), re.M)
+        self.assertGreater(len(steps), 30)
+        for file, function in steps:
+            text = "\n".join(lines_of(os.path.join(ROOT, file)))
+            self.assertRegex(text, rf"(?m)^[a-zA-Z].*\b{function}\(", f"{function} is not in {file}")
 
     def test_the_top_level_is_the_architecture(self):
         # What a build or a run leaves is not listed; an archive without git has only the rest.
@@ -75,6 +102,28 @@ class Sizes(unittest.TestCase):
                     if length > most and f"{name}: {function}" not in TABLES:
                         long_ones.append(f"{name}:{begin}: {function} has {length} lines")
         self.assertEqual(long_ones, [])
+
+    def test_most_files_and_functions_are_short(self):
+        for folder in FOLDERS:
+            files, functions_ = of_folder(folder)
+            for lengths, most, what in ((files, FILE_LINES_OF_MOST, "file"),
+                                        (functions_, FUNCTION_LINES_OF_MOST, "function")):
+                self.assertLessEqual(spread(lengths)[1], most, f"{folder}: one {what} in ten")
+
+
+class Measures(unittest.TestCase):
+    def test_the_last_measurement_found_nothing(self):
+        with open(os.path.join(ROOT, "tests", "house", "measures.md"), encoding="utf-8") as file:
+            text = file.read()
+        parts = dict(re.findall(r"^## (.*)\n\n((?:\|.*\n)+)", text, re.M))
+        rows = {title: [[cell.strip() for cell in line.strip("|").split("|")]
+                        for line in table.splitlines()[2:]] for title, table in parts.items()}
+        for title in ("Warnings", "clang-tidy", "cppcheck", "Sanitizers, of harness and reports"):
+            self.assertGreater(len(rows[title]), 0)
+            self.assertEqual({row[-1] for row in rows[title]}, {"none"}, title)
+        shares = {row[0]: float(row[-1].split()[0]) for row in rows["Lines that the tests run"]}
+        self.assertEqual(set(shares), {"harness", "reports"})
+        self.assertGreater(min(shares.values()), 85)
 
 
 if __name__ == "__main__":
