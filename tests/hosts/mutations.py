@@ -133,10 +133,10 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
     one("slot-under-the-limit", "the slot takes of the target's limit of memory",
         "harness/execution_limit.c",
         "    sm_limit_allow(execution->limit, sm_sampler_charged_bytes(execution->sampler));\n",
-        "    sm_limit_allow(execution->limit, 0);\n", "e2e.limits|unit.limit"),
+        "    sm_limit_allow(execution->limit, 0);\n", "e2e.limits$"),
     one("slot-not-filled", "the slot is first touched inside the target's limit",
         "harness/sampler.c", "(rc = sm_pool_populate(sampler->pool))", "(rc = 0)",
-        "e2e.limits|unit.(sampler|pool)"),
+        "(e2e.limits|unit.sampler|unit.pool)$"),
     one("no-address-space", "RLIMIT_AS leaves no room for a child's slot, and it dies",
         "probes/slot.c", """    if (child == NULL) {
         smp_pool_release(index);
@@ -232,7 +232,7 @@ def entries():
         if name.startswith("_Z"):
             tests = "hosts.(operators|mixture|together)-tcmalloc"
         elif HEAP.fullmatch(name):
-            tests = "hosts.(exact|arena|early)$"
+            tests = "hosts.(exact|exact-mimalloc|arena|early)$"
         else:
             tests = "hosts.(descriptors|marks|control|spawn|exec|fork|reload|early)$"
         yield Mutation("entry-" + name, f"{name} has no hook",
