@@ -111,6 +111,24 @@ class Sizes(unittest.TestCase):
                 self.assertLessEqual(spread(lengths)[1], most, f"{folder}: one {what} in ten")
 
 
+class Headers(unittest.TestCase):
+    def test_each_says_what_it_is_for_and_names_its_parameters(self):
+        for folder in ("probes", "reports", "harness", "scenarios"):
+            for path in sources(folder):
+                if not path.endswith(".h"):
+                    continue
+                lines = lines_of(path)
+                self.assertTrue(lines[0].startswith(f"/* {os.path.basename(path)} - "), path)
+                self.assertRegex("\n".join(lines), r"(?m)^#(pragma once|ifndef)", path)
+                for line in lines:
+                    declared = re.match(r"[a-z][\w *]*[ *]\w+\((.*)\);", line)
+                    for parameter in declared.group(1).split(",") if declared else ():
+                        self.assertNotRegex(
+                            parameter.strip(),
+                            r"^(const )?((unsigned )?(int|char|long)|double|bool|\w+_t|struct \w+)"
+                            r"( \*+)?$", f"{path}: {line}")
+
+
 class Measures(unittest.TestCase):
     def test_the_last_measurement_found_nothing(self):
         with open(os.path.join(ROOT, "tests", "house", "measures.md"), encoding="utf-8") as file:
