@@ -317,8 +317,9 @@ int sm_remote_call(struct sm_remote *remote, uint64_t function, const uint64_t a
 
 /* In this order the thread is on its way home by itself after each step. The last one is made at
  * a stop where the kernel still minds system calls that were interrupted. */
-static int put_back(const struct sm_remote *remote) {
+static int put_back(const struct sm_remote *remote, int *ret_signal) {
     const struct user_regs_struct again = resumed(&remote->regs);
+    int status;
     int rc = put_set(remote->tid, NT_X86_XSTATE, remote->xstate, remote->xstate_bytes);
     if (rc == 0 &&
         ptrace(PTRACE_SETSIGMASK, remote->tid, (void *)sizeof remote->blocked, &remote->blocked))
@@ -329,8 +330,12 @@ static int put_back(const struct sm_remote *remote) {
                     ptrace(PTRACE_CONT, remote->tid, NULL, NULL)))
         rc = -errno;
     if (rc == 0)
-        rc = await_interrupt(remote->tid);
-    return rc == 0 ? put_registers(remote->tid, &remote->regs) : rc;
+        rc = await(remote->tid, deadline(stop_patience_s), &status);
+    if (rc == 0 && is_event_stop(status))
+        return put_registers(remote->tid, &remote->regs);
+    if (rc == 0) /* a signal was quicker: it is delivered as the thread stands */
+        *ret_signal = WSTOPSIG(status) == SYSCALL_STOP ? 0 : WSTOPSIG(status);
+    return rc;
 }
 
 /* A thread that was sent somewhere and did not come back runs: it must be stopped first. */
@@ -344,15 +349,15 @@ static int halt(const struct sm_remote *remote) {
 }
 
 int sm_remote_release(struct sm_remote *remote) {
-    int rc = 0;
+    int rc = 0, delivered = 0;
     if (remote->tid == 0)
         return 0;
     if (remote->is_called) {
         rc = halt(remote);
         if (rc == 0)
-            rc = put_back(remote);
+            rc = put_back(remote, &delivered);
     }
-    ptrace(PTRACE_DETACH, remote->tid, NULL, NULL);
+    ptrace(PTRACE_DETACH, remote->tid, NULL, (long)delivered);
     remote->tid = 0;
     return rc;
 }

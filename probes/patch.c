@@ -53,13 +53,14 @@ enum state { OTHERS, REAL, UNBOUND };
 /* A word that is bound at the first call leads into its object's own PLT until then. */
 static enum state state_of(const struct smp_tables *object, const ElfW(Rela) * relocation,
                            const ElfW(Sym) * symbol, const struct smp_export *export) {
-    uint64_t type = ELF64_R_TYPE(relocation->r_info);
-    void *value = *(void **)(object->info->dlpi_addr + relocation->r_offset);
-    if (value == export->real) {
+    uintptr_t bias = object->info->dlpi_addr;
+    uintptr_t value = *(const uintptr_t *)(bias + relocation->r_offset);
+    if (value == (uintptr_t) export->real) {
         return REAL;
     }
-    return type == R_X86_64_JUMP_SLOT && symbol->st_shndx == SHN_UNDEF &&
-                   smp_tables_hold(object, (uintptr_t)value)
+    bool is_own = symbol->st_shndx != SHN_UNDEF && value == bias + symbol->st_value;
+    return ELF64_R_TYPE(relocation->r_info) == R_X86_64_JUMP_SLOT && !is_own &&
+                   smp_tables_hold(object, value)
                ? UNBOUND
                : OTHERS;
 }

@@ -131,6 +131,21 @@ static int open_and_keep(const char *path, size_t count, size_t bytes) {
 }
 #endif
 
+/* What the C library allocates and enlarges by itself, and the caller frees. */
+static int read_line(size_t bytes) {
+    char *text = checked(malloc(bytes + 1)), *line = NULL;
+    size_t capacity = 0;
+    memset(text, 'x', bytes);
+    text[bytes] = '\n';
+    FILE *file = fmemopen(text, bytes + 1, "r");
+    int whole = file && getline(&line, &capacity, file) == (ssize_t)bytes + 1;
+    if (file)
+        fclose(file);
+    free(text);
+    free(line);
+    return whole;
+}
+
 /* 0 when each of the ways to sleep was slept out. */
 static int sleep_out(int milliseconds) {
     const struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
@@ -159,6 +174,7 @@ static void obey(const char *line) {
         fork_and_keep(count, bytes);
     int answer = strcmp(word, "drop") == 0    ? drop()
                  : strcmp(word, "join") == 0  ? stop_threads()
+                 : strcmp(word, "line") == 0  ? read_line(count)
                  : strcmp(word, "open") == 0  ? open_and_keep(path, count, bytes)
                  : strcmp(word, "sleep") == 0 ? sleep_out((int)count)
                                               : 0;

@@ -118,6 +118,16 @@ class Inject(Case):
             self.assertNotIn(("heap_count",), self.query(run, "select name from series"))
         self.well(guinea)
 
+    def test_what_the_c_library_allocates_itself(self):
+        guinea = Guinea(self)
+        guinea.ask("hold 100 10000")
+        attached = self.attach(guinea, "run")
+        for _ in range(30):
+            self.assertEqual(guinea.ask("line 100000"), "line 1")
+        attached.stop()
+        self.assertAlmostEqual(self.heap("run")[-1], 100 * usable(10000), delta=150e3)
+        self.well(guinea)
+
     def test_libraries_that_are_opened_later(self):
         guinea = Guinea(self)
         attached = self.attach(guinea, "run", "--sample-bytes", "1")
