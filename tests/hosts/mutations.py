@@ -234,6 +234,6 @@ def entries():
         elif HEAP.fullmatch(name):
             tests = "hosts.(exact|exact-mimalloc|arena|early)$"
         else:
-            tests = "hosts.(descriptors|marks|control|spawn|exec|fork|reload|early)$"
+            tests = "hosts.(descriptors|variants|marks|control|spawn|exec|fork|reload|early)$"
         yield Mutation("entry-" + name, f"{name} has no hook",
                        [(MAP, rf"\b{name};", "")], tests)
