@@ -10,6 +10,7 @@
 #include "ledger.h"
 #include "loads.h"
 #include "stacks.h"
+#include "timeline.h"
 
 /* Sites of each run that are looked for in all of them. */
 enum { SITES_OF_A_RUN = 6, FIGURES_MAX = 200 };
@@ -109,6 +110,33 @@ static void add_ledger(struct making *making) {
     }
 }
 
+/* When a count first was at `least` or above; -1 when it never was. */
+static int64_t reached(const struct sm_run *run, const struct sm_series *series, double least) {
+    size_t count = 0;
+    const struct sm_sample *samples = series ? sm_run_samples(run, series->id, &count) : NULL;
+    for (size_t i = 0; i < count; i++)
+        if (samples[i].value >= least)
+            return samples[i].t_ns;
+    return -1;
+}
+
+/* Units delivered, by the time from the first that was offered until the last of them had come. */
+static double throughput(const struct sm_run *run) {
+    const struct sm_series *delivered = sm_run_series(run, 0, "delivered");
+    double all = sm_timeline_at(run, delivered, INT64_MAX);
+    int64_t from_ns = reached(run, sm_run_series(run, 0, "offered"), 1);
+    int64_t to_ns = reached(run, delivered, all);
+    if (!isfinite(all) || from_ns < 0)
+        return NAN;
+    return all < 1 || to_ns <= from_ns ? 0 : all / sm_timeline_seconds(to_ns - from_ns);
+}
+
+static void add_throughput(struct making *making) {
+    double *values = add_figure(making, "throughput, delivered", SM_UNIT_COUNT_PER_S, 0);
+    for (size_t i = 0; values && i < making->comparison->run_count; i++)
+        values[i] = throughput(making->runs[i].run);
+}
+
 static void add_latency(struct making *making) {
     double *values = add_figure(making, "latency p99, worst", SM_UNIT_SECONDS, 0);
     for (size_t i = 0; values && i < making->comparison->run_count; i++)
@@ -182,6 +210,7 @@ int sm_comparison_make(const struct sm_compared_run *runs, size_t count,
     for (size_t i = 0; i < count; i++)
         add_series(&making, runs[i].analysis);
     add_ledger(&making);
+    add_throughput(&making);
     add_latency(&making);
     for (size_t i = 0; i < count; i++)
         add_sites(&making, &runs[i]);

@@ -19,12 +19,14 @@ local defaults = {
   chunk_max    = param { 100, help = "MB of a chunk" },
   queue_max    = param { 128, help = "MiB of a channel with queues=both" },
   viewers      = 1,
-  viewer_rate  = param { "0", help = "bytes a second that a viewer shows; 0: any" },
+  viewer_rate  = param { 0, help = "MB a second that a viewer shows; 0: any" },
   viewer_wait  = param { 0, help = "ms until the viewers connect" },
 }
 
 local function bytes(name, unit)
-  return function(p) return ("%d"):format(math.max(1, p[name] * unit * p.scale)) end
+  return function(p)
+    return ("%d"):format(math.max(1, math.floor(p[name] * unit * p.scale + 0.5)))
+  end
 end
 
 return {
@@ -42,7 +44,10 @@ return {
     "--server-limit", bytes("server_limit", 1000000),
     "--viewer-limit", bytes("viewer_limit", 1000000),
     "--chunk-max", bytes("chunk_max", 1000000), "--queue-bytes", bytes("queue_max", 1048576),
-    "--viewer-rate", "${viewer_rate}", "--viewer-wait-ms", "${viewer_wait}",
+    "--viewer-rate", function(p)
+      return ("%d"):format(math.floor(p.viewer_rate * 1000000 * p.scale + 0.5))
+    end,
+    "--viewer-wait-ms", "${viewer_wait}",
     fixes "${build}",
     ready  = http { unix = "${run}/sdk", path = "/health" },
     gauges = { http { unix = "${run}/stats", path = "/stats" } },
@@ -64,6 +69,19 @@ return {
       if key ~= "stream" then load[key] = value end
     end
     return http_load(load)
+  end,
+
+  -- What has to hold: the server's limit, nothing held in vain, nothing lost, by word or without.
+  budget = function(own)
+    return function(p)
+      local budget = {
+        ["gauge:server.alive_peak_bytes"] = p.server_limit * 1000000 * p.scale,
+        ["gauge:witness.zombie_peak_bytes"] = 0,
+        fds = bounded, unaccounted = 0, dropped = 0, unanswered = 0,
+      }
+      for key, value in pairs(own) do budget[key] = value end
+      return budget
+    end
   end,
 
   delivered = command { "${bin}/recorder-rows", "${data}" },

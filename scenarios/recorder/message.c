@@ -178,7 +178,8 @@ static struct whole *parse_head(const uint8_t *head, size_t head_bytes,
         reader.at = runs.end;
     }
     size_t numbers = count_varints(runs.at, (size_t)(runs.end - runs.at));
-    struct whole *whole = reader.at == reader.end ? allocate(numbers / 2, owner) : NULL;
+    bool is_whole = reader.at == reader.end && fields.id != 0;
+    struct whole *whole = is_whole ? allocate(numbers / 2, owner) : NULL;
     if (!whole)
         return NULL;
     fields.runs = whole->runs;

@@ -159,7 +159,7 @@ static void tick(struct simulation *s, int phase) {
     s->burst = schedule[phase].load > 0 && s->ticks % 10 == 0 ? s->run.burst_bytes : 0;
 }
 
-enum { OWN_HEAP = SERIES + 10, HEAP_BESIDE };
+enum { OWN_HEAP = SERIES + 10, HEAP_BESIDE, ACCOUNT_QUEUE, ACCOUNT_CACHE, ZOMBIES };
 
 /* The heaps of two processes apart; returns the second's. */
 static double put_beside(struct simulation *s, int64_t t_ns, double own) {
@@ -172,6 +172,16 @@ static double put_beside(struct simulation *s, int64_t t_ns, double own) {
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(sm_record_add_sample(s->record, &samples[i]), 0);
     return beside;
+}
+
+static void put_accounts(struct simulation *s, int64_t t_ns) {
+    double queue = s->run.counted_share * s->queue * s->run.bytes_per_unit;
+    double kept = s->run.counted_share * s->kept, zombies = s->offered > 0 ? s->run.zombie_bytes : 0;
+    struct sm_sample samples[] = {{ACCOUNT_QUEUE, t_ns, queue, queue, queue},
+                                  {ACCOUNT_CACHE, t_ns, kept, kept, kept},
+                                  {ZOMBIES, t_ns, zombies, zombies, zombies}};
+    for (size_t i = 0; s->run.counted_share > 0 && i < 3; i++)
+        assert_int_equal(sm_record_add_sample(s->record, &samples[i]), 0);
 }
 
 static void sample(struct simulation *s, int64_t t_ns) {
@@ -195,6 +205,7 @@ static void sample(struct simulation *s, int64_t t_ns) {
     put(s, QUEUED, t_ns, round(s->queue + (s->run.is_gauge_stale ? s->lost : 0)));
     put(s, DROPPED, t_ns, round(s->dropped));
     put(s, CONTROL, t_ns, round(s->control));
+    put_accounts(s, t_ns);
 }
 
 static void write_names(struct sm_record *record, const char *other) {
@@ -258,6 +269,12 @@ static void write_head(struct simulation *s) {
             !(i == CONTROL && (run->control_per_s <= 0 || run->is_control_refused)))
             assert_int_equal(sm_record_add_series(record, &series), 0);
     }
+    struct sm_series accounts[] = {
+        {ACCOUNT_QUEUE, 0, (char *)"gauge:account.queue_bytes", SM_UNIT_BYTES},
+        {ACCOUNT_CACHE, 0, (char *)"gauge:account.cache_bytes", SM_UNIT_BYTES},
+        {ZOMBIES, 0, (char *)"gauge:witness.zombie_bytes", SM_UNIT_BYTES}};
+    for (size_t i = 0; run->counted_share > 0 && i < 3; i++)
+        assert_int_equal(sm_record_add_series(record, &accounts[i]), 0);
     if (run->names) {
         char gauge[200];
         snprintf(gauge, sizeof gauge, "gauge:%s", run->names);

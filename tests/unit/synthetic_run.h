@@ -23,6 +23,8 @@ struct synthetic_run {
     double burst_bytes;         /* live for one tick in ten under load, beside the queue */
     double payload_bytes;       /* of one unit as offered; default 142 */
     int is_gauge_stale;         /* gauge:queued still counts what was lost */
+    double counted_share;       /* of the queue and what is kept, by two gauges of accounts; 0 = none */
+    double zombie_bytes;        /* a gauge says so from the load on */
     const char *fault_kind;     /* default "slow_disk" */
     double kill_at_s;           /* the record ends there, incomplete; 0 = complete */
     int is_without_probe;       /* no heap, no sites */

@@ -125,6 +125,40 @@ static void a_gauge_that_claims_what_the_heap_does_not_hold_is_named(void **stat
     analysed_run_free(&a);
 }
 
+static void what_no_account_counts_is_named(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.is_without_fault = 1, .kept_bytes = 4e7, .counted_share = .6});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_ACCOUNTING_MISMATCH);
+    assert_non_null(cause);
+    assert_true(cause->is_note);
+    assert_true(near(evidence(cause, "heap_rise_bytes"), 4e7, .05));
+    assert_true(near(evidence(cause, "uncounted_bytes"), 1.6e7, .1));
+    assert_non_null(strstr(cause->text, "queue"));
+    assert_non_null(strstr(cause->text, "cache 24.0 MB"));
+    analysed_run_free(&a);
+}
+
+static void accounts_that_add_up_are_no_mismatch(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.is_without_fault = 1, .kept_bytes = 4e7, .counted_share = 1});
+    assert_null(analysed_run_cause(&a, SM_CAUSE_ACCOUNTING_MISMATCH));
+    analysed_run_free(&a);
+}
+
+static void zombies_that_a_gauge_tells_of_are_named(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.is_without_fault = 1,
+                                      .kept_bytes = 4e7,
+                                      .counted_share = 1,
+                                      .zombie_bytes = 3e7});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_ACCOUNTING_MISMATCH);
+    assert_non_null(cause);
+    assert_true(near(evidence(cause, "zombie_peak_bytes"), 3e7, 1e-9));
+    assert_true(near(evidence(cause, "zombie_end_bytes"), 3e7, 1e-9));
+    assert_non_null(strstr(cause->text, "gauge:witness.zombie_bytes"));
+    analysed_run_free(&a);
+}
+
 static void memory_that_outlives_the_load_is_a_note(void **state) {
     struct analysed_run a =
         analysed_run_make(state, (struct synthetic_run){.is_without_fault = 1, .kept_bytes = 4e7});
@@ -213,6 +247,9 @@ int main(void) {
         TEST(a_bounded_queue_has_no_backlog),
         TEST(a_bound_that_is_not_kept_is_named),
         TEST(a_gauge_that_claims_what_the_heap_does_not_hold_is_named),
+        TEST(what_no_account_counts_is_named),
+        TEST(accounts_that_add_up_are_no_mismatch),
+        TEST(zombies_that_a_gauge_tells_of_are_named),
         TEST(memory_that_outlives_the_load_is_a_note),
         TEST(pages_the_allocator_keeps_are_no_leak),
         TEST(a_peak_far_above_the_payload_is_a_note),

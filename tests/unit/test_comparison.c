@@ -132,6 +132,22 @@ static void two_runs_are_a_difference(void **state) {
     forget(&compared);
 }
 
+static void throughput_is_what_was_delivered_while_it_came(void **state) {
+    struct compared compared;
+    compare(state, &compared, (const int[]){0, 4}, 2);
+    const struct sm_compared_figure *found = NULL;
+    for (size_t i = 0; i < compared.comparison.figure_count; i++)
+        if (strcmp(compared.comparison.figures[i].name, "throughput, delivered") == 0)
+            found = &compared.comparison.figures[i];
+    assert_non_null(found);
+    assert_int_equal(found->unit, SM_UNIT_COUNT_PER_S);
+    double less = compared.made[0].truth.delivered / compared.made[1].truth.delivered;
+    assert_true(less < .999);
+    assert_true(fabs(found->values[0] / found->values[1] - less) < (1 - less) / 4);
+    assert_true(fabs(found->values[1] - 4000) < 400);
+    forget(&compared);
+}
+
 static void equal_runs_have_no_change(void **state) {
     static const int same[] = {5, 5, 5};
     struct compared compared = {0};
@@ -167,6 +183,7 @@ int main(void) {
         cmocka_unit_test(half_of_the_combinations_tell_them_apart),
         cmocka_unit_test(fixes_that_always_come_together_are_not_told_apart),
         cmocka_unit_test(two_runs_are_a_difference),
+        cmocka_unit_test(throughput_is_what_was_delivered_while_it_came),
         cmocka_unit_test(equal_runs_have_no_change),
         cmocka_unit_test(changes_are_told_in_words),
     };
