@@ -125,10 +125,10 @@ static enum MHD_Result call(struct sdk *sdk, struct MHD_Connection *connection, 
     return respond(connection, status_of(result), result ? strerror(-result) : "");
 }
 
-/* With all parts in one program, it is ready when they have found each other. */
+/* Where the parts were started together, it is ready when they have found each other. */
 static bool is_ready(const struct sdk *sdk) {
     const struct rc_options *options = sdk->options;
-    return options->role != RC_ALL || options->viewer_wait_ms ||
+    return options->figures_fd < 0 || options->viewer_wait_ms ||
            rc_figure(sdk->figures, RC_VIEWERS) == options->viewers;
 }
 

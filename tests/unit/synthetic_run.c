@@ -176,7 +176,8 @@ static double put_beside(struct simulation *s, int64_t t_ns, double own) {
 
 static void put_accounts(struct simulation *s, int64_t t_ns) {
     double queue = s->run.counted_share * s->queue * s->run.bytes_per_unit;
-    double kept = s->run.counted_share * s->kept, zombies = s->offered > 0 ? s->run.zombie_bytes : 0;
+    double kept = s->run.counted_share * s->kept,
+           zombies = s->offered > 0 ? s->run.zombie_bytes : 0;
     struct sm_sample samples[] = {{ACCOUNT_QUEUE, t_ns, queue, queue, queue},
                                   {ACCOUNT_CACHE, t_ns, kept, kept, kept},
                                   {ZOMBIES, t_ns, zombies, zombies, zombies}};
@@ -234,11 +235,11 @@ static void write_names(struct sm_record *record, const char *other) {
                 record, &(struct sm_frame){frames[i].stack, frames[i].depth, module_id, address}),
             0);
         assert_int_equal(
-            sm_record_add_symbol(
-                record, &(struct sm_symbol){module_id, address, 0,
-                                            (char *)(other ? other : frames[i].function),
-                                            (char *)(other ? other : frames[i].file),
-                                            frames[i].line}),
+            sm_record_add_symbol(record,
+                                 &(struct sm_symbol){module_id, address, 0,
+                                                     (char *)(other ? other : frames[i].function),
+                                                     (char *)(other ? other : frames[i].file),
+                                                     frames[i].line}),
             0);
         if (frames[i].depth == 0)
             assert_int_equal(sm_record_add_stack(record, &(struct sm_stack){frames[i].stack, 0}),

@@ -17,17 +17,17 @@ struct synthetic_run {
     double fds_per_s;           /* descriptors of class proc never closed */
     double kept_bytes;          /* filled in the first seconds of load, never freed */
     double retained_bytes;      /* the same, freed before the rest: the allocator keeps it */
-    double beside_bytes;        /* a second process whose heap swings by that much; 0 = there is none */
-    double control_per_s;       /* asked for as a positive control, and kept under load */
-    int is_control_refused;     /* asked for, but nothing was kept */
-    double burst_bytes;         /* live for one tick in ten under load, beside the queue */
-    double payload_bytes;       /* of one unit as offered; default 142 */
-    int is_gauge_stale;         /* gauge:queued still counts what was lost */
-    double counted_share;       /* of the queue and what is kept, by two gauges of accounts; 0 = none */
-    double zombie_bytes;        /* a gauge says so from the load on */
-    const char *fault_kind;     /* default "slow_disk" */
-    double kill_at_s;           /* the record ends there, incomplete; 0 = complete */
-    int is_without_probe;       /* no heap, no sites */
+    double beside_bytes;    /* a second process whose heap swings by that much; 0 = there is none */
+    double control_per_s;   /* asked for as a positive control, and kept under load */
+    int is_control_refused; /* asked for, but nothing was kept */
+    double burst_bytes;     /* live for one tick in ten under load, beside the queue */
+    double payload_bytes;   /* of one unit as offered; default 142 */
+    int is_gauge_stale;     /* gauge:queued still counts what was lost */
+    double counted_share;   /* of the queue and what is kept, by two gauges of accounts; 0 = none */
+    double zombie_bytes;    /* a gauge says so from the load on */
+    const char *fault_kind; /* default "slow_disk" */
+    double kill_at_s;       /* the record ends there, incomplete; 0 = complete */
+    int is_without_probe;   /* no heap, no sites */
     int is_without_fault;
     int is_fault_idle;        /* the fault's receipt shows nothing */
     int is_empty;             /* no phases, no samples */
@@ -45,7 +45,13 @@ struct synthetic_truth {
     double rate_bytes_per_s; /* (offered - delivered - dropped) x bytes in the fault, per second */
 };
 
-enum { SYNTHETIC_ENQUEUE = 1, SYNTHETIC_FREE = 2, SYNTHETIC_CACHE = 3, SYNTHETIC_OPEN = 4, SYNTHETIC_CONTROL = 5 };
+enum {
+    SYNTHETIC_ENQUEUE = 1,
+    SYNTHETIC_FREE = 2,
+    SYNTHETIC_CACHE = 3,
+    SYNTHETIC_OPEN = 4,
+    SYNTHETIC_CONTROL = 5
+};
 
 /* Writes the record (cmocka assertions inside) and tells the truth. */
 void synthetic_run_write(const struct synthetic_run *run, struct synthetic_truth *ret_truth);

@@ -127,7 +127,8 @@ static void a_gauge_that_claims_what_the_heap_does_not_hold_is_named(void **stat
 
 static void what_no_account_counts_is_named(void **state) {
     struct analysed_run a = analysed_run_make(
-        state, (struct synthetic_run){.is_without_fault = 1, .kept_bytes = 4e7, .counted_share = .6});
+        state,
+        (struct synthetic_run){.is_without_fault = 1, .kept_bytes = 4e7, .counted_share = .6});
     const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_ACCOUNTING_MISMATCH);
     assert_non_null(cause);
     assert_true(cause->is_note);
@@ -140,17 +141,17 @@ static void what_no_account_counts_is_named(void **state) {
 
 static void accounts_that_add_up_are_no_mismatch(void **state) {
     struct analysed_run a = analysed_run_make(
-        state, (struct synthetic_run){.is_without_fault = 1, .kept_bytes = 4e7, .counted_share = 1});
+        state,
+        (struct synthetic_run){.is_without_fault = 1, .kept_bytes = 4e7, .counted_share = 1});
     assert_null(analysed_run_cause(&a, SM_CAUSE_ACCOUNTING_MISMATCH));
     analysed_run_free(&a);
 }
 
 static void zombies_that_a_gauge_tells_of_are_named(void **state) {
-    struct analysed_run a = analysed_run_make(
-        state, (struct synthetic_run){.is_without_fault = 1,
-                                      .kept_bytes = 4e7,
-                                      .counted_share = 1,
-                                      .zombie_bytes = 3e7});
+    struct analysed_run a = analysed_run_make(state, (struct synthetic_run){.is_without_fault = 1,
+                                                                            .kept_bytes = 4e7,
+                                                                            .counted_share = 1,
+                                                                            .zombie_bytes = 3e7});
     const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_ACCOUNTING_MISMATCH);
     assert_non_null(cause);
     assert_true(near(evidence(cause, "zombie_peak_bytes"), 3e7, 1e-9));
