@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from attached import Attached  # noqa: E402
 from spillmark import Case, main, wait_for  # noqa: E402
 
-ROUNDS = 150  # questions each time
+ROUNDS = 60  # questions each time
 
 PYTHON = """
 import sys
@@ -292,7 +292,7 @@ class Real(Case):
 
     def test_cc1(self):
         with open(self.path("big.c"), "w") as file:
-            for number in range(700):
+            for number in range(260):
                 file.write(f"int f{number}(int *a, int n) {{ int s = {number}; for (int i = 0; "
                            f"i < n; i++) s += a[i] * (s ^ {number}) + a[n - i]; return s; }}\n")
         cc1 = subprocess.run(["gcc", "-print-prog-name=cc1"], stdout=subprocess.PIPE, text=True,
@@ -302,7 +302,7 @@ class Real(Case):
 
     def test_xz(self):
         with open(self.path("data"), "wb") as file:
-            file.write(random.Random(3).randbytes(1 << 18) * 6)
+            file.write(random.Random(3).randbytes(1 << 18) * 5)
         self.batch(["sh", "-c", f"exec xz -T2 --block-size=1MiB -6 -f -k {self.path('data')}"],
                    lambda: self.digest(self.path("data.xz")))
 
