@@ -1,5 +1,5 @@
 /* host_variants.c - the other names of calls that make a descriptor or move bytes: the 64-bit ones,
- * those that _FORTIFY_SOURCE calls, the aliases that libc exports. */
+ * those that _FORTIFY_SOURCE calls, the aliases that libc exports; and mappings. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -175,6 +175,33 @@ static void messages(void) {
     close(ends[1]);
 }
 
+static struct spillmark_thread own_block(void) {
+    return *(const struct spillmark_thread *)view_entries(slot, SPILLMARK_SECTION_THREADS);
+}
+
+/* The call succeeds, and maps and unmaps as many bytes. */
+#define MAPS(call, mapped, unmapped)                                                               \
+    do {                                                                                           \
+        struct spillmark_thread before = own_block();                                              \
+        HOST_CHECK(call);                                                                          \
+        HOST_CHECK(own_block().map_bytes == before.map_bytes + (mapped));                          \
+        HOST_CHECK(own_block().unmap_bytes == before.unmap_bytes + (unmapped));                    \
+    } while (0)
+
+static void mappings(void) {
+    enum { PAGE = 4096 };
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    char *at;
+    MAPS((at = mmap(NULL, 100, PROT_READ, flags, -1, 0)) != MAP_FAILED, PAGE, 0);
+    MAPS((at = mremap(at, PAGE, 3 * PAGE, MREMAP_MAYMOVE)) != MAP_FAILED, 3 * PAGE, PAGE);
+    MAPS(munmap(at, 3 * PAGE) == 0, 0, 3 * PAGE);
+    MAPS((at = mmap64(NULL, PAGE, PROT_READ, flags, -1, 0)) != MAP_FAILED, PAGE, 0);
+    MAPS(munmap(at, PAGE) == 0, 0, PAGE);
+    MAPS((at = sbrk(2 * PAGE)) != (void *)-1, 2 * PAGE, 0);
+    MAPS(brk(at + PAGE) == 0, 0, PAGE);
+    MAPS(brk(at) == 0, 0, PAGE);
+}
+
 int main(void) {
     slot = host_slot();
     table = view_entries(slot, SPILLMARK_SECTION_DESCRIPTORS);
@@ -184,6 +211,7 @@ int main(void) {
     accepted();
     files();
     messages();
+    mappings();
     HOST_CHECK(rmdir(directory) == 0);
     return 0;
 }
