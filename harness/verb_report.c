@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../reports/render_series.h"
 #include "../reports/render_verdicts.h"
 #include "outcome.h"
 #include "verb_table.h"
@@ -17,22 +18,26 @@ static int ends_with(const char *path, const char *ending) {
 static int report_series(const char *path, const char *format, const char *out) {
     struct sm_error err = {0};
     struct sm_trace *trace = NULL;
-    if (strcmp(format, "verdicts") != 0)
-        return sm_verb_usage("report", "a CSV series has the format verdicts, not %s", format);
+    int status = SM_STATUS_OK, is_text = strcmp(format, "text") == 0;
+    if (!is_text && strcmp(format, "verdicts") != 0)
+        return sm_verb_usage("report", "a CSV series has the formats text and verdicts, not %s",
+                             format);
     if (out)
         return sm_verb_usage("report", "-o goes with a run, not with a CSV series");
     int rc = sm_trace_read_csv(path, &trace, &err);
-    if (rc == 0)
+    if (rc == 0 && is_text)
+        rc = sm_render_series(trace, path, stdout, &status, &err);
+    else if (rc == 0)
         rc = sm_render_verdicts(trace, stdout, &err);
     sm_trace_free(trace);
-    return rc ? sm_verb_fail("report", &err, SM_STATUS_USAGE) : SM_STATUS_OK;
+    return rc ? sm_verb_fail("report", &err, SM_STATUS_USAGE) : status;
 }
 
 static int report_run(const char *path, const char *format, const char *out) {
     struct sm_error err = {0};
     struct sm_outcome outcome = {0};
     int rc = ends_with(path, ".pool") ? sm_outcome_import(path, &outcome, &err)
-                                       : sm_outcome_open(path, &outcome, &err);
+                                      : sm_outcome_open(path, &outcome, &err);
     if (rc)
         return sm_verb_fail("report", &err, SM_STATUS_USAGE);
     rc = sm_outcome_render(&outcome, format, out, &err);
@@ -57,6 +62,6 @@ int sm_verb_report(int argc, char **argv) {
     if (optind != argc - 1)
         return sm_verb_usage("report", optind == argc ? "no run given" : "too many arguments");
     if (ends_with(argv[optind], ".csv"))
-        return report_series(argv[optind], format ? format : "verdicts", out);
+        return report_series(argv[optind], format ? format : "text", out);
     return report_run(argv[optind], format ? format : "text", out);
 }

@@ -160,7 +160,7 @@ static int read_rows(struct csv_reader *in, struct table *table, int phase_colum
 
 struct header {
     char id[128], fault_kind[32];
-    double rate_hz, payload, min_rate, min_rate_fd, declared_cap, budget;
+    double rate_hz, payload, min_rate, min_rate_fd, declared_cap, budget, goes_on;
     int plan;
 };
 
@@ -181,7 +181,8 @@ static int parse_header(struct csv_reader *in, struct header *header) {
                    {"min_rate", &header->min_rate},
                    {"min_rate_fd", &header->min_rate_fd},
                    {"declared_cap", &header->declared_cap},
-                   {"budget", &header->budget}};
+                   {"budget", &header->budget},
+                   {"goes_on", &header->goes_on}};
     char *rest = trim(in->line) + 1;
     for (char *word; (word = strsep(&rest, " \t")) != NULL;) {
         char *value = strchr(word, '=');
@@ -246,6 +247,7 @@ static int fill_labelled(struct csv_reader *in, const struct table *table, char 
     trace->min_rate_fds_per_s = header->min_rate_fd;
     trace->declared_cap = header->declared_cap;
     trace->budget = header->budget;
+    trace->goes_on = header->goes_on > 0;
     trace->plan = (enum sm_trace_plan)header->plan;
     *ret_trace = trace;
     return 0;
@@ -270,7 +272,8 @@ static int read_labelled(struct csv_reader *in, const struct header *header,
             phase_column = i;
     }
     if (rc == 0 && (table.columns <= 0 || strcmp(names[0], "t") != 0))
-        rc = fail(in, NULL, "the first column of a labelled trace must be t, not", names[0] ? names[0] : "");
+        rc = fail(in, NULL, "the first column of a labelled trace must be t, not",
+                  names[0] ? names[0] : "");
     if (rc == 0)
         rc = read_rows(in, &table, phase_column);
     if (rc == 0)

@@ -59,6 +59,7 @@ void sm_trace_write_csv(const struct sm_trace *trace, const struct sm_trace_extr
     put_setting(to, "min_rate_fd", trace->min_rate_fds_per_s);
     put_setting(to, "declared_cap", trace->declared_cap);
     put_setting(to, "budget", trace->budget);
+    put_setting(to, "goes_on", trace->goes_on);
     fputs("\nt,phase", to);
     for (size_t c = 1; c < COLUMNS; c++)
         if (columns[c].values)

@@ -276,7 +276,7 @@ class Formats(Case):
             if kind == "empty":
                 continue
             out, data = self.rendered(self.record(kind), "csv")
-            again = json.loads(spillmark("report", out).out)
+            again = json.loads(spillmark("report", out, "--format", "verdicts").out)
             verdicts = json.loads(spillmark("report", self.record(kind), "--format",
                                             "verdicts").out)
             if kind == "hostile":
@@ -288,6 +288,24 @@ class Formats(Case):
         out, data = self.rendered(self.record("backlog"), "csv")
         rows = list(csv.DictReader(io.StringIO(data.decode().split("\n", 1)[1])))
         self.assertEqual(max(float(row["gauge:queued"]) for row in rows), 78000)
+
+    def test_a_series_of_another_monitor_is_explained(self):
+        def series(name, value):
+            path = self.path(name + ".csv")
+            with open(path, "w", encoding="utf-8") as out:
+                out.writelines("%g,%d\n" % (second, value(second)) for second in range(300))
+            return spillmark("report", path)
+        leaks = series("leaks", lambda t: 5e7 + 2e4 * t + 1e4 * (t % 7))
+        self.assertEqual(leaks.status, 1, leaks.out + leaks.err)
+        self.assertIn("The series is growing: by 20.0 KB/s (99 % sure of ",
+                      " ".join(leaks.out.split()))
+        flat = series("flat", lambda t: 5e7 + 1e4 * (t % 7))
+        self.assertEqual(flat.status, 0, flat.out + flat.err)
+        self.assertIn("The series is bounded, by 50.1 MB. What decided it: ",
+                      " ".join(flat.out.split()))
+        fills = series("fills", lambda t: 5e7 + 9e6 * (1 - .5 ** (t / 150)) + 1e4 * (t % 7))
+        self.assertEqual(fills.status, 4, fills.out + fills.err)
+        self.assertIn("What would settle it: ", " ".join(fills.out.split()))
 
     def test_the_ledger_as_csv_adds_up(self):
         _, data = self.rendered(self.record("bounded"), "csv-ledger")
