@@ -164,8 +164,10 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
     if ((rc = sm_keeper_start(&execution->keeper, err)))
         return rc;
     /* Handed over before they exist: a kill in between leaves nothing. */
-    sm_keeper_own_path(execution->keeper, execution->dir->scratch);
-    sm_keeper_own_path(execution->keeper, execution->dir->data);
+    if ((rc = sm_keeper_own_path(execution->keeper, execution->dir->scratch)) ||
+        (rc = sm_keeper_own_path(execution->keeper, execution->dir->data)))
+        return sm_error_errno(err, rc, NULL, NULL,
+                              "the process that keeps the others takes no directory");
     if ((rc = sm_run_dir_make(execution->dir, err)))
         return rc;
     execution->start_ns = sm_now_ns();

@@ -11,7 +11,10 @@ static const double setup_timeout_s = 120;
 
 static int make_directory(struct sm_execution *execution, const struct sm_service *service,
                           struct sm_error *err) {
-    sm_keeper_own_path(execution->keeper, service->directory);
+    int rc = sm_keeper_own_path(execution->keeper, service->directory);
+    if (rc)
+        return sm_error_errno(err, rc, service->directory, NULL,
+                              "the process that keeps the others takes no directory");
     if ((mkdir(execution->dir->services, 0777) && errno != EEXIST) ||
         mkdir(service->directory, 0777))
         return sm_error_errno(err, -errno, service->directory, "give a writable directory with -o",

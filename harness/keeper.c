@@ -185,6 +185,9 @@ void sm_keeper_stop(struct sm_keeper *keeper, double grace_s) {
         await_keeper(keeper);
         sm_sweep(lost_keeper_grace_s, NULL, is_not_in_our_group);
     }
+    /* A guard that went before we did could not remove what we made since. */
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        sm_owned_remove(keeper->owned);
     close(keeper->requests_fd);
     close(keeper->exits_fd);
     munmap(keeper->owned, sizeof *keeper->owned);

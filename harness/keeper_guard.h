@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 /* Paths to be removed in the end, in memory that keeper and guard share: one writer, and nobody
- * reads before it is gone. */
+ * reads before it is gone. When keeper or guard were killed, the harness looks at them last. */
 enum { SM_OWNED_PATHS = 256, SM_OWNED_BYTES = 1 << 17 };
 struct sm_owned_paths {
     uint32_t count, used_bytes;

@@ -16,6 +16,17 @@ step() {
 "$build/bin/spillmark" doctor
 step "limits, root" ctest --test-dir "$build" -R '^e2e\.limits$' --output-on-failure
 
+# The rate of a slow disk: systemd hands the controller down where somebody asks for accounts.
+mkdir /run/disk
+mount "$DISK" /run/disk
+tests=$(realpath "$(dirname "$0")/../e2e")
+step "disk by a control group" systemd-run --scope -q -p IOAccounting=yes \
+    env TMPDIR=/run/disk SPILLMARK="$build/bin/spillmark" DISK_CLIENT="$build/tests/disk-client" \
+    sh -c "'$build/bin/spillmark' doctor | grep 'disk cgroup' | tee /dev/console &&
+           python3 '$tests/test_disks.py' Disks.test_by_a_control_group \
+                   Disks.test_a_control_group_goes_with_its_harness 2>&1 | tee /dev/console |
+           grep -q '^OK\$'"
+
 useradd --create-home tester
 loginctl enable-linger tester
 user=$(id -u tester)
