@@ -220,9 +220,10 @@ class Inject(Case):
         guinea = Guinea(self)
         attached = self.attach(guinea, "one")
         injector, = injectors_of(attached.process.pid)
-        os.kill(injector, signal.SIGKILL)
-        attached.process.kill()
+        attached.process.send_signal(signal.SIGSTOP)
+        os.kill(injector, signal.SIGKILL)  # and nobody waits for it yet
         wait_for(lambda: guinea.ask("keep 10 10000") and not self.mapped(guinea), "the end of it")
+        attached.process.kill()
         self.attach(guinea, "two").stop()
         self.well(guinea)
 
