@@ -16,8 +16,8 @@ enum { LARGE_SLOT = 16 << 20, ENTRIES_MAX = 1 << SPILLMARK_LIVE_STACK_BITS };
  * grows; sampling, the stacks are. */
 static const uint32_t share_sampled[SPILLMARK_SECTIONS] = {
     [SPILLMARK_SECTION_STACKS] = 20,
-    [SPILLMARK_SECTION_FRAMES] = 45,
-    [SPILLMARK_SECTION_LIVE] = 20,
+    [SPILLMARK_SECTION_FRAMES] = 53,
+    [SPILLMARK_SECTION_LIVE] = 12,
     [SPILLMARK_SECTION_FREES] = 14,
 };
 static const uint32_t share_exact[SPILLMARK_SECTIONS] = {

@@ -12,7 +12,7 @@ enum { SPILLMARK_PAGE_BYTES = 4096 };
 
 /* The probe refuses less, and divides whatever it gets among its tables. */
 #define SPILLMARK_SLOT_BYTES_MIN (UINT64_C(1) << 20)
-/* Sampling at 64 KiB or more: 100 000 sites, 500 000 sampled objects alive at once. */
+/* Sampling at 64 KiB or more: 100 000 sites, 300 000 sampled objects alive at once. */
 #define SPILLMARK_SLOT_BYTES_SAMPLED (UINT64_C(64) << 20)
 /* Every allocation: about 6 million objects alive at once. Only what is used takes memory:
  * 24 bytes an object, and up to 16 MiB beside. */
