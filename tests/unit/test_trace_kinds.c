@@ -1,4 +1,5 @@
 /* Causes that a trace alone can show, each on a trace made to have it. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,8 +80,10 @@ static struct sm_trace *make_long_requests(double left, double per_s) {
         trace->phase[i] = (uint8_t)(i < LEAD ? SM_TRACE_IDLE
                                     : loaded ? SM_TRACE_LOAD
                                              : SM_TRACE_SETTLE);
-        if (loaded && at % every == every - 1)
-            ends[begun++] = i + 11 + 7 * begun % 9; /* after 1.1 to 1.9 s */
+        if (loaded && at % every == every - 1) {
+            ends[begun] = i + 11 + 7 * begun % 9; /* after 1.1 to 1.9 s */
+            begun++;
+        }
         for (int k = 0; k < begun; k++)
             done += ends[k] <= i;
         trace->sent[i] = begun;
