@@ -1,7 +1,7 @@
 /* limited.c - a program that gets into trouble in a known place. The argument says which:
  * "leak" allocates and touches until it is stopped, "abort" keeps 8 MB and aborts, "family" has two
  * children that keep 6 MB and 10 MB while it keeps 4 MB, "greedy-child" has a child that leaks,
- * "refused" leaks until an allocation fails and says so. */
+ * "refused" leaks until an allocation fails and says so, "small" leaks in blocks of 64 bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,12 +50,25 @@ static void fork_holding(int kilobytes) {
         _exit(1);
 }
 
+static void leak_small(void) {
+    for (int i = 0;; i++) {
+        newest = malloc(64);
+        if (!newest)
+            return;
+        memset(newest, 1, 64);
+        if (i % 2000 == 0)
+            usleep(10000);
+    }
+}
+
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
     puts("ready");
     fflush(stdout);
     if (strcmp(what, "leak") == 0) {
         leak();
+    } else if (strcmp(what, "small") == 0) {
+        leak_small();
     } else if (strcmp(what, "abort") == 0) {
         hold_kilobytes(8 << 10);
         sleep(1);

@@ -122,6 +122,15 @@ class Limits(BadEnds):
         # The probe's memory is not the target's: all but a little of the limit was heap.
         self.assertGreater(report["series"]["heap"]["peak"], 0.9 * 32 * MB)
 
+    def test_what_the_probe_notes_is_not_of_the_limit(self):
+        """Of 64 bytes each, recorded one by one: notes of a quarter of the limit."""
+        self.need_groups()
+        scenario = self.scenario("small", 60, keys='memory = "32MB"')
+        result = spillmark("run", scenario, "-o", self.path("run"), "--sample-bytes", "1")
+        self.assertIn("oom-killed", result.err)
+        report = self.report(self.path("run"))
+        self.assertGreater(report["series"]["heap"]["peak"], 0.68 * 32 * MB)
+
     def test_a_greedy_child_is_killed_apart_from_its_parent(self):
         self.need_groups()
         status, out, err = self.run_scenario("greedy-child", 6, keys='memory = "32MB"')

@@ -130,13 +130,12 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
         "harness/sampler_proc.c",
         "    figures.shared_bytes = strtoull(next, &next, 10) * (uint64_t)page_bytes();\n", "",
         "unit.sampler$"),
-    one("slot-under-the-limit", "the slot takes of the target's limit of memory",
-        "harness/execution_limit.c",
-        "    sm_limit_allow(execution->limit, sm_sampler_charged_bytes(execution->sampler));\n",
-        "    sm_limit_allow(execution->limit, 0);\n", "e2e.limits$"),
-    one("slot-not-filled", "the slot is first touched inside the target's limit",
-        "harness/sampler.c", "(rc = sm_pool_populate(sampler->pool))", "(rc = 0)",
-        "(e2e.limits|unit.sampler|unit.pool)$"),
+    Mutation("slot-under-the-limit", "the slot takes of the target's limit of memory", [
+        ("harness/execution_limit.c",
+         "    sm_limit_allow(execution->limit, sm_sampler_charged_bytes(execution->sampler));\n",
+         "    sm_limit_allow(execution->limit, 0);\n"),
+        ("harness/sampler.c", "(rc = sm_pool_populate(sampler->pool))", "(rc = 0)"),
+    ], "e2e.limits$"),
     one("no-address-space", "RLIMIT_AS leaves no room for a child's slot, and it dies",
         "probes/slot.c", """    if (child == NULL) {
         smp_pool_release(index);
