@@ -57,6 +57,7 @@ class UntilSure(Case):
         self.assertEqual(names[:6:2], ["low dose", "high dose", "high dose"])
         self.assertTrue(7 <= names.count("settle") < 40, names)
         self.assertGreater(report["give_back"]["done"], 0)
+        self.assertEqual(report["causes"][0]["kind"], "leak_over_time", report["causes"])
 
     def test_a_bounded_program_ends_the_run_with_a_pass(self):
         result, report = self.run_it(IDLE, CYCLES, BOUNDED + ', heap_peak = "64MB"',
