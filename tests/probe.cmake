@@ -52,7 +52,7 @@ probe_test(fork fork OBSERVE --min-slots 22)
 probe_test(fork-sampled fork OBSERVE --interval 65536 --min-slots 22)
 probe_test(fork-without-slots fork ARGS 20 78 OBSERVE --slots 1)
 probe_test(spawn spawn)
-probe_test(exec exec ARGS 5 OBSERVE --min-slots 6)
+probe_test(exec exec ARGS 8 OBSERVE --min-slots 9)
 # A wrapper has a slot, the child it forks has one, and so has the program that the child becomes.
 add_test(NAME hosts.wrapper COMMAND probe-observe $<TARGET_FILE:spillmark-probe> --min-slots 3 --
                                     timeout 40 $<TARGET_FILE:host-exact>)

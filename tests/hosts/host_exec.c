@@ -19,6 +19,11 @@ int main(int argc, char **argv) {
         return leaked != NULL && waitpid(child, &status, 0) == child && status == 0 ? 0 : 1;
     }
     HOST_CHECK(leaked != NULL && host_slot()->state == SPILLMARK_STATE_ON);
+    for (uint32_t i = 0; i < view_header(host_view())->slot_count; i++) {
+        const struct spillmark_slot *slot = view_slot(host_view(), i);
+        HOST_CHECK(view_claims(host_view())[i].pid != (uint32_t)getpid() || slot == host_slot() ||
+                   slot->state == SPILLMARK_STATE_EXEC); /* the images before */
+    }
     snprintf(text, sizeof text, "%d", left - 1);
     switch (left) {
     case 0:
@@ -31,6 +36,18 @@ int main(int argc, char **argv) {
         break;
     case 3:
         execvp(argv[0], (char *[]){argv[0], text, NULL});
+        break;
+    case 4:
+        execve(argv[0], (char *[]){argv[0], text, NULL}, environ);
+        break;
+    case 5:
+        execvpe(argv[0], (char *[]){argv[0], text, NULL}, environ);
+        break;
+    case 6:
+        fexecve(open(argv[0], O_RDONLY), (char *[]){argv[0], text, NULL}, environ);
+        break;
+    case 7:
+        execle(argv[0], argv[0], text, (char *)NULL, environ);
         break;
     default:
         execl(argv[0], argv[0], text, (char *)NULL);
