@@ -48,8 +48,8 @@ probe_test(together-sampled together OBSERVE --interval 4096 --min-slots 11)
 probe_test(together-exec together ARGS exec OBSERVE --torn --drops --min-slots 22)
 probe_test(early early)
 probe_test(arena arena)
-probe_test(fork fork OBSERVE --min-slots 22)
-probe_test(fork-sampled fork OBSERVE --interval 65536 --min-slots 22)
+probe_test(fork fork OBSERVE --slots 128 --min-slots 61)
+probe_test(fork-sampled fork OBSERVE --interval 65536 --slots 128 --min-slots 61)
 probe_test(fork-without-slots fork ARGS 20 78 OBSERVE --slots 1)
 probe_test(spawn spawn)
 probe_test(exec exec ARGS 8 OBSERVE --min-slots 9)
@@ -115,7 +115,8 @@ set_tests_properties(hosts.mutations PROPERTIES LABELS hosts TIMEOUT 30
 
 # Long: ctest -C Stress -L stress
 add_test(NAME stress.fork CONFIGURATIONS Stress
-         COMMAND probe-observe $<TARGET_FILE:spillmark-probe> --repeat 1000 -- $<TARGET_FILE:host-fork>)
+         COMMAND probe-observe $<TARGET_FILE:spillmark-probe> --slots 128 --repeat 1000 --
+                 $<TARGET_FILE:host-fork>)
 add_test(NAME stress.dlopen CONFIGURATIONS Stress
          COMMAND probe-observe $<TARGET_FILE:spillmark-probe> --repeat 1000 --
                  $<TARGET_FILE:host-dlopen> $<TARGET_FILE:host-plugin> 100)
