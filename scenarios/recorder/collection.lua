@@ -10,7 +10,7 @@ return scenario {
   title  = "Collection while messages are on their way",
   params = recorder.params {
     server_limit = param { 0.0005, help = "MB that the server is to hold" },
-    viewer_limit = 100,
+    viewer_limit = param { 0.02, help = "MB that a viewer is to hold" },
     viewer_rate  = param { 0.04, help = "MB a second that a viewer shows; 0: any" },
     row_bytes    = 50,
     at_once      = param { 4, help = "calls at the same time" },

@@ -1,5 +1,5 @@
 -- The incident: batches of 1.8 GB by send_columns, a server that is to hold 500 MB, a viewer that is
--- to hold 2.5 GB. Sizes are a tenth of that unless scale=1 is asked for, which takes 9 GB.
+-- to hold 2.5 GB. Sizes are a tenth of that unless scale=1 is asked for, which takes 7 GB for one call.
 --
 -- before: the server keeps a batch, over its limit, until the next one comes; the viewer copies it,
 -- finds no room for it, and keeps it, too, not shown. Nobody is told.
