@@ -55,6 +55,13 @@ static int is_gauge(const char *name) {
     return strncmp(name, GAUGE, sizeof GAUGE - 1) == 0 && name[sizeof GAUGE - 1];
 }
 
+/* As the harness reads gauges: bytes when the name says so. */
+static enum sm_unit gauge_unit(const char *name) {
+    static const char bytes[] = "_bytes";
+    size_t length = strlen(name), end = sizeof bytes - 1;
+    return length > end && strcmp(name + length - end, bytes) == 0 ? SM_UNIT_BYTES : SM_UNIT_NONE;
+}
+
 static const struct rule *find_rule(const char *name) {
     for (size_t i = 0; i < RULES; i++)
         if (strcmp(rules[i].name, name) == 0)
@@ -96,7 +103,7 @@ int sm_budget_check_name(const char *name, const char *limit, struct sm_budget_i
         return refuse_name(name, err);
     if (wants_bounded && (gauge || rule->is_bounded))
         return fill_item(name, limit, 1, 0, out, err);
-    enum sm_unit unit = gauge ? SM_UNIT_NONE : rule->unit;
+    enum sm_unit unit = gauge ? gauge_unit(name) : rule->unit;
     enum sm_unit growth = sm_unit_per_second(unit);
     if ((gauge || rule->is_bounded) && sm_unit_parse(growth, limit, &value) == 0 && value > 0)
         return fill_item(name, limit, 1, value, out, err);
@@ -291,7 +298,7 @@ int sm_budget_judge(const struct sm_run *run, struct sm_analysis *analysis) {
         const struct sm_budget_item *item = &run->budget_items[i];
         const struct rule *rule = find_rule(item->name);
         lines[i] = (struct sm_budget_line){.item = item,
-                                           .unit = rule ? rule->unit : SM_UNIT_NONE,
+                                           .unit = rule ? rule->unit : gauge_unit(item->name),
                                            .actual = NAN,
                                            .margin = NAN,
                                            .holds = SM_HOLDS_UNKNOWN};

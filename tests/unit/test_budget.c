@@ -29,6 +29,9 @@ static void good_lines_are_taken(void **state) {
         {"latency_p90", "5ms", 0, .005}, {"latency_p99", "20ms", 0, .02},
         {"latency_max", "1s", 0, 1},     {"gauge:queued", "bounded", 1, 0},
         {"gauge:queued", "500", 0, 500},
+        {"gauge:held_bytes", "64MB", 0, 64e6},
+        {"gauge:held_bytes", "64000000", 0, 64e6},
+        {"gauge:held_bytes", "64KB/s", 1, 64e3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sm_budget_item item;
