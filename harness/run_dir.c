@@ -95,7 +95,7 @@ int sm_run_dir_plan(const char *out, const char *name, struct sm_run_dir *ret_di
     return 0;
 }
 
-int sm_run_dir_make(struct sm_run_dir *dir, struct sm_error *err) {
+int sm_run_dir_make_bare(struct sm_run_dir *dir, struct sm_error *err) {
     int rc = make_parents(dir->path);
     if (rc)
         return sm_error_errno(err, rc, dir->path, "give a writable directory with -o",
@@ -105,6 +105,13 @@ int sm_run_dir_make(struct sm_run_dir *dir, struct sm_error *err) {
         return sm_error_errno(err, -errno, dir->path, "give a writable directory with -o",
                               "the run directory cannot be made");
     dir->made = 1;
+    return 0;
+}
+
+int sm_run_dir_make(struct sm_run_dir *dir, struct sm_error *err) {
+    int rc = sm_run_dir_make_bare(dir, err);
+    if (rc)
+        return rc;
     if (mkdir(dir->data, 0777)) {
         rc = sm_error_errno(err, -errno, dir->data, "give a writable directory with -o",
                             "the data directory cannot be made");

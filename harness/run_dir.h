@@ -8,14 +8,14 @@
 #include "../reports/error.h"
 
 struct sm_run_dir {
-    char path[512];    /* the run directory, absolute */
-    char data[600];    /* path/data */
-    char scratch[64];  /* /tmp/spillmark-XXXXXX */
-    char record[600];  /* path/run.db */
-    char log[600];     /* path/target.log; target.1.log and so on of lives before a restart */
+    char path[512];     /* the run directory, absolute */
+    char data[600];     /* path/data */
+    char scratch[64];   /* /tmp/spillmark-XXXXXX */
+    char record[600];   /* path/run.db */
+    char log[600];      /* path/target.log; target.1.log and so on of lives before a restart */
     char services[600]; /* path/services: their logs, which stay, and directories, which go */
-    int made_path;     /* this run made the run directory */
-    int made;          /* sm_run_dir_make has succeeded */
+    int made_path;      /* this run made the run directory */
+    int made;           /* sm_run_dir_make has succeeded */
 };
 
 /* Chooses the paths only. `out` is the user's -o (must not hold a record already) or NULL: then
@@ -27,7 +27,11 @@ int sm_run_dir_plan(const char *out, const char *name, struct sm_run_dir *ret_di
  * else lies there stays. A directory that is not there is none to forget. */
 int sm_run_dir_forget(const char *out, struct sm_error *err);
 
-/* Makes them. */
+/* Makes path alone: for what starts nothing, and so has nobody to remove the others if it is
+ * killed. */
+int sm_run_dir_make_bare(struct sm_run_dir *dir, struct sm_error *err);
+
+/* Makes path, data and scratch. */
 int sm_run_dir_make(struct sm_run_dir *dir, struct sm_error *err);
 
 /* Removes scratch and data; with everything set also the run directory itself, if this run made

@@ -225,7 +225,7 @@ static int attach(const struct attach_arguments *arguments) {
     snprintf(name, sizeof name, "attach-%d", (int)arguments->pid);
     if (sm_run_dir_plan(arguments->out, name, &dir, &err))
         return sm_verb_fail("attach", &err, SM_STATUS_USAGE);
-    int rc = sm_run_dir_make(&dir, &err);
+    int rc = sm_run_dir_make_bare(&dir, &err);
     if (rc == 0) {
         sm_interrupt_install();
         rc = record_it(arguments, &dir, &err);

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from spillmark import BIN, Case, main, scratch_of
+from spillmark import BIN, Case, main
 
 KILLS, SEED = 12, 20261
 LONGEST_S, PATIENCE_S = 2.6, 30
@@ -91,7 +91,8 @@ class Kills(Case):
         run = self.path(f"run{number}")
         mark = f"SPILLMARK_KILLS={self.dir}/{number}"
         process = subprocess.Popen([BIN, "run", self.scenario, "-o", run],
-                                   env={**os.environ, "SPILLMARK_KILLS": mark.split("=")[1]},
+                                   env={**os.environ, "TMPDIR": self.path("t"),
+                                        "SPILLMARK_KILLS": mark.split("=")[1]},
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return process, run, mark.encode() + b"\0"
 
@@ -107,14 +108,15 @@ class Kills(Case):
 
     def what_is_left(self, pid, run, mark):
         with open("/proc/mounts") as file:
-            mounts = [line for line in file if self.dir in line or f"spillmark-{pid}" in line]
+            mounts = [line for line in file if self.dir in line]
         return {name: what for name, what in (
-            ("processes", marked(mark)), ("scratch", scratch_of(pid)), ("groups", groups_of(pid)),
+            ("processes", marked(mark)), ("scratch", os.listdir(self.path("t"))), ("groups", groups_of(pid)),
             ("mounts", mounts), ("files", glob.glob(f"{run}/data") + [
                 path for path in glob.glob(f"{run}/services/*") if os.path.isdir(path)])) if what}
 
     def test_nothing_stays(self):
         self.write("target.py", TARGET)
+        os.mkdir(self.path("t"))
         self.scenario = self.write("everything.lua", SCENARIO.format(
             python=sys.executable, target=self.path("target.py"), dir=self.dir))
         chance = random.Random(SEED)

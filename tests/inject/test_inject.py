@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from attached import Attached  # noqa: E402
 from spillmark import (BIN, CAN_FORBID_SECCOMP, Case, WITHOUT_SECCOMP, main,  # noqa: E402
-                       processes_with, wait_for)
+                       processes_with, scratch_of, wait_for)
 
 GUINEA, PLUGIN = os.environ["INJECT_GUINEA"], os.environ["INJECT_PLUGIN"]
 
@@ -212,6 +212,8 @@ class Inject(Case):
         attached.process.kill()
         wait_for(lambda: not os.path.exists(f"/proc/{injector}"), "the end of the injector")
         self.assertFalse(self.mapped(guinea))
+        self.assertEqual(scratch_of(attached.process.pid), [])
+        self.assertFalse(os.path.exists(self.path("one", "data")))
         guinea.ask("keep 100 100000")
         self.attach(guinea, "two").stop()
         self.well(guinea)
