@@ -55,7 +55,11 @@
     {.name = "url", .type = SM_KEY_TEXT, .help = "where to: \"http://127.0.0.1:8080/write\""},     \
         SM_WAY_KEYS, SM_TRUST_KEYS, SM_READER_KEYS
 
-/* The same for what is no HTTP. */
+/* For drivers of HTTP that ask for one thing. */
+#define SM_PATH_KEY                                                                                \
+    { .name = "path", .type = SM_KEY_TEXT, .help = "what is asked for, in place of the url's own" }
+
+/* Addresses of what is no HTTP. */
 #define SM_STREAM_ADDRESS_KEYS                                                                     \
     {.name = "to", .type = SM_KEY_TEXT, .help = "where to: \"127.0.0.1:6379\""}, SM_WAY_KEYS,      \
         {.name = "tls", .type = SM_KEY_BOOL, .fallback = "false", .help = "over TLS"},             \

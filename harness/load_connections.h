@@ -85,6 +85,16 @@ struct sm_connections {
         .name = "connections", .type = SM_KEY_QUANTITY, .unit = SM_UNIT_COUNT, .at_least = 1,      \
         .at_most = SM_CONNECTIONS_MOST, .help = "open at once at the most"                         \
     }
+/* Of drivers that send the next units before the first is answered. */
+#define SM_PIPELINED_KEYS                                                                          \
+    {.name = "pipeline",                                                                           \
+     .type = SM_KEY_QUANTITY,                                                                      \
+     .unit = SM_UNIT_COUNT,                                                                        \
+     .fallback = "1",                                                                              \
+     .at_least = 1,                                                                                \
+     .at_most = 100000,                                                                            \
+     .help = "units on a connection at once"},                                                     \
+        SM_CONNECTIONS_KEYS
 
 /* Opens the engine of the driver that begins with this zeroed pool, and its `connections`; each
  * takes `streams` units at once. unit_bytes: payload of a unit. Returns 0 or a negative errno and

@@ -263,7 +263,7 @@ static int http_open(const struct sm_block *config, void **ret_driver, struct sm
 static const struct sm_key http_keys[] = {
     SM_LOAD_KEYS,
     SM_ADDRESS_KEYS,
-    {.name = "path", .type = SM_KEY_TEXT, .help = "what is asked for, in place of the url's own"},
+    SM_PATH_KEY,
     {.name = "method", .type = SM_KEY_TEXT, .help = "POST with a body, GET without"},
     {.name = "headers", .type = SM_KEY_TEXTS, .help = "a list of \"Name: value\""},
     {.name = "body", .type = SM_KEY_BODY, .help = "what each request carries"},

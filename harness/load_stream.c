@@ -13,7 +13,6 @@ enum {
     TURN_BYTES = 2 << 20,   /* sent on one connection before the others and the schedule are due */
     GATHERED_BYTES = 16384, /* of short units that are sent together */
     BEGINNING_BYTES = 64,   /* of a reply, kept for its outcome */
-    MOST_PIPELINED = 100000,
 };
 
 struct exchange {
@@ -347,14 +346,7 @@ static const struct sm_key stream_keys[] = {
     {.name = "refusal",
      .type = SM_KEY_TEXT,
      .help = "a reply that begins with it refuses the unit: \"-ERR\""},
-    {.name = "pipeline",
-     .type = SM_KEY_QUANTITY,
-     .unit = SM_UNIT_COUNT,
-     .fallback = "1",
-     .at_least = 1,
-     .at_most = MOST_PIPELINED,
-     .help = "units on a connection at once"},
-    SM_CONNECTIONS_KEYS,
+    SM_PIPELINED_KEYS,
     {.name = NULL}};
 
 const struct sm_load_ops sm_stream_load = {

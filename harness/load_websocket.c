@@ -16,7 +16,6 @@ enum {
     WHOLE_BYTES = 65536,    /* a longer message is put frame by frame */
     FRAGMENT_BYTES = 32768, /* of it, whatever the number of connections that hold one */
     TURN_BYTES = 2 << 20,   /* put on one connection before the others and the schedule are due */
-    MOST_PIPELINED = 100000,
     HEADERS = 64,
     WORDS = 128,
 };
@@ -365,7 +364,7 @@ static int websocket_open(const struct sm_block *config, void **ret_driver, stru
 static const struct sm_key websocket_keys[] = {
     SM_LOAD_KEYS,
     SM_ADDRESS_KEYS,
-    {.name = "path", .type = SM_KEY_TEXT, .help = "what is asked for, in place of the url's own"},
+    SM_PATH_KEY,
     {.name = "headers", .type = SM_KEY_TEXTS, .help = "a list of \"Name: value\""},
     {.name = "body", .type = SM_KEY_BODY, .required = true, .help = "what each message carries"},
     {.name = "kind",
@@ -380,14 +379,7 @@ static const struct sm_key websocket_keys[] = {
      .at_most = 1e9,
      .help = "messages that answer each; with 0 a unit is accepted when all of it is in the "
              "connection"},
-    {.name = "pipeline",
-     .type = SM_KEY_QUANTITY,
-     .unit = SM_UNIT_COUNT,
-     .fallback = "1",
-     .at_least = 1,
-     .at_most = MOST_PIPELINED,
-     .help = "units on a connection at once"},
-    SM_CONNECTIONS_KEYS,
+    SM_PIPELINED_KEYS,
     {.name = NULL}};
 
 const struct sm_load_ops sm_websocket_load = {
