@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "inject_process.h"
+#include "interrupt.h"
 
 struct sm_injector {
     pid_t pid;
@@ -31,12 +32,8 @@ struct farewell {
 /* ---- the injector's process ---- */
 
 static void become_quiet(void) {
-    static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE,
-                                  SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
     sigset_t children;
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
-        signal(ignored[i], SIG_IGN);
-    signal(SIGCHLD, SIG_DFL);
+    sm_interrupt_ignore();
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     sigprocmask(SIG_BLOCK, &children, NULL);

@@ -1,12 +1,12 @@
 #include "keeper_guard.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "keeper_process.h"
 #include "keeper_sweep.h"
 #include "limit_cgroup.h"
@@ -46,11 +46,7 @@ void sm_owned_remove(const struct sm_owned_paths *owned) {
 }
 
 static void become_quiet(void) {
-    static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE,
-                                  SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
-        signal(ignored[i], SIG_IGN);
-    signal(SIGCHLD, SIG_DFL);
+    sm_interrupt_ignore();
     setpgid(0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_NAME, "spillmark-gd");

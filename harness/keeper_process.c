@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "keeper_sweep.h"
 #include "keeper_terminal.h"
 #include "keeper_wire.h"
@@ -215,13 +216,8 @@ static void serve(struct keeper *keeper) {
 }
 
 static int open_signals(void) {
-    /* Ctrl-C and a closed terminal are for the harness; the keeper goes when that goes. */
-    static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE,
-                                  SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2};
     sigset_t children;
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
-        signal(ignored[i], SIG_IGN);
-    signal(SIGCHLD, SIG_DFL);
+    sm_interrupt_ignore();
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     sigprocmask(SIG_SETMASK, &children, NULL);

@@ -1,7 +1,6 @@
 #include "live.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,14 +78,9 @@ static void *look_on(void *argument) {
 }
 
 static int start_looker(struct sm_live *live, struct sm_error *err) {
-    sigset_t all, before;
-    sigfillset(&all); /* the run's thread alone takes signals */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&live->looker, NULL, look_on, live);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = sm_interrupt_start_thread(&live->looker, look_on, live);
     live->has_looker = rc == 0;
-    return rc ? sm_error_errno(err, -rc, NULL, NULL, "the live view's thread cannot be started")
-              : 0;
+    return rc ? sm_error_errno(err, rc, NULL, NULL, "the live view's thread cannot be started") : 0;
 }
 
 static int make_page(struct sm_live *live, const char *title, struct sm_error *err) {

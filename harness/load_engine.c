@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "interrupt.h"
 
 enum {
     EVENTS = 128,     /* taken from the kernel at once */
@@ -386,16 +386,6 @@ static void *engine_thread(void *argument) {
     return NULL;
 }
 
-/* The load's thread takes no signals: they are the run's. */
-static int start_thread(struct sm_engine *engine) {
-    sigset_t all, kept;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &kept);
-    int rc = pthread_create(&engine->thread, NULL, engine_thread, engine);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
-    return -rc;
-}
-
 static struct sm_engine *engine_of(void *driver) {
     return *(struct sm_engine **)driver;
 }
@@ -422,7 +412,7 @@ int sm_driver_start(void *driver, struct sm_error *err) {
         engine->orders.factor = 1;
     }
     engine->orders.factor_at_ns = sm_now_ns();
-    int rc = start_thread(engine);
+    int rc = sm_interrupt_start_thread(&engine->thread, engine_thread, engine);
     if (rc < 0)
         return sm_error_errno(err, rc, NULL, NULL, "cannot start a thread for the load");
     engine->started = true;

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "interrupt.h"
 #include "relay_pair.h"
 
 enum { FRONTS = 2, EVENTS = 64, BACKLOG = 1024 };
@@ -161,16 +161,10 @@ static void *run(void *argument) {
 
 static int start(struct sm_relay *relay) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = relay};
-    sigset_t all, before;
     relay->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (relay->wake_fd < 0 || epoll_ctl(relay->epoll_fd, EPOLL_CTL_ADD, relay->wake_fd, &event))
         return -errno;
-    /* The run's thread alone takes signals. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&relay->thread, NULL, run, relay);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -rc;
+    return sm_interrupt_start_thread(&relay->thread, run, relay);
 }
 
 static void free_relay(struct sm_relay *relay) {

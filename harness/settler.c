@@ -2,11 +2,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "interrupt.h"
 
 static const int niceness = 10;
 
@@ -64,18 +65,13 @@ int sm_settler_start(const char *record_path, struct sm_settler **ret_settler,
     settler->record_path = path;
     pthread_mutex_init(&settler->lock, NULL);
     pthread_cond_init(&settler->wanted, NULL);
-    /* The run's thread alone takes signals. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&settler->thread, NULL, look, settler);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = sm_interrupt_start_thread(&settler->thread, look, settler);
     if (rc) {
         pthread_cond_destroy(&settler->wanted);
         pthread_mutex_destroy(&settler->lock);
         free(settler->record_path);
         free(settler);
-        return sm_error_errno(err, -rc, NULL, NULL, "the judging thread cannot be started");
+        return sm_error_errno(err, rc, NULL, NULL, "the judging thread cannot be started");
     }
     *ret_settler = settler;
     return 0;

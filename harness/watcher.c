@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "interrupt.h"
 
 enum { QUEUE = 512, NEWEST = 128, GAUGES_AT_ONCE = 64 };
 static const double gauge_timeout_s = 1.0;
@@ -142,17 +142,12 @@ int sm_watcher_start(const struct sm_block *const *gauges, size_t gauge_count,
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&watcher->stop_wanted, &attributes);
     pthread_condattr_destroy(&attributes);
-    /* The run's thread alone takes signals. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&watcher->thread, NULL, watch, watcher);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = sm_interrupt_start_thread(&watcher->thread, watch, watcher);
     if (rc) {
         pthread_cond_destroy(&watcher->stop_wanted);
         pthread_mutex_destroy(&watcher->lock);
         free(watcher);
-        return sm_error_errno(err, -rc, NULL, NULL, "the watching thread cannot be started");
+        return sm_error_errno(err, rc, NULL, NULL, "the watching thread cannot be started");
     }
     *ret_watcher = watcher;
     return 0;
