@@ -124,14 +124,9 @@ static int run(const struct mi_options *options, const sigset_t *signals) {
 
 int main(int argc, char **argv) {
     struct mi_options options;
-    switch (mi_options_parse(argc, argv, &options)) {
-    case MI_OPTIONS_HELP:
-        return EXIT_SUCCESS;
-    case MI_OPTIONS_BAD:
-        return 2;
-    case MI_OPTIONS_RUN:
-        break;
-    }
+    enum daemon_options_result result = mi_options_parse(argc, argv, &options);
+    if (result != DAEMON_OPTIONS_RUN)
+        return (int)result;
     sigset_t signals;
     stop_signals_block(&signals);
     sigaddset(&signals, SIGCHLD);

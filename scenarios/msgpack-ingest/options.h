@@ -1,9 +1,9 @@
 /* options.h - what the daemon's command line says. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+
+#include "daemon_options.h"
 
 /* Texts belong to argv. Choices are numbers of their words, in the order of --help. */
 struct mi_options {
@@ -16,8 +16,5 @@ struct mi_options {
     int64_t held_max_bytes; /* 0 = no limit */
 };
 
-enum mi_options_result { MI_OPTIONS_RUN, MI_OPTIONS_HELP, MI_OPTIONS_BAD };
-
-/* Fills *ret_options. Prints the help on standard output, or one line about what is wrong on
- * standard error, when it does not return MI_OPTIONS_RUN. */
-enum mi_options_result mi_options_parse(int argc, char **argv, struct mi_options *ret_options);
+/* Fills *ret_options, as daemon_options_parse does. */
+enum daemon_options_result mi_options_parse(int argc, char **argv, struct mi_options *ret_options);

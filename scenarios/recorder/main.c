@@ -49,14 +49,9 @@ static int run(const struct rc_options *options, char **argv, const sigset_t *si
 
 int main(int argc, char **argv) {
     struct rc_options options;
-    switch (rc_options_parse(argc, argv, &options)) {
-    case RC_OPTIONS_HELP:
-        return EXIT_SUCCESS;
-    case RC_OPTIONS_BAD:
-        return 2;
-    case RC_OPTIONS_RUN:
-        break;
-    }
+    enum daemon_options_result result = rc_options_parse(argc, argv, &options);
+    if (result != DAEMON_OPTIONS_RUN)
+        return (int)result;
     /* Blocked before any thread or part exists, so that only sigwait sees them. */
     sigset_t signals;
     sigemptyset(&signals);

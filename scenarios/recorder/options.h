@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "daemon_options.h"
+
 enum { RC_VIEWERS_MAX = 16 };
 
 enum rc_role { RC_ALL, RC_SERVER, RC_SDK, RC_VIEWER };
@@ -30,7 +32,5 @@ struct rc_options {
     int64_t chunk_limit, batching, collection, in_flight, queues, pressure, viewer_check;
 };
 
-enum rc_options_result { RC_OPTIONS_RUN, RC_OPTIONS_HELP, RC_OPTIONS_BAD };
-
-/* Prints --help or what is wrong. The texts are argv's. */
-enum rc_options_result rc_options_parse(int argc, char **argv, struct rc_options *ret_options);
+/* Fills *ret_options, as daemon_options_parse does. */
+enum daemon_options_result rc_options_parse(int argc, char **argv, struct rc_options *ret_options);

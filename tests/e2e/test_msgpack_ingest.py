@@ -444,9 +444,15 @@ class Start(Case):
         self.assertIn("--max-rows          N rows of a measurement are flushed (17000)",
                       result.stdout)
 
+    @staticmethod
+    def pids_if_begun(server):
+        pids = [worker["pid"] for worker in server.stats()["workers"].values()]
+        return pids if all(pids) else None
+
     def test_a_worker_that_is_killed_ends_all_aloud(self):
         server = self.start("--workers", "3")
-        pids = [worker["pid"] for worker in server.stats()["workers"].values()]
+        # A worker that has not begun yet tells 0, which kill takes for the whole process group.
+        pids = wait_for(lambda: self.pids_if_begun(server), "all workers have begun")
         os.kill(pids[1], signal.SIGKILL)
         self.assertEqual(server.process.wait(DEADLINE_S), 1)
         self.assertIn("was killed by signal 9", server.log())
