@@ -29,10 +29,14 @@ struct sm_verdict {
         SM_GROWTH_BY_REQUESTS,
         SM_GROWTH_BY_FAILURES, /* requests refused or lost */
     } driver;                  /* what the growth goes with, when growing */
-    int may_stop;              /* a run may end on it, see sm_growth_may_stop */
-    char why[256];             /* the figure that decided it, as a clause */
-    char needs[256];           /* when inconclusive: how much longer, or which experiment; ends
-                                  with the line to write among the scenario's phases */
+    /* May a run end early on this verdict? Only cycles of load and rest allow it, once there are
+     * enough of them and the verdict was the same one rest before, and a declared bound that was
+     * still being exceeded when a load or fault ended. A window that is merely watched keeps
+     * changing its mind as more of a saturation comes to light. */
+    int may_stop;
+    char why[256];   /* the figure that decided it, as a clause */
+    char needs[256]; /* when inconclusive: how much longer, or which experiment; ends
+                        with the line to write among the scenario's phases */
 };
 
 enum sm_channel { SM_CHANNEL_HEAP, SM_CHANNEL_RSS, SM_CHANNEL_FD, SM_CHANNEL_OTHER };
@@ -45,20 +49,9 @@ enum sm_channel { SM_CHANNEL_HEAP, SM_CHANNEL_RSS, SM_CHANNEL_FD, SM_CHANNEL_OTH
 int sm_growth_judge(const struct sm_trace *trace, enum sm_channel channel, const double *values,
                     double resolution_per_s, double declared_cap, struct sm_verdict *ret_verdict);
 
-/* The same on the first `upto_s` seconds of the trace only: what a live run knew by then. */
-int sm_growth_judge_upto(const struct sm_trace *trace, enum sm_channel channel,
-                         const double *values, double resolution_per_s, double declared_cap,
-                         double upto_s, struct sm_verdict *ret_verdict);
-
-/* What a live run had to judge after upto_s seconds: a rest that is not over yet has no mark, and is
- * left out. The columns stay those of the trace. */
+/* What a live run had to judge after upto_s seconds: a rest that is not over yet has no mark, and
+ * is left out. The columns stay those of the trace. */
 struct sm_trace sm_growth_prefix(const struct sm_trace *trace, double upto_s);
-
-/* May a run end early on this verdict? Only cycles of load and rest allow it, once there are enough
- * of them and the verdict was the same one rest before, and a declared bound that was still being
- * exceeded when a load or fault ended. A window that is merely watched keeps changing its mind as
- * more of a saturation comes to light. */
-int sm_growth_may_stop(const struct sm_verdict *verdict);
 
 /* The resolution used when nobody asked for one, per second: for bytes 1 % of the usual level in a
  * minute and at least 4 KiB/s, for descriptors 2 in the time under load (5 in cycles), otherwise
@@ -73,11 +66,15 @@ double sm_growth_resolution_of_bytes(double level, double payload_per_s);
 /* Causes that a trace alone can show, as bits of 1 << enum sm_cause_kind. */
 #define SM_CAUSE_TABLE(X)                                                                          \
     X(LEAK_PER_REQUEST, "leak_per_request")                                                        \
+enum sm_cause_kind. */
+#define SM_CAUSE_TABLE(X)                                                                          \
+    X(LEAK_PER_REQUEST, "leak_per_request")                                                        \
     X(LEAK_OVER_TIME, "leak_over_time")                                                            \
-    X(BACKLOG, "backlog") X(RETRY_ACCUMULATION, "retry_accumulation")                              \
-        X(KEPT_AFTER_LOAD, "kept_after_load") X(ALLOCATOR_RETENTION, "allocator_retention")        \
-            X(PEAK_AMPLIFICATION, "peak_amplification") X(FD_LEAK, "fd_leak")                      \
-                X(SILENT_LOSS, "silent_loss") X(ACCOUNTING_MISMATCH, "accounting_mismatch")        \
+    X(BACKLOG, "backlog")                                                                          \
+    X(RETRY_ACCUMULATION, "retry_accumulation") X(KEPT_AFTER_LOAD, "kept_after_load")              \
+        X(ALLOCATOR_RETENTION, "allocator_retention") X(PEAK_AMPLIFICATION, "peak_amplification")  \
+            X(FD_LEAK, "fd_leak") X(SILENT_LOSS, "silent_loss")                                    \
+                X(ACCOUNTING_MISMATCH, "accounting_mismatch")                                      \
                     X(BOUNDED_BY_DISCARDING, "bounded_by_discarding")                              \
                         X(DECLARED_BOUND_EXCEEDED, "declared_bound_exceeded")
 enum sm_cause_kind {

@@ -500,14 +500,3 @@ struct sm_trace sm_growth_prefix(const struct sm_trace *trace, double upto_s) {
             known.count--;
     return known;
 }
-
-int sm_growth_judge_upto(const struct sm_trace *trace, enum sm_channel channel,
-                         const double *values, double resolution_per_s, double declared_cap,
-                         double upto_s, struct sm_verdict *ret_verdict) {
-    struct sm_trace known = sm_growth_prefix(trace, upto_s);
-    return sm_growth_judge(&known, channel, values, resolution_per_s, declared_cap, ret_verdict);
-}
-
-int sm_growth_may_stop(const struct sm_verdict *verdict) {
-    return verdict->may_stop;
-}

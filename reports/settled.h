@@ -11,7 +11,7 @@ struct sm_settled {
 /* What is certain of an unfinished run, by rules that hold however often they are asked:
  *
  * - The heap, the descriptors or a line of the budget that must be bounded grows: the run fails,
- *   whatever comes. Only cycles of load and rest show that early (sm_growth_may_stop).
+ *   whatever comes. Only cycles of load and rest show that early (may_stop of struct sm_verdict).
  * - Every line of the budget is settled: a series that must be bounded by the same cycles, a limit
  *   by being broken or, once `is_all_seen`, by having held so far. Without a budget the lines are
  *   the heap (or RSS) and the descriptors.

@@ -93,6 +93,13 @@ static struct sm_verdict judge(const struct sm_trace *trace, double resolution, 
     return verdict;
 }
 
+/* What a live run knew after its first seconds. */
+static struct sm_verdict judge_upto(const struct sm_trace *trace, double resolution, double cap,
+                                    double upto_s) {
+    struct sm_trace known = sm_growth_prefix(trace, upto_s);
+    return judge(&known, resolution, cap);
+}
+
 #define FOR_EACH(trace, i) for (size_t i = 0; i < (trace)->count; i++)
 
 /* ---- watched load ---- */
@@ -310,7 +317,7 @@ static void doses_tell_requests_from_time(void **state) {
     struct sm_verdict verdict = judge(trace, 1000, 0);
     assert_int_equal(verdict.kind, SM_VERDICT_GROWING);
     assert_int_equal(verdict.driver, SM_GROWTH_BY_REQUESTS);
-    assert_true(sm_growth_may_stop(&verdict));
+    assert_true(verdict.may_stop);
     FOR_EACH(trace, i) trace->heap[i] = 9 * MB + 90000 * trace->t[i] + 500 * gaussian();
     verdict = judge(trace, 1000, 0);
     assert_int_equal(verdict.kind, SM_VERDICT_GROWING);
@@ -341,18 +348,13 @@ static void few_cycles_ask_for_more(void **state) {
 static void a_prefix_is_judged_as_the_run_was_then(void **state) {
     (void)state;
     struct sm_trace *trace = cycled();
-    struct sm_verdict early, whole = {0};
     FOR_EACH(trace, i) trace->heap[i] = 9 * MB + 700 * trace->done[i] + 500 * gaussian();
-    assert_int_equal(sm_growth_judge_upto(trace, SM_CHANNEL_HEAP, trace->heap, 1000, 0, 16, &early),
-                     0);
+    struct sm_verdict early = judge_upto(trace, 1000, 0, 16);
     assert_int_equal(early.kind, SM_VERDICT_INCONCLUSIVE);
-    assert_int_equal(sm_growth_judge_upto(trace, SM_CHANNEL_HEAP, trace->heap, 1000, 0, 45, &early),
-                     0);
+    early = judge_upto(trace, 1000, 0, 45);
     assert_int_equal(early.kind, SM_VERDICT_GROWING);
     assert_true(early.decided_at_s <= 44.01);
-    assert_int_equal(sm_growth_judge_upto(trace, SM_CHANNEL_HEAP, trace->heap, 1000, 0,
-                                          early.decided_at_s, &whole),
-                     0);
+    struct sm_verdict whole = judge_upto(trace, 1000, 0, early.decided_at_s);
     assert_memory_equal(&early.rate_per_s, &whole.rate_per_s, sizeof whole.rate_per_s);
     sm_trace_free(trace);
 }
@@ -370,14 +372,12 @@ static void a_bound_that_was_not_kept_ends_a_run(void **state) {
         int ends;
     } looks[] = {{29, 0}, {32, 1}, {44, 1}};
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(sm_growth_judge_upto(trace, SM_CHANNEL_HEAP, trace->heap, 1000, 8 * MB,
-                                              looks[i].upto_s, &verdict),
-                         0);
-        assert_int_equal(sm_growth_may_stop(&verdict), looks[i].ends);
+        verdict = judge_upto(trace, 1000, 8 * MB, looks[i].upto_s);
+        assert_int_equal(verdict.may_stop, looks[i].ends);
     }
     assert_int_equal(verdict.kind, SM_VERDICT_GROWING);
     verdict = judge(trace, 1000, 30 * MB);
-    assert_false(sm_growth_may_stop(&verdict));
+    assert_false(verdict.may_stop);
     sm_trace_free(trace);
 }
 
@@ -387,7 +387,7 @@ static void watching_never_ends_a_run_early(void **state) {
     FOR_EACH(trace, i) trace->heap[i] = 3 * MB + 50000 * load_time(trace, i);
     struct sm_verdict verdict = judge(trace, 1000, 0);
     assert_int_equal(verdict.kind, SM_VERDICT_GROWING);
-    assert_false(sm_growth_may_stop(&verdict));
+    assert_false(verdict.may_stop);
     sm_trace_free(trace);
 }
 
@@ -395,12 +395,9 @@ static void watching_never_ends_a_run_early(void **state) {
 
 /* The first second, from the fifth on, after which growth is suspected; infinite when never. */
 static double first_suspected(const struct sm_trace *trace, double resolution) {
-    struct sm_verdict verdict;
     double end = (double)trace->count / trace->rate_hz;
     for (double at = 5; at <= end; at++) {
-        assert_int_equal(
-            sm_growth_judge_upto(trace, SM_CHANNEL_HEAP, trace->heap, resolution, 0, at, &verdict),
-            0);
+        struct sm_verdict verdict = judge_upto(trace, resolution, 0, at);
         assert_true(verdict.suspect || verdict.kind != SM_VERDICT_GROWING);
         assert_true(verdict.kind != SM_VERDICT_INCONCLUSIVE || verdict.needs[0]);
         if (verdict.suspect)
