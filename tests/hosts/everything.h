@@ -92,3 +92,21 @@ static inline void drop(Block block) {
         return free(block.at);
     }
 }
+
+// Fills what is empty, else empties it or gives it another size; `enter` writes each block into the
+// host's ledger, 1 as it comes and -1 as it goes.
+static inline void change(Block &block, Dice &dice, void (*enter)(void *block, int sign)) {
+    std::size_t bytes = dice.next() % 50 == 0 ? dice.next() % 300000 + 1 : dice.next() % 2000 + 1;
+    if (block.at == nullptr) {
+        block = make(dice, bytes);
+        enter(block.at, 1);
+    } else if (block.by == By::MALLOC && dice.next() % 3 == 0) {
+        enter(block.at, -1);
+        block.at = realloc(block.at, bytes);
+        enter(block.at, 1);
+    } else {
+        enter(block.at, -1);
+        drop(block);
+        block.at = nullptr;
+    }
+}

@@ -22,17 +22,6 @@ static struct spillmark_slot *slot;
 static void *blocks[BLOCKS];
 static int zero_fd;
 
-/* The slot as the harness has it: to be written. */
-static struct spillmark_slot *own_slot_writable(void) {
-    uint64_t offset = (uint64_t)((const char *)host_slot() - host_view()->base);
-    int fd = open(getenv(SPILLMARK_ENV_REGION), O_RDWR | O_CLOEXEC);
-    HOST_CHECK(fd >= 0);
-    void *at = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
-    HOST_CHECK(at != MAP_FAILED);
-    close(fd);
-    return at;
-}
-
 static void ask(int give_back) {
     slot->give_back = (uint32_t)give_back;
     __atomic_add_fetch(&slot->asked, 1, __ATOMIC_RELEASE);
@@ -189,7 +178,7 @@ static void check_threads_and_forks(void) {
         ask(i % 4 == 0);
         pid_t child = fork();
         if (child == 0) {
-            slot = own_slot_writable();
+            slot = host_slot_writable();
             HOST_CHECK(slot->answered == 0);
             ask(0);
             work_until_answered();
@@ -206,7 +195,7 @@ static void check_threads_and_forks(void) {
 }
 
 int main(int argc, char **argv) {
-    slot = own_slot_writable();
+    slot = host_slot_writable();
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (argc == 2 && strcmp(argv[1], kinds[i].name) == 0) {
             HOST_CHECK(slot->allocator == kinds[i].allocator);

@@ -10,17 +10,6 @@ enum { WANTED = 300000, SLACK = 64 * 1024, THREADS = 4 };
 
 static struct spillmark_slot *slot;
 
-/* The slot as the harness has it: to be written. */
-static struct spillmark_slot *own_slot_writable(void) {
-    uint64_t offset = (uint64_t)((const char *)host_slot() - host_view()->base);
-    int fd = open(getenv(SPILLMARK_ENV_REGION), O_RDWR | O_CLOEXEC);
-    HOST_CHECK(fd >= 0);
-    void *at = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
-    HOST_CHECK(at != MAP_FAILED);
-    close(fd);
-    return at;
-}
-
 static void want(uint64_t bytes) {
     __atomic_store_n(&slot->control_wanted_bytes, bytes, __ATOMIC_RELAXED);
 }
@@ -77,7 +66,7 @@ static void check_fork(void) {
     uint64_t before = kept();
     pid_t child = fork();
     if (child == 0) {
-        slot = own_slot_writable();
+        slot = host_slot_writable();
         HOST_CHECK(kept() == before);
         want(before + WANTED);
         work_until_kept(before + WANTED);
@@ -89,7 +78,7 @@ static void check_fork(void) {
 }
 
 int main(void) {
-    slot = own_slot_writable();
+    slot = host_slot_writable();
     free(malloc(1 << 20));
     HOST_CHECK(kept() == 0 && slot->control_count == 0);
     int64_t live = view_live_bytes(host_slot());

@@ -25,19 +25,7 @@ void enter(void *block, int sign) {
 
 void operate() {
     Block &block = blocks[dice.next() % BLOCKS];
-    std::size_t bytes = dice.next() % 50 == 0 ? dice.next() % 300000 + 1 : dice.next() % 2000 + 1;
-    if (block.at == nullptr) {
-        block = make(dice, bytes);
-        enter(block.at, 1);
-    } else if (block.by == By::MALLOC && dice.next() % 3 == 0) {
-        enter(block.at, -1);
-        block.at = realloc(block.at, bytes);
-        enter(block.at, 1);
-    } else {
-        enter(block.at, -1);
-        drop(block);
-        block.at = nullptr;
-    }
+    change(block, dice, enter);
     HOST_CHECK(block.at == nullptr || reinterpret_cast<std::uintptr_t>(block.at) > 4096);
 }
 

@@ -31,26 +31,10 @@ void enter(void *block, int sign) {
     ledger_count += sign;
 }
 
-void change(Block &block, Dice &dice) {
-    std::size_t bytes = dice.next() % 50 == 0 ? dice.next() % 300000 + 1 : dice.next() % 2000 + 1;
-    if (block.at == nullptr) {
-        block = make(dice, bytes);
-        enter(block.at, 1);
-    } else if (block.by == By::MALLOC && dice.next() % 3 == 0) {
-        enter(block.at, -1);
-        block.at = realloc(block.at, bytes);
-        enter(block.at, 1);
-    } else {
-        enter(block.at, -1);
-        drop(block);
-        block.at = nullptr;
-    }
-}
-
 void operate(Dice &dice) {
     Cell &cell = cells[dice.next() % CELLS];
     if (!cell.busy.exchange(true)) {
-        change(cell.block, dice);
+        change(cell.block, dice, enter);
         cell.busy = false;
     }
 }

@@ -131,3 +131,14 @@ static inline const struct spillmark_slot *host_slot(void) {
             _exit(1);                                                                              \
         }                                                                                          \
     } while (0)
+
+/* For hosts: this process's slot as the harness has it, to be written. */
+static inline struct spillmark_slot *host_slot_writable(void) {
+    uint64_t offset = (uint64_t)((const char *)host_slot() - host_view()->base);
+    int fd = open(getenv(SPILLMARK_ENV_REGION), O_RDWR | O_CLOEXEC);
+    HOST_CHECK(fd >= 0);
+    void *at = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+    HOST_CHECK(at != MAP_FAILED);
+    close(fd);
+    return (struct spillmark_slot *)at;
+}

@@ -74,3 +74,15 @@ const char *test_around(const char *inside) {
              strstr(inside, "phases") ? "" : " phases = { phase { \"p\", \"1s\" } },", inside);
     return text;
 }
+
+void test_texts(const struct sm_block *block, const char *key,
+                         const char *const *expected) {
+    size_t count, i = 0;
+    const char *const *texts = sm_block_texts(block, key, &count);
+    for (; expected[i]; i++) {
+        assert_true(i < count);
+        assert_string_equal(texts[i], expected[i]);
+    }
+    assert_int_equal(count, i);
+    assert_null(texts[i]);
+}

@@ -20,5 +20,8 @@ struct sm_scenario *test_good(void **state, const char *text, const char *const 
 void test_bad(void **state, const char *text, const char *const *settings,
               const char *const *words);
 
+/* Asserts that a key's texts are those of `expected`, up to a NULL. */
+void test_texts(const struct sm_block *block, const char *key, const char *const *expected);
+
 /* A whole scenario around `inside`, on line 1, with a target and one phase unless it has them. */
 const char *test_around(const char *inside);

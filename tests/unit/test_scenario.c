@@ -22,27 +22,15 @@ static struct sm_scenario *slow_disk(const struct sm_setting *settings, size_t c
     return scenario;
 }
 
-static void assert_texts(const struct sm_block *block, const char *key,
-                         const char *const *expected) {
-    size_t count, i = 0;
-    const char *const *texts = sm_block_texts(block, key, &count);
-    for (; expected[i]; i++) {
-        assert_true(i < count);
-        assert_string_equal(texts[i], expected[i]);
-    }
-    assert_int_equal(count, i);
-    assert_null(texts[i]);
-}
-
 static void shipped_scenario_loads(void **state) {
     (void)state;
     struct sm_scenario *scenario = slow_disk(NULL, 0, 1);
     assert_string_equal(scenario->name, "log-batcher/slow-disk");
     assert_string_equal(scenario->title, "Log batcher on a slow disk");
-    assert_texts(scenario->target, "command",
-                 (const char *const[]){"/B/log-batcher", "--socket", "/R/rpc.sock", "--db",
-                                       "/D/logs.db", "--capacity", "20000", "--channel",
-                                       "unbounded", NULL});
+    test_texts(scenario->target, "command",
+               (const char *const[]){"/B/log-batcher", "--socket", "/R/rpc.sock", "--db",
+                                     "/D/logs.db", "--capacity", "20000", "--channel", "unbounded",
+                                     NULL});
     const struct sm_block *ready = sm_block_block(scenario->target, "ready");
     assert_string_equal(ready->type, "http");
     assert_string_equal(sm_block_text(ready, "unix"), "/R/rpc.sock");
@@ -108,10 +96,10 @@ static void settings_change_parameters(void **state) {
     const struct sm_setting settings[] = {
         {"build", "after"}, {"rate", "1"}, {"rate", "2.5k"}, {"channel", "unbounded"}};
     struct sm_scenario *scenario = slow_disk(settings, 4, 1);
-    assert_texts(scenario->target, "command",
-                 (const char *const[]){"/B/log-batcher", "--socket", "/R/rpc.sock", "--db",
-                                       "/D/logs.db", "--capacity", "20000", "--channel",
-                                       "unbounded", NULL});
+    test_texts(scenario->target, "command",
+               (const char *const[]){"/B/log-batcher", "--socket", "/R/rpc.sock", "--db",
+                                     "/D/logs.db", "--capacity", "20000", "--channel", "unbounded",
+                                     NULL});
     assert_true(sm_block_quantity(scenario->loads[0], "rate") == 2500);
     char *json = sm_scenario_params_json(scenario);
     assert_string_equal(json, "{\"build\":\"after\",\"channel\":\"unbounded\","

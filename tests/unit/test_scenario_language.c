@@ -14,18 +14,6 @@
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-static void assert_texts(const struct sm_block *block, const char *key,
-                         const char *const *expected) {
-    size_t count, i = 0;
-    const char *const *texts = sm_block_texts(block, key, &count);
-    for (; expected[i]; i++) {
-        assert_true(i < count);
-        assert_string_equal(texts[i], expected[i]);
-    }
-    assert_int_equal(count, i);
-    assert_null(texts[i]);
-}
-
 static struct sm_scenario *around(void **state, const char *inside, const char *const *settings) {
     return test_good(state, test_around(inside), settings);
 }
@@ -37,8 +25,8 @@ static void parameters_have_types(void **state) {
         " target = program { 'x', function(p) return { p.n + 1, p.f * 2, p.c / 2,"
         " p.b and 'yes' or 'no', p.s .. p.q, math.type(p.n) } end, '${n},${f},${b},${c}' }";
     struct sm_scenario *scenario = around(state, inside, NULL);
-    assert_texts(scenario->target, "command",
-                 WORDS("x", "5", "1", "5", "yes", "xw", "integer", "4,0.5,true,10"));
+    test_texts(scenario->target, "command",
+               WORDS("x", "5", "1", "5", "yes", "xw", "integer", "4,0.5,true,10"));
     assert_string_equal(scenario->params[0].name, "n");
     assert_string_equal(scenario->params[0].help, "");
     assert_string_equal(scenario->params[4].help, "ten");
@@ -46,8 +34,8 @@ static void parameters_have_types(void **state) {
     assert_null(scenario->params[5].choices);
     sm_scenario_free(scenario);
     scenario = around(state, inside, WORDS("n=2k", "f=3", "b=false", "s=y", "c=20", "q="));
-    assert_texts(scenario->target, "command",
-                 WORDS("x", "2001", "6", "10", "no", "y", "integer", "2000,3,false,20"));
+    test_texts(scenario->target, "command",
+               WORDS("x", "2001", "6", "10", "no", "y", "integer", "2000,3,false,20"));
     sm_scenario_free(scenario);
 }
 
@@ -57,8 +45,8 @@ static void texts_are_replaced_once(void **state) {
                "params = { p = '$' }, target = program { '${bin}/x', '$${bin}', '$$', '${p}{bin}',"
                " 'a${run}b${data}c${log}', env = { B = '${p}', A = 5 }, cwd = '${data}' }",
                NULL);
-    assert_texts(scenario->target, "command", WORDS("/B/x", "${bin}", "$$", "${bin}", "a/Rb/Dc/L"));
-    assert_texts(scenario->target, "env", WORDS("A=5", "B=$"));
+    test_texts(scenario->target, "command", WORDS("/B/x", "${bin}", "$$", "${bin}", "a/Rb/Dc/L"));
+    test_texts(scenario->target, "env", WORDS("A=5", "B=$"));
     assert_string_equal(sm_block_text(scenario->target, "cwd"), "/D");
     assert_false(sm_block_has(scenario->target, "ready"));
     assert_null(sm_block_block(scenario->target, "ready"));
@@ -156,16 +144,16 @@ static void builds_have_flags(void **state) {
         " before = { '--channel', 'open', '--verbose', '--n', 5 },"
         " after = { '--channel', '${verbose}b', '--stale-socket', 'unlink' } }, 'y' }";
     struct sm_scenario *scenario = around(state, inside, NULL);
-    assert_texts(scenario->target, "command",
-                 WORDS("x", "--channel", "open", "--verbose", "--n", "5", "y"));
+    test_texts(scenario->target, "command",
+               WORDS("x", "--channel", "open", "--verbose", "--n", "5", "y"));
     sm_scenario_free(scenario);
     scenario = around(state, inside, WORDS("build=after", "verbose=1"));
-    assert_texts(scenario->target, "command",
-                 WORDS("x", "--channel", "1b", "--stale-socket", "unlink", "y"));
+    test_texts(scenario->target, "command",
+               WORDS("x", "--channel", "1b", "--stale-socket", "unlink", "y"));
     sm_scenario_free(scenario);
     /* Each single fix over the build's own; one that only the other build sets is added. */
     scenario = around(state, inside, WORDS("channel=full", "stale_socket=keep"));
-    assert_texts(
+    test_texts(
         scenario->target, "command",
         WORDS("x", "--channel", "full", "--verbose", "--n", "5", "--stale-socket", "keep", "y"));
     sm_scenario_free(scenario);
@@ -180,7 +168,7 @@ static void parts_are_shared(void **state) {
                "params = { build = choice { 'after', 'before' } }, target = program { 'x',"
                " fixes '${build}', require('_part').next(), require('_part').next() }",
                NULL);
-    assert_texts(scenario->target, "command", WORDS("x", "--a", "2", "1", "2"));
+    test_texts(scenario->target, "command", WORDS("x", "--a", "2", "1", "2"));
     sm_scenario_free(scenario);
     test_write(state, "_part.lua", "return scenario {");
     test_bad(state, test_around("target = program { require '_part' }"), NULL,
@@ -248,7 +236,7 @@ static void generated_text_is_the_same_each_time(void **state) {
 static void the_same_every_time(void **state) {
     const char *inside = "target = program { math.random(1000000), math.random(1000000) }";
     struct sm_scenario *a = around(state, inside, NULL), *b = around(state, inside, NULL);
-    assert_texts(a->target, "command", sm_block_texts(b->target, "command", NULL));
+    test_texts(a->target, "command", sm_block_texts(b->target, "command", NULL));
     sm_scenario_free(a);
     sm_scenario_free(b);
 }
