@@ -1,7 +1,6 @@
 #include "preflight.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "preflight_elf.h"
+#include "proc.h"
 
 enum { SCRIPT_DEPTH = 5 }; /* as the kernel follows #! */
 
@@ -62,15 +62,9 @@ int sm_preflight_find(const char *name, const char *path_list, char ret_file[PAT
 /* The first word after #!. -ENOENT when the file is no script. */
 static int script_interpreter(const char *path, char ret_interpreter[PATH_MAX]) {
     char line[PATH_MAX];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return -errno;
-    ssize_t length = read(fd, line, sizeof line - 1);
-    int rc = length < 0 ? -errno : 0;
-    close(fd);
-    if (rc)
-        return rc;
-    line[length] = '\0';
+    ssize_t length = sm_proc_read(path, line, sizeof line);
+    if (length < 0)
+        return (int)length;
     if (strncmp(line, "#!", 2) != 0)
         return -ENOENT;
     char *word = line + 2 + strspn(line + 2, " \t");

@@ -55,19 +55,24 @@ int sm_proc_stat_parse(const char *text, struct sm_proc_stat *ret_stat) {
     return 0;
 }
 
+ssize_t sm_proc_read(const char *path, char *text, size_t text_bytes) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    ssize_t length = read(fd, text, text_bytes - 1);
+    int code = errno;
+    close(fd);
+    if (length < 0)
+        return -code;
+    text[length] = '\0';
+    return length;
+}
+
 int sm_proc_stat(pid_t pid, struct sm_proc_stat *ret_stat) {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    ssize_t length = read(fd, text, sizeof text - 1);
-    int rc = length < 0 ? -errno : 0;
-    close(fd);
-    if (rc)
-        return rc;
-    text[length] = '\0';
-    return sm_proc_stat_parse(text, ret_stat);
+    ssize_t length = sm_proc_read(path, text, sizeof text);
+    return length < 0 ? (int)length : sm_proc_stat_parse(text, ret_stat);
 }
 
 static int add_children_of_task(int tasks_fd, const char *thread, struct sm_pid_list *list) {

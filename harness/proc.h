@@ -15,6 +15,10 @@ int sm_pid_list_add(struct sm_pid_list *list, pid_t pid); /* 0 or -ENOMEM */
 int sm_pid_list_has(const struct sm_pid_list *list, pid_t pid);
 void sm_pid_list_free(struct sm_pid_list *list);
 
+/* Reads the beginning of a file of /proc, or of one that is to be executed, as a text: at most
+ * text_bytes - 1 by one read that does not wait. Returns its length or a negative errno. */
+ssize_t sm_proc_read(const char *path, char *text, size_t text_bytes);
+
 /* The line of /proc/PID/stat, as far as it is used. */
 struct sm_proc_stat {
     char command[32];

@@ -15,6 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "proc.h"
+
 const char *sm_target_proc(char *buffer, pid_t tid, const char *what) {
     snprintf(buffer, SM_PROC_PATH_BYTES, "/proc/%d/%s", tid, what);
     return buffer;
@@ -82,23 +84,10 @@ static void status_groups(const char *text, struct sm_target_status *status) {
     }
 }
 
-static ssize_t read_small_file(const char *path, char *buffer, size_t size) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    ssize_t got = read(fd, buffer, size - 1);
-    int code = errno;
-    close(fd);
-    if (got < 0)
-        return -code;
-    buffer[got] = '\0';
-    return got;
-}
-
 int sm_target_status(pid_t tid, struct sm_target_status *ret_status) {
     char path[SM_PROC_PATH_BYTES], text[8192];
     long process, mask, fsuid, fsgid;
-    ssize_t got = read_small_file(sm_target_proc(path, tid, "status"), text, sizeof text);
+    ssize_t got = sm_proc_read(sm_target_proc(path, tid, "status"), text, sizeof text);
     if (got < 0)
         return (int)got;
     if (status_number(text, "\nTgid:", 0, 10, &process) ||
@@ -230,7 +219,7 @@ static uint64_t signal_mask(const char *status, const char *name) {
 
 bool sm_target_is_dying(pid_t tid) {
     char path[SM_PROC_PATH_BYTES], status[4096];
-    ssize_t got = read_small_file(sm_target_proc(path, tid, "status"), status, sizeof status);
+    ssize_t got = sm_proc_read(sm_target_proc(path, tid, "status"), status, sizeof status);
     if (got <= 0 || strstr(status, "State:\tZ") || strstr(status, "State:\tX"))
         return true;
     uint64_t pending = signal_mask(status, "SigPnd:") | signal_mask(status, "ShdPnd:");
