@@ -77,14 +77,9 @@ static int run(const struct br_options *options, const sigset_t *stop_signals) {
 
 int main(int argc, char **argv) {
     struct br_options options;
-    switch (br_options_parse(argc, argv, &options)) {
-    case BR_OPTIONS_HELP:
-        return EXIT_SUCCESS;
-    case BR_OPTIONS_BAD:
-        return 2;
-    case BR_OPTIONS_RUN:
-        break;
-    }
+    enum daemon_options_result result = br_options_parse(argc, argv, &options);
+    if (result != DAEMON_OPTIONS_RUN)
+        return (int)result;
     sigset_t stop_signals;
     stop_signals_block(&stop_signals);
     return run(&options, &stop_signals);

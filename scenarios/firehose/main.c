@@ -127,14 +127,9 @@ static int run(const struct fh_options *options, const sigset_t *stop_signals) {
 
 int main(int argc, char **argv) {
     struct fh_options options;
-    switch (fh_options_parse(argc, argv, &options)) {
-    case FH_OPTIONS_HELP:
-        return EXIT_SUCCESS;
-    case FH_OPTIONS_BAD:
-        return 2;
-    case FH_OPTIONS_RUN:
-        break;
-    }
+    enum daemon_options_result result = fh_options_parse(argc, argv, &options);
+    if (result != DAEMON_OPTIONS_RUN)
+        return (int)result;
     sigset_t stop_signals;
     stop_signals_block(&stop_signals);
     return run(&options, &stop_signals);

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon_options.h"
+
 /* Texts belong to argv or the environment. */
 struct fh_options {
     const char *relay_hosts;   /* host:port or unix:PATH, several with commas */
@@ -23,8 +25,5 @@ struct fh_options {
     bool parses_per_operation;
 };
 
-enum fh_options_result { FH_OPTIONS_RUN, FH_OPTIONS_HELP, FH_OPTIONS_BAD };
-
-/* Fills *ret_options. Prints the help on standard output, or one line about what is wrong on
- * standard error, when it does not return FH_OPTIONS_RUN. */
-enum fh_options_result fh_options_parse(int argc, char **argv, struct fh_options *ret_options);
+/* Fills *ret_options, as daemon_options_parse does. */
+enum daemon_options_result fh_options_parse(int argc, char **argv, struct fh_options *ret_options);

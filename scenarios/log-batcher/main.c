@@ -63,14 +63,9 @@ static int run(const struct lb_options *options, const sigset_t *stop_signals) {
 
 int main(int argc, char **argv) {
     struct lb_options options;
-    switch (lb_options_parse(argc, argv, &options)) {
-    case LB_OPTIONS_HELP:
-        return EXIT_SUCCESS;
-    case LB_OPTIONS_BAD:
-        return 2;
-    case LB_OPTIONS_RUN:
-        break;
-    }
+    enum daemon_options_result result = lb_options_parse(argc, argv, &options);
+    if (result != DAEMON_OPTIONS_RUN)
+        return (int)result;
     sigset_t stop_signals;
     stop_signals_block(&stop_signals);
     return run(&options, &stop_signals);

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "daemon_options.h"
+
 enum lb_sysmon_mode { LB_SYSMON_OFF, LB_SYSMON_RETAIN, LB_SYSMON_RELEASE };
 
 /* Texts belong to argv. */
@@ -19,8 +21,5 @@ struct lb_options {
     bool unlinks_stale_socket;
 };
 
-enum lb_options_result { LB_OPTIONS_RUN, LB_OPTIONS_HELP, LB_OPTIONS_BAD };
-
-/* Fills *ret_options. Prints the help on standard output, or one line about what is wrong on
- * standard error, when it does not return LB_OPTIONS_RUN. */
-enum lb_options_result lb_options_parse(int argc, char **argv, struct lb_options *ret_options);
+/* Fills *ret_options, as daemon_options_parse does. */
+enum daemon_options_result lb_options_parse(int argc, char **argv, struct lb_options *ret_options);
