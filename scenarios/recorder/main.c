@@ -15,6 +15,7 @@
 #include "sdk.h"
 #include "server.h"
 #include "stats_server.h"
+#include "stop_signals.h"
 #include "viewer.h"
 
 static int run_part(const struct rc_options *options, struct rc_figures *figures,
@@ -54,12 +55,10 @@ int main(int argc, char **argv) {
         return (int)result;
     /* Blocked before any thread or part exists, so that only sigwait sees them. */
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    if (options.role == RC_ALL)
+    stop_signals_block(&signals);
+    if (options.role == RC_ALL) {
         sigaddset(&signals, SIGCHLD);
-    pthread_sigmask(SIG_SETMASK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
+        pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    }
     return run(&options, argv, &signals);
 }

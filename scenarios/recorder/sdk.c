@@ -13,6 +13,7 @@
 
 #include "batcher.h"
 #include "columns.h"
+#include "stop_signals.h"
 
 enum {
     CONNECTIONS_MAX = 1024,
@@ -179,7 +180,7 @@ static int listen_at(const char *path) {
 }
 
 static int serve(struct sdk *sdk, const sigset_t *stop_signals) {
-    int signal_number, fd = listen_at(sdk->options->socket);
+    int fd = listen_at(sdk->options->socket);
     if (fd < 0)
         return EXIT_FAILURE;
     /* Calls wait until their rows have room: each has a thread of its own. */
@@ -192,8 +193,7 @@ static int serve(struct sdk *sdk, const sigset_t *stop_signals) {
         close(fd);
         return EXIT_FAILURE;
     }
-    while (sigwait(stop_signals, &signal_number))
-        continue;
+    stop_signals_wait(stop_signals);
     MHD_quiesce_daemon(daemon);
     rc_sender_stop(sdk->sender); /* so that calls that wait return */
     MHD_stop_daemon(daemon);

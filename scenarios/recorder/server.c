@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stop_signals.h"
 #include "wire.h"
 #include "writer.h"
 
@@ -124,14 +125,14 @@ static void *serve(void *server) {
 
 static int run(struct server *server, const sigset_t *stop_signals) {
     struct rpc_server_options options = {server->options->listen, 0};
-    int port, signal_number;
+    int port;
     struct rpc_server *core = rpc_server_create("recorder", &options, &service, server, &port);
     if (!core)
         return EXIT_FAILURE;
     pthread_t thread;
     int status = pthread_create(&thread, NULL, serve, core) ? EXIT_FAILURE : EXIT_SUCCESS;
-    while (status == EXIT_SUCCESS && sigwait(stop_signals, &signal_number))
-        continue;
+    if (status == EXIT_SUCCESS)
+        stop_signals_wait(stop_signals);
     rpc_server_stop(core, STOP_GRACE_MS);
     if (status == EXIT_SUCCESS)
         pthread_join(thread, NULL);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "rpc_client.h"
+#include "stop_signals.h"
 #include "store.h"
 #include "wire.h"
 
@@ -86,12 +87,11 @@ static bool ask(struct viewer *viewer, struct rpc_client *client) {
 static int run(struct viewer *viewer, struct rpc_client *client, const sigset_t *stop_signals) {
     pthread_t thread;
     char details[160];
-    int signal_number;
     if (!ask(viewer, client))
         return EXIT_FAILURE;
     int error = pthread_create(&thread, NULL, read_all, viewer);
-    while (!error && sigwait(stop_signals, &signal_number))
-        continue;
+    if (!error)
+        stop_signals_wait(stop_signals);
     atomic_store(&viewer->is_stopping, true);
     rpc_stream_cancel(viewer->stream);
     if (!error)
