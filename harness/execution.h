@@ -12,31 +12,31 @@
 #include "scenario.h"
 
 struct sm_execution_options {
-    const struct sm_scenario *scenario;        /* NULL: `command` is recorded until it ends */
-    const char *const *command;                /* argv of a program without a scenario */
-    const struct sm_budget_item *budget;       /* of a program without a scenario */
+    const struct sm_scenario *scenario;  /* NULL: `command` is recorded until it ends */
+    const char *const *command;          /* argv of a program without a scenario */
+    const struct sm_budget_item *budget; /* of a program without a scenario */
     size_t budget_count;
-    struct sm_run_dir *dir;                    /* planned, not made */
-    double sample_rate_hz;                     /* 10 to 100 */
-    uint64_t sample_interval_bytes;            /* of the probe's stacks */
+    struct sm_run_dir *dir;         /* planned, not made */
+    double sample_rate_hz;          /* 10 to 100 */
+    uint64_t sample_interval_bytes; /* of the probe's stacks */
     uint64_t seed;
     int is_trial;         /* run for a few figures: no progress, no names for stacks */
     int is_without_probe; /* measured from outside only */
     double control_per_s; /* positive control, bytes per second of load; 0 = none, < 0 = chosen */
-    int is_env_recorded; /* the values of the target's environment variables as well */
-    int is_live;   /* serve the page of the run on live_port (0 = any) of the loopback */
+    int is_env_recorded;  /* the values of the target's environment variables as well */
+    int is_live;          /* serve the page of the run on live_port (0 = any) of the loopback */
     int live_port;
-    int until_sure; /* end as soon as the outcome is sure */
-    struct sm_shard shard; /* count 0 = the whole load */
-    int load_only;         /* neither target nor services: another shard has them */
+    int until_sure;         /* end as soon as the outcome is sure */
+    struct sm_shard shard;  /* count 0 = the whole load */
+    int load_only;          /* neither target nor services: another shard has them */
     double start_at_unix_s; /* the phases begin then; 0 = at once */
-    const char *allocator; /* sm_allocator_library's name, NULL = what the scenario says */
+    const char *allocator;  /* sm_allocator_library's name, NULL = what the scenario says */
 };
 
 struct sm_execution_end {
-    char ended_by[16];  /* "schedule", "sure", "interrupt", "target", "record" */
-    char text[256];     /* one line when it was not the schedule */
-    int kept;           /* the run directory holds a record */
+    char ended_by[16]; /* "schedule", "sure", "interrupt", "target", "record" */
+    char text[256];    /* one line when it was not the schedule */
+    int kept;          /* the run directory holds a record */
 };
 
 /* Runs it. Returns 0 when there is a record to report on (also after Ctrl-C or a target that died

@@ -153,10 +153,11 @@ static void write_note(const struct sm_fault_rule *rule, char *note, size_t size
                                                              : "nothing";
     note[0] = '\0';
     if (shared->way == SM_WAY_CGROUP)
-        append(note, size,
-               "a control group's limit on all that the target writes to the disk below it, through "
-               "mappings and io_uring too; delay computed from bytes and rate; what is not synced "
-               "waits later or not at all");
+        append(
+            note, size,
+            "a control group's limit on all that the target writes to the disk below it, through "
+            "mappings and io_uring too; delay computed from bytes and rate; what is not synced "
+            "waits later or not at all");
     else if (shared->way == SM_WAY_FUSE)
         append(note, size, "FUSE over the directory, as seccomp notification is not to be had");
     else

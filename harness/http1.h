@@ -45,8 +45,8 @@ ssize_t sm_http1_request_piece(const struct sm_http1_request *request, int64_t u
 
 enum { SM_HTTP1_WORDS = 64 };
 
-/* What a peer that speaks no HTTP/1.1 began with, as something to read: its first line, or "HTTP/2",
- * or "TLS". room: at least 8. */
+/* What a peer that speaks no HTTP/1.1 began with, as something to read: its first line, or
+ * "HTTP/2", or "TLS". room: at least 8. */
 void sm_http1_quote(const char *bytes, size_t length, char *to, size_t room);
 
 enum sm_http1_progress {
@@ -57,9 +57,9 @@ enum sm_http1_progress {
 
 struct sm_http1_reply {
     int status;
-    bool keep_alive;   /* the connection can take another request */
-    bool has_begun;    /* some of it has come */
-    bool is_other;     /* malformed from its first line on: words are the peer's own */
+    bool keep_alive; /* the connection can take another request */
+    bool has_begun;  /* some of it has come */
+    bool is_other;   /* malformed from its first line on: words are the peer's own */
     char words[SM_HTTP1_WORDS];
     /* private */
     http_parser parser;

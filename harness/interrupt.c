@@ -5,7 +5,9 @@
 
 static volatile sig_atomic_t pending;
 
-static void note(int signal_number) { pending = signal_number; }
+static void note(int signal_number) {
+    pending = signal_number;
+}
 
 void sm_interrupt_install(void) {
     struct sigaction action = {.sa_handler = note};
@@ -17,7 +19,9 @@ void sm_interrupt_install(void) {
     sigaction(SIGPIPE, &action, NULL);
 }
 
-int sm_interrupt_pending(void) { return pending; }
+int sm_interrupt_pending(void) {
+    return pending;
+}
 
 void sm_interrupt_ignore(void) {
     static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE,

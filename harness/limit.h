@@ -16,7 +16,6 @@ struct sm_limit;
 /* Makes the group and hands it to the keeper to be removed. Falls back by itself; -ENOMEM only. */
 int sm_limit_make(uint64_t bytes, struct sm_keeper *keeper, struct sm_limit **ret_limit);
 
-
 /* Its control group; NULL without a limit or without a group. */
 const struct sm_cgroup *sm_limit_group(const struct sm_limit *limit);
 

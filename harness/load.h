@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config.h"
 #include "../reports/histogram.h"
+#include "config.h"
 #include "keeper.h"
 
 /* Cumulative since start; a unit is one request unless the driver says otherwise.

@@ -21,7 +21,7 @@ struct sm_pool {
     uint32_t header_bytes, slot_count, claims_offset;
     uint64_t slot_bytes, sample_interval_bytes, file_bytes;
     uint64_t populated_bytes; /* from the start of the file, 0 = nothing was */
-    uint8_t **slots; /* mappings, made when first looked at */
+    uint8_t **slots;          /* mappings, made when first looked at */
 };
 
 /* Reading a water mark resets it: in somebody's file that stays between us. */

@@ -25,9 +25,8 @@ static void format_figures(const struct sm_progress_figures *f, char *line, size
     used += snprintf(line + used, line_bytes - (size_t)used, "  heap %s  rss %s  fds %.0f", heap,
                      rss, f->fds);
     if (f->has_load && (size_t)used < line_bytes)
-        used += snprintf(line + used, line_bytes - (size_t)used,
-                         "  offered %lld  accepted %lld", (long long)f->offered,
-                         (long long)f->accepted);
+        used += snprintf(line + used, line_bytes - (size_t)used, "  offered %lld  accepted %lld",
+                         (long long)f->offered, (long long)f->accepted);
     if (f->has_load && f->refused + f->unanswered > 0 && (size_t)used < line_bytes)
         used += snprintf(line + used, line_bytes - (size_t)used, "  refused %lld  unanswered %lld",
                          (long long)f->refused, (long long)f->unanswered);

@@ -6,7 +6,7 @@
 
 struct sm_progress {
     int is_terminal;
-    int quiet;            /* `spillmark probe` leaves the terminal to the program */
+    int quiet; /* `spillmark probe` leaves the terminal to the program */
     int64_t next_plain_ns;
     int line_open;
 };

@@ -8,16 +8,15 @@
 
 enum { CHUNK_BYTES = 1 << 16, LOOK_MAX_BYTES = 64 << 20, TEXT_MAX_BYTES = 1024 };
 
-static const struct sm_key keys[] = {
-    {.name = "text",
-     .type = SM_KEY_TEXT,
-     .required = true,
-     .help = "what is printed once it is ready"},
-    {.name = "path",
-     .type = SM_KEY_TEXT,
-     .fallback = "${log}",
-     .help = "another file to look into than its output"},
-    {.name = NULL}};
+static const struct sm_key keys[] = {{.name = "text",
+                                      .type = SM_KEY_TEXT,
+                                      .required = true,
+                                      .help = "what is printed once it is ready"},
+                                     {.name = "path",
+                                      .type = SM_KEY_TEXT,
+                                      .fallback = "${log}",
+                                      .help = "another file to look into than its output"},
+                                     {.name = NULL}};
 
 static int validate(const struct sm_block *config, struct sm_error *err) {
     size_t length = strlen(sm_block_text(config, "text"));

@@ -11,8 +11,8 @@
     X(DELETED, "deleted")                                                                          \
     X(SOCKET, "socket")                                                                            \
     X(PIPE, "pipe")                                                                                \
-    X(PROC, "proc") X(DEVICE, "device") X(EVENT, "event") X(EPOLL, "epoll") X(MEMORY, "memory")    \
-        X(OTHER, "other")
+    X(PROC, "proc")                                                                                \
+    X(DEVICE, "device") X(EVENT, "event") X(EPOLL, "epoll") X(MEMORY, "memory") X(OTHER, "other")
 enum sm_fds_kind {
 #define X(id, name) SM_FDS_##id,
     SM_FDS_TABLE(X)

@@ -36,17 +36,17 @@ struct sm_figures {
     double rss, anon, anon_of_heap; /* the last: of processes whose heap is known */
     double slack, slack_age_s;      /* by the allocators' own account */
     double control; /* of the heap's true bytes, kept by the probe on request; in no other figure */
-    int heaps, answers;             /* processes whose heap is known; whose allocator answered */
+    int heaps, answers; /* processes whose heap is known; whose allocator answered */
     int give_back_asked, give_back_done; /* counts that only rise */
     double fds, threads, cpu;
 };
 
 /* The requests to the allocator of one process. */
 struct sm_allocator_watch {
-    uint32_t asked;       /* number of the newest request, 0 = none yet */
-    uint32_t give_back;   /* the one that asked to give back, 0 = none */
+    uint32_t asked;     /* number of the newest request, 0 = none yet */
+    uint32_t give_back; /* the one that asked to give back, 0 = none */
     int64_t next_ask_ns;
-    int64_t answered_ns;  /* CLOCK_MONOTONIC; 0 = never */
+    int64_t answered_ns; /* CLOCK_MONOTONIC; 0 = never */
     double slack_bytes;
     int give_back_asked, give_back_done;
 };
@@ -79,8 +79,8 @@ struct sm_followed {
 
 struct sm_sampler {
     struct sm_sampler_options options;
-    char expected[256]; /* why the probe will not see the target; "" = it will */
-    pid_t target;       /* 0 = not started */
+    char expected[256];   /* why the probe will not see the target; "" = it will */
+    pid_t target;         /* 0 = not started */
     struct sm_pool *pool; /* NULL = outside only */
     struct sm_record *record;
     int64_t start_ns;
@@ -106,7 +106,7 @@ struct sm_sampler {
     uint64_t oom_kills; /* that have been told from other uses of SIGKILL */
     uint64_t stack_failures, drops;
     uint32_t allocators; /* kinds that were seen beneath a program, as bits */
-    int failed; /* the first error of the record or of memory */
+    int failed;          /* the first error of the record or of memory */
 };
 
 static inline int64_t sm_run_ns(const struct sm_sampler *sampler, int64_t now_ns) {

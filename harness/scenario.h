@@ -29,10 +29,10 @@ struct sm_scenario {
     char *path, *name, *title; /* name: "log-batcher/slow-disk" or the file's */
     struct sm_param *params;
     size_t param_count;
-    const struct sm_block *target;      /* type "program": command, env, cwd, ready, gauges, ... */
-    struct sm_service *services; /* in the order in which they are started */
+    const struct sm_block *target; /* type "program": command, env, cwd, ready, gauges, ... */
+    struct sm_service *services;   /* in the order in which they are started */
     size_t service_count;
-    int *port_locks;             /* keep other runs from choosing their ports */
+    int *port_locks; /* keep other runs from choosing their ports */
     size_t port_lock_count;
     const struct sm_block *const *loads;
     size_t load_count;
@@ -53,10 +53,10 @@ struct sm_scenario {
 /* Where things are: for ${bin}, ${run}, ${data} and ${log} in texts, and for services. They
  * need not exist. */
 struct sm_scenario_dirs {
-    const char *bin;  /* the shipped pipelines */
-    const char *run;  /* sockets: short path, private to this run */
-    const char *data; /* the target's own files */
-    const char *log;  /* what the target prints; NULL when it keeps its output */
+    const char *bin;      /* the shipped pipelines */
+    const char *run;      /* sockets: short path, private to this run */
+    const char *data;     /* the target's own files */
+    const char *log;      /* what the target prints; NULL when it keeps its output */
     const char *services; /* their directories and logs, by their names; NULL = in data */
 };
 

@@ -79,11 +79,11 @@ struct sm_loader {
     } sources[SM_SOURCES]; /* the scenario and its parts, to find lines in */
     size_t source_count;
     struct sm_error error;
-    int values_ref; /* of the table of parameters' values in the registry */
-    int cycle;      /* that is being made; 0 outside of cycles */
-    int last_cycle; /* the highest number so far */
+    int values_ref;                   /* of the table of parameters' values in the registry */
+    int cycle;                        /* that is being made; 0 outside of cycles */
+    int last_cycle;                   /* the highest number so far */
     const struct sm_service *service; /* whose keys are being checked; NULL = none */
-    json_t *json;   /* being built; here so that a raise cannot lose it */
+    json_t *json;                     /* being built; here so that a raise cannot lose it */
     const struct sm_block *faults[SM_FAULTS]; /* all so far, each once */
     size_t fault_count;
     struct {
@@ -193,8 +193,8 @@ const char *sm_port(struct sm_loader *loader, const char *name);
 /* scenario_fixes.c: replaces the fixes {...} at index by its list of flags. */
 void sm_fixes_expand(struct sm_loader *loader, int index);
 
-/* scenario_services.c. Adds the service whose table of keys is at `table` to the scenario; its block
- * is for the caller to fill in. Its place in the scenario stays. */
+/* scenario_services.c. Adds the service whose table of keys is at `table` to the scenario; its
+ * block is for the caller to fill in. Its place in the scenario stays. */
 struct sm_service *sm_service_begin(struct sm_loader *loader, int table, const char *kind);
 /* What stands for ${NAME.port}, or within a service for ${port}; NULL when the name is neither.
  * Raises when there is no such service. */

@@ -1,5 +1,5 @@
-/* supervisor_fuse_files.h - the files of one watched directory, handed through, each write, sync and
- * truncation in its turn. Private to supervisor_fuse*.c. */
+/* supervisor_fuse_files.h - the files of one watched directory, handed through, each write, sync
+ * and truncation in its turn. Private to supervisor_fuse*.c. */
 #pragma once
 
 #include "supervisor.h"

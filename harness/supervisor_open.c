@@ -1,5 +1,5 @@
-/* supervisor_open.c - calls that name a file by its path: opens watched files on behalf of the target
- * and hands them over at a high descriptor; truncations.
+/* supervisor_open.c - calls that name a file by its path: opens watched files on behalf of the
+ * target and hands them over at a high descriptor; truncations.
  *
  * A path is first resolved without side effects, as the target sees it (its root, its working
  * directory, its mounts), and only then compared with the rules. Whatever goes wrong, and every

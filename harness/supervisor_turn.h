@@ -1,5 +1,5 @@
-/* supervisor_turn.h - the rules for servers with many threads: each call asks for its turn and waits
- * for it where it is. The judgement is that of supervisor_fail.h and supervisor_delay.h. */
+/* supervisor_turn.h - the rules for servers with many threads: each call asks for its turn and
+ * waits for it where it is. The judgement is that of supervisor_fail.h and supervisor_delay.h. */
 #pragma once
 
 #include "supervisor_match.h"

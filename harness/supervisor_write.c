@@ -101,8 +101,7 @@ static struct sm_answer plan_answer(struct sm_server *server, const struct secco
     return (struct sm_answer){.code = verdict.code};
 }
 
-void sm_serve_judge(struct sm_server *server, const struct seccomp_notif *call,
-                    sm_rule_set rules) {
+void sm_serve_judge(struct sm_server *server, const struct seccomp_notif *call, sm_rule_set rules) {
     struct sm_answer answer = {0};
     if (rules) {
         sm_rule_set failing = sm_rules_failing(server->shared, rules);

@@ -34,10 +34,10 @@ struct run_arguments {
     double start_at_unix_s;
     const char *allocator; /* NULL = the scenario's */
     int is_env_recorded;
-    int live_port;         /* -1 = none, 0 = any */
-    int own_cost_pairs;    /* 0 = not to be measured */
+    int live_port;      /* -1 = none, 0 = any */
+    int own_cost_pairs; /* 0 = not to be measured */
     double sample_bytes;
-    double control_per_s;  /* as in sm_execution_options */
+    double control_per_s; /* as in sm_execution_options */
 };
 
 static int parse_setting(struct run_arguments *arguments, char *text) {
@@ -102,7 +102,8 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
     int option, rc = 0;
     const struct sm_verb_getopt known = sm_verb_getopt("run");
     opterr = 0;
-    while (rc == 0 && (option = getopt_long(argc, argv, known.letters, known.options, NULL)) != -1) {
+    while (rc == 0 &&
+           (option = getopt_long(argc, argv, known.letters, known.options, NULL)) != -1) {
         switch (option) {
         case 'p':
             rc = parse_setting(arguments, optarg);

@@ -1,6 +1,7 @@
 /* verbs.h - the verbs of the command line. Each lives in verb_NAME.c and is one line of the
- * table in verb_table.c, which has its options as well. A verb gets its own arguments (argv[0] is the verb's name), prints results on
- * standard output and progress and errors on standard error, and returns an enum sm_status. */
+ * table in verb_table.c, which has its options as well. A verb gets its own arguments (argv[0] is
+ * the verb's name), prints results on standard output and progress and errors on standard error,
+ * and returns an enum sm_status. */
 #pragma once
 
 #include "../reports/error.h"

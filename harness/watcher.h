@@ -11,7 +11,7 @@ struct sm_watcher;
 struct sm_watch_value {
     char series[80]; /* "gauge:NAME" or "delivered" */
     double value;
-    int64_t t_ns;    /* CLOCK_MONOTONIC when it was read */
+    int64_t t_ns; /* CLOCK_MONOTONIC when it was read */
 };
 
 /* `gauges` are blocks of the family "gauge" that can be read; `delivered` may be NULL. They are

@@ -25,9 +25,10 @@ void smp_allocator_serve(void);
 
 static inline bool smp_allocator_asked(void) {
     const struct spillmark_slot *slot = smp_process.slot;
-    return __builtin_expect(slot != NULL && (__atomic_load_n(&slot->asked, __ATOMIC_ACQUIRE) !=
-                                                 slot->answered ||
-                                             smp_control_due(slot)), 0);
+    return __builtin_expect(
+        slot != NULL && (__atomic_load_n(&slot->asked, __ATOMIC_ACQUIRE) != slot->answered ||
+                         smp_control_due(slot)),
+        0);
 }
 
 /* Outside of the probe's guard, before a free or after a read. */

@@ -40,9 +40,9 @@ enum {
 #define SPILLMARK_FD_CLASS_TABLE(X)                                                                \
     X(UNKNOWN, "unknown")                                                                          \
     X(FILE, "file")                                                                                \
-    X(SOCKET, "socket") X(UNIX, "unix-socket") X(PIPE, "pipe") X(PROC, "proc") X(DEVICE, "device") \
-        X(EVENT, "event") X(EPOLL, "epoll") X(DIRECTORY, "directory") X(MEMORY, "memory")          \
-            X(OTHER, "other")
+    X(SOCKET, "socket")                                                                            \
+    X(UNIX, "unix-socket") X(PIPE, "pipe") X(PROC, "proc") X(DEVICE, "device") X(EVENT, "event")   \
+        X(EPOLL, "epoll") X(DIRECTORY, "directory") X(MEMORY, "memory") X(OTHER, "other")
 enum spillmark_fd_class {
 #define X(id, text) SPILLMARK_FD_##id,
     SPILLMARK_FD_CLASS_TABLE(X)
@@ -73,7 +73,8 @@ enum spillmark_state {
 #define SPILLMARK_OFF_REASON_TABLE(X)                                                              \
     X(NONE, "on")                                                                                  \
     X(ABI, "pool of another version")                                                              \
-    X(MAP, "the slot could not be mapped") X(SYMBOLS, "libc's functions were not found")           \
+    X(MAP, "the slot could not be mapped")                                                         \
+    X(SYMBOLS, "libc's functions were not found")                                                  \
         X(HIDDEN_ALLOCATOR, "the program has an allocator of its own that the probe cannot see")   \
             X(INTERNAL, "internal failure") X(NO_SLOT, "no slot of the pool was free")
 enum spillmark_off_reason {
@@ -128,7 +129,8 @@ struct spillmark_section {
 #define SPILLMARK_SECTION_TABLE(X)                                                                 \
     X(THREADS, struct spillmark_thread)                                                            \
     X(STACKS, struct spillmark_stack)                                                              \
-    X(FRAMES, uint64_t) X(LIVE, struct spillmark_live) X(FREES, struct spillmark_free_pair)        \
+    X(FRAMES, uint64_t)                                                                            \
+    X(LIVE, struct spillmark_live) X(FREES, struct spillmark_free_pair)                            \
         X(DESCRIPTORS, struct spillmark_descriptor) X(MODULES, struct spillmark_module)            \
             X(MARKS, struct spillmark_mark)
 enum spillmark_section_id {

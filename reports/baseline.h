@@ -10,9 +10,9 @@ struct sm_baseline_ask {
     size_t before_count;
     const double *now; /* of the run to be judged, or of several of them */
     size_t now_count;
-    int worse_is_lower;    /* 0: more of it is worse (memory, latency) */
-    double tolerance;      /* a change by less than this part of the baseline does not matter */
-    double least;          /* nor one by less than this, in the unit of the figure */
+    int worse_is_lower; /* 0: more of it is worse (memory, latency) */
+    double tolerance;   /* a change by less than this part of the baseline does not matter */
+    double least;       /* nor one by less than this, in the unit of the figure */
 };
 
 enum sm_baseline_kind {
@@ -24,10 +24,10 @@ enum sm_baseline_kind {
 
 struct sm_baseline_verdict {
     enum sm_baseline_kind kind;
-    double before, now;         /* usual values; NAN when no run knows one */
-    double change, low, high;   /* now - before, 99 % interval; infinite where it cannot be known */
-    double matters;             /* the change that matters */
-    size_t runs_needed;         /* when unsure: earlier runs that would settle it, about; 0 = none */
+    double before, now;       /* usual values; NAN when no run knows one */
+    double change, low, high; /* now - before, 99 % interval; infinite where it cannot be known */
+    double matters;           /* the change that matters */
+    size_t runs_needed;       /* when unsure: earlier runs that would settle it, about; 0 = none */
 };
 
 /* Judges. WORSE: it changed for the worse by at least what matters, and the interval of the change

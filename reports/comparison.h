@@ -27,10 +27,11 @@ struct sm_compared_change {
 
 /* What a change does to a figure, the other changes held still. */
 struct sm_main_effect {
-    struct sm_interval difference; /* 99 %; low and high are NAN where no run is left to tell noise */
-    double from_mean;              /* of the figure without the change */
-    int is_known;                  /* 0: the runs do not separate it from another change */
-    int is_sure;                   /* the interval lies on one side of zero */
+    struct sm_interval
+        difference;   /* 99 %; low and high are NAN where no run is left to tell noise */
+    double from_mean; /* of the figure without the change */
+    int is_known;     /* 0: the runs do not separate it from another change */
+    int is_sure;      /* the interval lies on one side of zero */
 };
 
 struct sm_comparison {

@@ -7,8 +7,8 @@
 #include <stdarg.h>
 
 struct sm_error {
-    int code;       /* a negative errno; 0 while nothing has gone wrong */
-    int status;     /* the exit status this error asks for (enum sm_status), 0 = by the caller */
+    int code;        /* a negative errno; 0 while nothing has gone wrong */
+    int status;      /* the exit status this error asks for (enum sm_status), 0 = by the caller */
     char where[256]; /* "slow-disk.lua:12: load.rate" or a path; may be empty */
     char what[512];  /* one sentence without a final full stop */
     char todo[256];  /* what the user can do about it; may be empty */

@@ -67,10 +67,11 @@ double sm_growth_resolution_of_bytes(double level, double payload_per_s);
 #define SM_CAUSE_TABLE(X)                                                                          \
     X(LEAK_PER_REQUEST, "leak_per_request")                                                        \
     X(LEAK_OVER_TIME, "leak_over_time")                                                            \
-    X(BACKLOG, "backlog") X(RETRY_ACCUMULATION, "retry_accumulation")                              \
-        X(KEPT_AFTER_LOAD, "kept_after_load") X(ALLOCATOR_RETENTION, "allocator_retention")        \
-            X(PEAK_AMPLIFICATION, "peak_amplification") X(FD_LEAK, "fd_leak")                      \
-                X(SILENT_LOSS, "silent_loss") X(ACCOUNTING_MISMATCH, "accounting_mismatch")        \
+    X(BACKLOG, "backlog")                                                                          \
+    X(RETRY_ACCUMULATION, "retry_accumulation") X(KEPT_AFTER_LOAD, "kept_after_load")              \
+        X(ALLOCATOR_RETENTION, "allocator_retention") X(PEAK_AMPLIFICATION, "peak_amplification")  \
+            X(FD_LEAK, "fd_leak") X(SILENT_LOSS, "silent_loss")                                    \
+                X(ACCOUNTING_MISMATCH, "accounting_mismatch")                                      \
                     X(BOUNDED_BY_DISCARDING, "bounded_by_discarding")                              \
                         X(DECLARED_BOUND_EXCEEDED, "declared_bound_exceeded")
 enum sm_cause_kind {

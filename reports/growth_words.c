@@ -79,11 +79,12 @@ static void explain_bounded(const struct sm_growth_scene *scene,
                             const struct sm_window_verdict *window, struct sm_verdict *verdict) {
     enum sm_channel c = scene->channel;
     if (scene->rule == SM_RULE_HELD) {
-        snprintf(verdict->why, sizeof verdict->why,
-                 "the fault pushed %s more at it than went out, over the %s declared, and it stayed "
-                 "under %s, as high early as late",
-                 quantity(c, scene->pushed).text, quantity(c, scene->declared_cap).text,
-                 quantity(c, verdict->bound).text);
+        snprintf(
+            verdict->why, sizeof verdict->why,
+            "the fault pushed %s more at it than went out, over the %s declared, and it stayed "
+            "under %s, as high early as late",
+            quantity(c, scene->pushed).text, quantity(c, scene->declared_cap).text,
+            quantity(c, verdict->bound).text);
         return;
     }
     if (scene->rule == SM_RULE_GIVEN_BACK) {
@@ -133,13 +134,14 @@ static void explain_doubt(const struct sm_growth_scene *scene,
                  scene->window_s * 2, scene->window_s * 2);
         break;
     case SM_DOUBT_SO_FAR:
-        snprintf(verdict->why, sizeof verdict->why,
-                 "it rose by about %s over %.0f s, but the load goes on, and what rises for so long "
-                 "may yet fall again",
-                 per_second(c, p->plain_rate).text, window->used_seconds);
+        snprintf(
+            verdict->why, sizeof verdict->why,
+            "it rose by about %s over %.0f s, but the load goes on, and what rises for so long "
+            "may yet fall again",
+            per_second(c, p->plain_rate).text, window->used_seconds);
         snprintf(verdict->needs, sizeof verdict->needs,
-                 "about %.0f s more of this load: phase { \"load\", \"%.0fs\" }",
-                 scene->window_s, 2 * scene->window_s);
+                 "about %.0f s more of this load: phase { \"load\", \"%.0fs\" }", scene->window_s,
+                 2 * scene->window_s);
         break;
     case SM_DOUBT_NOISE:
         longer = seconds_for(scene->window_s, 3 * p->noise / scene->resolution_per_s);

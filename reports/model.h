@@ -47,7 +47,7 @@ enum sm_series_kind {
 #define X(id, name, unit, title) SM_SERIES_##id,
     SM_SERIES_TABLE(X)
 #undef X
-    SM_SERIES_OTHER, /* named by its text */
+        SM_SERIES_OTHER, /* named by its text */
 };
 
 struct sm_phase {
@@ -55,9 +55,9 @@ struct sm_phase {
     char *name;
     int32_t cycle;
     int64_t from_ns, to_ns;
-    double load_factor;    /* 0 = load off, 1 = as declared */
-    int32_t fault_count;   /* faults at work in it */
-    int32_t is_settle;     /* no load, waiting for memory to come to rest */
+    double load_factor;  /* 0 = load off, 1 = as declared */
+    int32_t fault_count; /* faults at work in it */
+    int32_t is_settle;   /* no load, waiting for memory to come to rest */
 };
 
 struct sm_process {
@@ -154,7 +154,7 @@ struct sm_load_outcome {
 struct sm_fault {
     char *kind;
     int64_t from_ns, to_ns;
-    char *asked;   /* JSON object as in the scenario, values in base units */
+    char *asked; /* JSON object as in the scenario, values in base units */
     int64_t calls, bytes;
     double delay_s;
     char *note; /* the way it was done and what that way cannot see */
@@ -168,8 +168,8 @@ struct sm_ledger_totals {
 
 /* One line of the budget as the scenario states it. */
 struct sm_budget_item {
-    char *name;  /* "heap", "heap_peak", "fds", "unaccounted", "latency_p99", "gauge:NAME" */
-    char *limit; /* as written: "bounded", "50KB/s", "64MB" */
+    char *name;         /* "heap", "heap_peak", "fds", "unaccounted", "latency_p99", "gauge:NAME" */
+    char *limit;        /* as written: "bounded", "50KB/s", "64MB" */
     int32_t is_bounded; /* the limit is "bounded" or a growth */
     double value;       /* the growth per second that matters, 0 = by default; else the limit in
                            base units */
@@ -192,32 +192,34 @@ struct sm_meta {
 };
 
 /* Keys of sm_meta that every complete record has. */
-#define SM_META_SCENARIO    "scenario"     /* "log-batcher/slow-disk", "probe" or "series" */
+#define SM_META_SCENARIO    "scenario" /* "log-batcher/slow-disk", "probe" or "series" */
 #define SM_META_TITLE       "title"
-#define SM_META_PARAMS      "params"       /* JSON object */
+#define SM_META_PARAMS      "params" /* JSON object */
 #define SM_META_STARTED     "started_unix_s"
-#define SM_META_COMPLETE    "complete"     /* "1" when the harness closed the record itself */
+#define SM_META_COMPLETE    "complete" /* "1" when the harness closed the record itself */
 #define SM_META_VERSION     "spillmark"
-#define SM_META_ENVIRONMENT "environment"  /* JSON object: kernel, cpus, memory, libc */
-#define SM_META_PROBE       "probe"        /* JSON object: interval, drops, versions */
-#define SM_META_ALLOCATOR   "allocator"    /* beneath the target: "glibc", "glibc, jemalloc" */
-#define SM_META_VARIABLES   "variables"    /* JSON object: set for the target; value or null */
-#define SM_META_OWN_COST    "own_cost"     /* JSON object, only where it was measured */
+#define SM_META_ENVIRONMENT "environment"      /* JSON object: kernel, cpus, memory, libc */
+#define SM_META_PROBE       "probe"            /* JSON object: interval, drops, versions */
+#define SM_META_ALLOCATOR   "allocator"        /* beneath the target: "glibc", "glibc, jemalloc" */
+#define SM_META_VARIABLES   "variables"        /* JSON object: set for the target; value or null */
+#define SM_META_OWN_COST    "own_cost"         /* JSON object, only where it was measured */
 #define SM_META_CONTROL     "positive_control" /* JSON object, only where one was asked for */
-#define SM_META_LIMIT       "limit"        /* JSON object: bytes, limit_way, what it did */
-#define SM_META_SHARD       "shard"        /* "2/3", only of a load driven in parts */
-#define SM_META_LOAD_ONLY   "load_only"    /* "1" where another shard had the target */
-#define SM_META_ENDED_BY    "ended_by"     /* "schedule", "sure", "interrupt", "target", "service", ... */
-#define SM_META_ENDED_WHY   "ended_why"    /* by "sure": what was; else absent */
-#define SM_META_LOST_UNITS  "lost_units"   /* which were sent and left unanswered first, and how */
-#define SM_META_DURATION    "duration_ns"
+#define SM_META_LIMIT       "limit"            /* JSON object: bytes, limit_way, what it did */
+#define SM_META_SHARD       "shard"            /* "2/3", only of a load driven in parts */
+#define SM_META_LOAD_ONLY   "load_only"        /* "1" where another shard had the target */
+#define SM_META_ENDED_BY    "ended_by" /* "schedule", "sure", "interrupt", "target", "service", ... \
+                                        */
+#define SM_META_ENDED_WHY  "ended_why"  /* by "sure": what was; else absent */
+#define SM_META_LOST_UNITS "lost_units" /* which were sent and left unanswered first, and how */
+#define SM_META_DURATION   "duration_ns"
 
 #define SM_RUN_TABLES(X)                                                                           \
-    X(phase, phases) X(process, processes) X(series, series) X(sample, samples)                    \
-    X(module, modules) X(stack, stacks) X(frame, frames) X(symbol, symbols)                        \
-    X(site_sample, site_samples) X(site_free, site_frees) X(load_interval, load_intervals)         \
-    X(load_outcome, load_outcomes) X(fault, faults) X(budget_item, budget_items)                   \
-    X(declared_bound, declared_bounds) X(event, events) X(meta, metas)
+    X(phase, phases)                                                                               \
+    X(process, processes) X(series, series) X(sample, samples) X(module, modules) X(stack, stacks) \
+        X(frame, frames) X(symbol, symbols) X(site_sample, site_samples) X(site_free, site_frees)  \
+            X(load_interval, load_intervals) X(load_outcome, load_outcomes) X(fault, faults)       \
+                X(budget_item, budget_items) X(declared_bound, declared_bounds) X(event, events)   \
+                    X(meta, metas)
 
 /* A whole run in memory. Arrays are in order of time, or of id. */
 struct sm_run {
@@ -227,8 +229,8 @@ struct sm_run {
     SM_RUN_TABLES(X)
 #undef X
     struct sm_ledger_totals ledger;
-    char *path;      /* run.db it came from */
-    int complete;    /* SM_META_COMPLETE is "1" */
+    char *path;   /* run.db it came from */
+    int complete; /* SM_META_COMPLETE is "1" */
 };
 
 /* Opens a record: RUN is a run directory, a run.db, or a pool file of a probe that ran without a

@@ -11,8 +11,8 @@ struct sm_ratio {
 };
 
 struct sm_own_cost {
-    int pairs;      /* that were measured */
-    double cycle_s; /* of load that each half of a pair was measured over */
+    int pairs;                        /* that were measured */
+    double cycle_s;                   /* of load that each half of a pair was measured over */
     double cpu_with_s, cpu_without_s; /* per accepted unit, means */
     struct sm_ratio cpu;              /* processor time per accepted unit */
     struct sm_ratio latency_p50, latency_p99;

@@ -22,7 +22,8 @@ int sm_record_reopen(const char *path, struct sm_record **ret_record, struct sm_
  * copied. Adding a row whose key exists replaces it (phases, processes, faults by kind, start and
  * what was asked, metas, outcomes), so that open rows are completed later. -1 times are stored
  * as NULL, text that is NULL as "". After a failure every call returns the first error again. */
-#define X(type, name) int sm_record_add_##type(struct sm_record *record, const struct sm_##type *row);
+#define X(type, name)                                                                              \
+    int sm_record_add_##type(struct sm_record *record, const struct sm_##type *row);
 SM_RUN_TABLES(X)
 #undef X
 

@@ -118,8 +118,7 @@ static void print_unaccounted(const struct sm_text *text, const struct sm_ledger
     sm_text_print(text, SM_STYLE_PLAIN, " unaccounted\n");
 }
 
-static void print_outcomes(const struct sm_text *text, const struct sm_run *run,
-                           const char *load) {
+static void print_outcomes(const struct sm_text *text, const struct sm_run *run, const char *load) {
     char words[500] = "outcomes:";
     size_t count = 0;
     for (size_t i = 0; i < run->load_outcomes_count; i++) {

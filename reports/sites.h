@@ -5,11 +5,11 @@
 
 struct sm_sites_window {
     int64_t from_ns, to_ns;
-    int64_t measured_to_ns;  /* the end of the measured part of the run */
-    int64_t ended_ns;        /* when the target's last process ended by itself within the window:
-                                what it held then counts as live; INT64_MAX = it did not */
-    double units_per_s;      /* load offered in it; NAN = unknown */
-    double sample_bytes;     /* mean of the probe's sampling of bytes; <= 1 = exact */
+    int64_t measured_to_ns; /* the end of the measured part of the run */
+    int64_t ended_ns;       /* when the target's last process ended by itself within the window:
+                               what it held then counts as live; INT64_MAX = it did not */
+    double units_per_s;     /* load offered in it; NAN = unknown */
+    double sample_bytes;    /* mean of the probe's sampling of bytes; <= 1 = exact */
 };
 
 /* Judges the sites that grew most by the growth engine, on the clock of the trace. 0 or -ENOMEM. */

@@ -51,8 +51,8 @@ size_t sm_stack_frames(const struct sm_run *run, int stack_id, struct sm_stack_f
          i < run->frames_count && run->frames[i].stack_id == stack_id; i++) {
         const struct sm_frame *frame = &run->frames[i];
         size_t symbol = first_symbol(run, frame->module_id, frame->address);
-        struct sm_stack_frame out = {"", "", module_path(run, frame->module_id), 0, frame->address,
-                                     frame->module_id, 0};
+        struct sm_stack_frame out = {
+            "", "", module_path(run, frame->module_id), 0, frame->address, frame->module_id, 0};
         int named = is_symbol_of(run, symbol, frame);
         do {
             if (named) {
@@ -104,9 +104,10 @@ static int is_runtime(const struct sm_stack_frame *frame) {
     static const char *const names[] = {"malloc",   "calloc",    "realloc",       "reallocarray",
                                         "strdup",   "strndup",   "memalign",      "posix_memalign",
                                         "asprintf", "vasprintf", "aligned_alloc", NULL};
-    static const char *const prefixes[] = {
-        "operator new", "_Zn",   "std::",  "__gnu_cxx::", "alloc::",     "core::",      "__rust_",
-        "__rdl_",       "<std::", "<alloc::", "<core::",   "hashbrown::", "<hashbrown::", NULL};
+    static const char *const prefixes[] = {"operator new", "_Zn",      "std::",   "__gnu_cxx::",
+                                           "alloc::",      "core::",   "__rust_", "__rdl_",
+                                           "<std::",       "<alloc::", "<core::", "hashbrown::",
+                                           "<hashbrown::", NULL};
     /* Rust: what its libraries do on behalf of a type, "<u8 as alloc::vec::...>". */
     static const char *const within[] = {" as alloc::", " as core::", " as std::", NULL};
     return begins_with_any(last_component(frame->module), modules) ||

@@ -19,8 +19,8 @@ size_t sm_stack_frames(const struct sm_run *run, int stack_id, struct sm_stack_f
                        size_t capacity);
 
 /* Which frame to name when there is room for one: the innermost of the program's own code, past
- * the allocator, the C library and the language's run-time; the innermost of a script where a map of
- * run-time code names one. An index into frames; 0 when there is no better one. */
+ * the allocator, the C library and the language's run-time; the innermost of a script where a map
+ * of run-time code names one. An index into frames; 0 when there is no better one. */
 size_t sm_stack_culprit(const struct sm_stack_frame *frames, size_t count);
 
 /* "function (file:line)", or "module+0xaddress", into the buffer; returns it. The file is shown

@@ -35,6 +35,5 @@ void fh_channel_close(struct fh_channel *channel);
 /* Nothing more will ever come. */
 bool fh_channel_is_done(struct fh_channel *channel);
 
-
 /* CLOCK_MONOTONIC, as deadlines are given. */
 int64_t fh_now_ns(void);

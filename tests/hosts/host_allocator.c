@@ -40,7 +40,9 @@ static void work_until_answered(void) {
     }
 }
 
-static uint64_t slack_of_glibc(void) { return mallinfo2().fordblks; }
+static uint64_t slack_of_glibc(void) {
+    return mallinfo2().fordblks;
+}
 
 static uint64_t slack_of_tcmalloc(void) {
     int (*property)(const char *, size_t *) =

@@ -47,8 +47,7 @@ static inline const struct spillmark_claim *view_claims(const struct pool_view *
     return (const struct spillmark_claim *)(view->base + view_header(view)->claims_offset);
 }
 
-static inline const struct spillmark_slot *view_slot(const struct pool_view *view,
-                                                     uint32_t index) {
+static inline const struct spillmark_slot *view_slot(const struct pool_view *view, uint32_t index) {
     const struct spillmark_pool *header = view_header(view);
     return (const struct spillmark_slot *)(view->base + header->header_bytes +
                                            index * header->slot_bytes);
@@ -126,8 +125,8 @@ static inline const struct spillmark_slot *host_slot(void) {
 #define HOST_CHECK(condition)                                                                      \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            static const char check_text[] = "check failed: " #condition "\n";                           \
-            (void)!write(2, check_text, sizeof check_text - 1);                                                \
+            static const char check_text[] = "check failed: " #condition "\n";                     \
+            (void)!write(2, check_text, sizeof check_text - 1);                                    \
             _exit(1);                                                                              \
         }                                                                                          \
     } while (0)

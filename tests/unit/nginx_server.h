@@ -9,7 +9,7 @@ struct nginx_server;
  * `locations` is nginx configuration within `server { }`. NULL when there is no nginx. */
 struct nginx_server *nginx_server_start(const char *directory, const char *tcp_options,
                                         const char *locations);
-const char *nginx_server_url(const struct nginx_server *server);  /* "http://127.0.0.1:PORT" */
+const char *nginx_server_url(const struct nginx_server *server); /* "http://127.0.0.1:PORT" */
 int nginx_server_port(const struct nginx_server *server);
 const char *nginx_server_unix(const struct nginx_server *server); /* path of the unix socket */
 /* Waits until `wanted` lines of its access log contain `text` (it logs after it has answered);

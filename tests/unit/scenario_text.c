@@ -75,8 +75,7 @@ const char *test_around(const char *inside) {
     return text;
 }
 
-void test_texts(const struct sm_block *block, const char *key,
-                         const char *const *expected) {
+void test_texts(const struct sm_block *block, const char *key, const char *const *expected) {
     size_t count, i = 0;
     const char *const *texts = sm_block_texts(block, key, &count);
     for (; expected[i]; i++) {

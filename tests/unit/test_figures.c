@@ -54,7 +54,8 @@ static void only_what_is_worse_breaks(void **state) {
     assert_int_equal(judged(PEAKS(1e8, 1e8, 1e8), PEAKS(1.02e8), .1).holds, SM_HOLDS_YES);
     assert_int_equal(judged(PEAKS(1e8, 1.01e8, .99e8, 1e8), PEAKS(3e7), .1).holds, SM_HOLDS_YES);
     /* It may be a good deal better: still not worse. */
-    assert_int_equal(judged(PEAKS(1e8, 1.1e8, .9e8, 1.1e8, .9e8), PEAKS(6e7), .1).holds, SM_HOLDS_YES);
+    assert_int_equal(judged(PEAKS(1e8, 1.1e8, .9e8, 1.1e8, .9e8), PEAKS(6e7), .1).holds,
+                     SM_HOLDS_YES);
     assert_int_equal(judged(PEAKS(1e8, 1.01e8, .99e8), PEAKS(1.5e8), 1).holds, SM_HOLDS_YES);
 }
 

@@ -132,7 +132,7 @@ static void test_privileges(void **state) {
     struct sm_preflight preflight;
     write_file(&made, sizeof made, 0755);
     if (chown(file, 65534, 65534))
-        skip(); /* only root can give a file away */
+        skip();                                   /* only root can give a file away */
     static const mode_t modes[] = {04755, 02755}; /* setuid, setgid */
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
         assert_int_equal(chmod(file, modes[i]), 0);

@@ -69,7 +69,8 @@ static void a_languages_own_library_is_passed_over(void **state) {
     (void)state;
     const struct sm_stack_frame out[] = {
         {"<alloc::raw_vec::RawVecInner>::try_allocate_in", "", "/bin/prog", 0, 1, 1, 1},
-        {"<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem", "", "/bin/prog", 0, 1, 1, 1},
+        {"<u8 as alloc::vec::spec_from_elem::SpecFromElem>::from_elem", "", "/bin/prog", 0, 1, 1,
+         1},
         {"alloc::vec::from_elem", "", "/bin/prog", 0, 1, 1, 0},
         {"std::vector<int>::push_back", "", "/bin/prog", 0, 2, 1, 0},
         {"mine::subscribe", "", "/bin/prog", 17, 3, 1, 0}};
