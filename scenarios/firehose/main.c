@@ -102,9 +102,7 @@ static size_t write_stats(void *context, char *text, size_t size) {
 
 /* Tells the metrics until a signal comes. */
 static void wait_for_stop(struct ingester *ingester, const sigset_t *stop_signals) {
-    unsigned interval_ms = ingester->options->metrics_interval_ms;
-    struct timespec interval = {.tv_sec = interval_ms / 1000,
-                                .tv_nsec = (long)(interval_ms % 1000) * 1000000};
+    static const struct timespec interval = {.tv_sec = 10};
     while (sigtimedwait(stop_signals, NULL, &interval) < 0)
         fprintf(stderr, "firehose: memory metrics: %ld events in flight\n",
                 atomic_load(&ingester->counters.in_flight));

@@ -24,8 +24,6 @@ static const struct daemon_option options[] = {
      AT(batch_timeout_ms), COUNT(1000), .environment = "INGESTER_BATCH_TIMEOUT_MS"},
     {"pressure-sleep-ms", "N ms that the writer waits at the mark", AT(pressure_sleep_ms),
      COUNT(5000)},
-    {"metrics-interval-ms", "N ms between two lines of metrics", AT(metrics_interval_ms),
-     COUNT(10000)},
     {"channels", "without end, or twice the batch size for events and 4 for batches",
      AT(is_bounded), DAEMON_CHOICE(true, "unbounded", "bounded")},
     {"pressure", "what is done with the batch in hand while the stream is at the mark",

@@ -17,11 +17,10 @@ struct fh_options {
     size_t batch_size;         /* events */
     unsigned batch_timeout_ms;
     unsigned pressure_sleep_ms; /* how long the writer waits at the mark */
-    unsigned metrics_interval_ms;
-    bool is_bounded;           /* the channels have capacities */
-    bool drops_under_pressure; /* the batch in hand, when the stream is at the mark */
-    bool counts_right;         /* dropped events are taken off the counter */
-    bool retries_redis;        /* else the writer ends when Redis fails */
+    bool is_bounded;            /* the channels have capacities */
+    bool drops_under_pressure;  /* the batch in hand, when the stream is at the mark */
+    bool counts_right;          /* dropped events are taken off the counter */
+    bool retries_redis;         /* else the writer ends when Redis fails */
     bool parses_per_operation;
 };
 

@@ -2,7 +2,10 @@
 
 #include <stdlib.h>
 
-enum { LIMIT_SHARE = 4 }; /* channels bounded by bytes have this part of the server's limit */
+enum {
+    LIMIT_SHARE = 4, /* channels bounded by bytes have this part of the server's limit */
+    SLOTS = 1024,    /* those bounded by messages */
+};
 
 struct item {
     struct rc_message *message;
@@ -41,7 +44,7 @@ bool rc_channel_takes(const struct rc_options *options, size_t bytes) {
 
 bool rc_channel_has_room(const struct rc_channel *channel, size_t bytes) {
     const struct rc_options *options = channel->options;
-    bool has_slot = channel->count < (size_t)options->queue_slots;
+    bool has_slot = channel->count < SLOTS;
     switch ((enum rc_queues)options->queues) {
     case RC_QUEUES_BYTES:
         return channel->bytes + bytes <= rc_channel_most(options);

@@ -49,7 +49,6 @@ static const struct daemon_option options[] = {
      "bounded by messages, where a slow viewer misses the oldest; by bytes, where senders "
      "wait; or by both, where a larger message goes alone",
      AT(queues), DAEMON_CHOICE(RC_QUEUES_SLOTS, "slots", "bytes", "both")},
-    {"queue-slots", "N messages", AT(queue_slots), DAEMON_NUMBER(1024, 1, 1 << 20)},
     {"queue-bytes", "BYTES", AT(queue_max_bytes), DAEMON_NUMBER(128 << 20, 1, BYTES_MAX)},
     {"pressure", "the SDK learns nothing, or that there is no room and when there is again",
      AT(pressure), DAEMON_CHOICE(RC_PRESSURE_NONE, "none", "signal")},

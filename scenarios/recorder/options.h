@@ -26,7 +26,7 @@ struct rc_options {
     int64_t figures_fd;     /* of the figures that the parts share; -1 = its own */
     int64_t viewer_number, viewers;
     int64_t server_limit_bytes, viewer_limit_bytes, chunk_max_bytes;
-    int64_t queue_slots, queue_max_bytes;
+    int64_t queue_max_bytes;
     int64_t batch_bytes, batch_ms;
     int64_t viewer_bytes_per_s, viewer_wait_ms; /* 0 = as fast as it goes, at once */
     int64_t chunk_limit, batching, collection, in_flight, queues, pressure, viewer_check;

@@ -30,6 +30,12 @@ class Loads(Case):
             self.assertRegex(file.read(), r"^to \d+\n$")
         self.assertIsNone(report["ledger"]["offered"])
 
+    def test_the_phase_outlasts_it_where_asked(self):
+        _, report = self.run_scenario('process_load { "true", ends_phase = false }',
+                                      'phase { "load", "1500ms" }')
+        self.assertGreaterEqual(report["duration_s"], 1.5)
+        self.assertEqual(sum(report["load"]["outcomes"].values()), 1)
+
     def test_it_is_stopped_with_its_phase(self):
         deaf = "trap : TERM; while :; do sleep 0.05; done"
         _, report = self.run_scenario(

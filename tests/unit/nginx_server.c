@@ -141,3 +141,13 @@ bool nginx_server_certify(const char *directory) {
     waitpid(pid, &status, 0);
     return status == 0;
 }
+
+bool nginx_server_tls(const char *directory, char *locations, size_t locations_size, char *ca,
+                      size_t ca_size) {
+    snprintf(locations, locations_size,
+             "ssl_certificate %s/cert; ssl_certificate_key %s/key; client_max_body_size 0;"
+             "location / { return 200; }",
+             directory, directory);
+    snprintf(ca, ca_size, "%s/cert", directory);
+    return nginx_server_certify(directory);
+}

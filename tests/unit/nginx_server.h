@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct nginx_server;
 
@@ -18,3 +19,7 @@ long nginx_server_logged(const struct nginx_server *server, const char *text, lo
 void nginx_server_stop(struct nginx_server *server);
 /* Makes a key, and a certificate for 127.0.0.1 signed by itself: DIRECTORY/key and /cert. */
 bool nginx_server_certify(const char *directory);
+/* The same, with `locations` that use it and take bodies of any size, and the path of the
+ * certificate for those who are to trust it. */
+bool nginx_server_tls(const char *directory, char *locations, size_t locations_size, char *ca,
+                      size_t ca_size);

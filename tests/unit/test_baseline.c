@@ -8,21 +8,8 @@
 
 #include <cmocka.h>
 
+#include "random_numbers.h"
 #include "reports/baseline.h"
-
-static uint64_t random_state = 1;
-
-static double uniform(void) {
-    random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (double)(random_state >> 11) / 9007199254740992.0;
-}
-
-static double gaussian(void) {
-    double sum = 0;
-    for (int i = 0; i < 12; i++)
-        sum += uniform();
-    return sum - 6;
-}
 
 static struct sm_baseline_verdict judge(const double *before, size_t count, double now,
                                         double tolerance, double least, int worse_is_lower) {

@@ -9,26 +9,13 @@
 
 #include <cmocka.h>
 
+#include "random_numbers.h"
 #include "reports/growth.h"
 
 static const double HZ = 10;
 static const double MB = 1e6;
 
 /* ---- making traces ---- */
-
-static uint64_t random_state;
-
-static double uniform(void) {
-    random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (double)(random_state >> 11) / 9007199254740992.0;
-}
-
-static double gaussian(void) {
-    double sum = 0;
-    for (int i = 0; i < 12; i++)
-        sum += uniform();
-    return sum - 6;
-}
 
 /* A trace of phases, each "ILFRS" letter for `seconds`, with a heap column of zeros. */
 static struct sm_trace *make(enum sm_trace_plan plan, const char *phases, const double *seconds) {

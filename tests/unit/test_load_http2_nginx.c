@@ -107,13 +107,8 @@ static void refusals_are_told_by_their_status(void **state) {
 static void tls_asks_for_http2_and_checks(void **state) {
     const char *directory = *state;
     char tls[1024], url[64], ca[256];
-    if (!nginx_server_certify(directory))
+    if (!nginx_server_tls(directory, tls, sizeof tls, ca, sizeof ca))
         skip();
-    snprintf(tls, sizeof tls,
-             "ssl_certificate %s/cert; ssl_certificate_key %s/key; client_max_body_size 0;"
-             "location / { return 200; }",
-             directory, directory);
-    snprintf(ca, sizeof ca, "%s/cert", directory);
     struct nginx_server *server = start(directory, "ssl http2", tls);
     snprintf(url, sizeof url, "https://127.0.0.1:%d", nginx_server_port(server));
     check("http2_load",

@@ -119,13 +119,8 @@ static void refusals_are_told_by_their_status(void **state) {
 static void tls_is_spoken_and_checked(void **state) {
     const char *directory = *state;
     char tls[1024], url[64], ca[256];
-    if (!nginx_server_certify(directory))
+    if (!nginx_server_tls(directory, tls, sizeof tls, ca, sizeof ca))
         skip();
-    snprintf(tls, sizeof tls,
-             "ssl_certificate %s/cert; ssl_certificate_key %s/key; client_max_body_size 0;"
-             "location / { return 200; }",
-             directory, directory);
-    snprintf(ca, sizeof ca, "%s/cert", directory);
     struct nginx_server *server = nginx_server_start(directory, "ssl", tls);
     if (!server)
         skip();
