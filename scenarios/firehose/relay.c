@@ -106,6 +106,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_CLIENT_CLOSED:
         disconnected(relay, NULL);
         return 0;
+    case LWS_CALLBACK_WSI_DESTROY: /* all there is when it was reset before it had asked */
+        if (wsi == relay->connection)
+            disconnected(relay, NULL);
+        return 0;
     default:
         return 0;
     }
@@ -138,9 +142,8 @@ static void *relay_main(void *argument) {
     while (!fh_stop_is_requested()) {
         if (!relay->connection)
             open_connection(relay);
-        if (!relay->connection && fh_stop_sleep(RECONNECT_MS))
-            break;
-        if (lws_service(relay->context, 0) < 0)
+        /* Without a connection there is nothing to serve, and the library would wait for ever. */
+        if (relay->connection && lws_service(relay->context, 0) < 0)
             break;
         if (!relay->connection)
             fh_stop_sleep(RECONNECT_MS);
