@@ -32,7 +32,7 @@ install(FILES ${SPILLMARK_MADE}/spillmark.fish
         DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT spillmark)
 
 install(FILES ${CMAKE_SOURCE_DIR}/harness/docs/tutorial.md ${CMAKE_SOURCE_DIR}/harness/docs/attaching.md
-              ${CMAKE_SOURCE_DIR}/harness/docs/reading.md
+              ${CMAKE_SOURCE_DIR}/harness/docs/reading.md ${CMAKE_SOURCE_DIR}/harness/docs/figures.md
               ${CMAKE_SOURCE_DIR}/harness/docs/leaky.c ${CMAKE_SOURCE_DIR}/harness/docs/leaky.py
               ${CMAKE_SOURCE_DIR}/harness/docs/leaky.rs
         DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT spillmark)
