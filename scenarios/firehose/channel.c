@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "monotonic.h"
+
 enum { NS_PER_S = 1000000000 };
 
 struct fh_channel {
@@ -25,12 +27,8 @@ struct fh_channel *fh_channel_create(size_t capacity) {
     struct fh_channel *channel = calloc(1, sizeof *channel);
     if (!channel)
         return NULL;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&channel->lock, NULL);
-    pthread_cond_init(&channel->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    monotonic_cond_init(&channel->changed);
     channel->tail = &channel->head;
     channel->capacity = capacity;
     return channel;

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "channel.h"
+#include "monotonic.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wish;
@@ -12,11 +13,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool is_requested;
 
 static void set_up(void) {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&wish, &attributes);
-    pthread_condattr_destroy(&attributes);
+    monotonic_cond_init(&wish);
 }
 
 void fh_stop_request(void) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "monotonic.h"
 #include "spillmark_mark.h"
 
 /* What the channel holds is work in flight. */
@@ -25,11 +26,7 @@ struct lb_channel *lb_channel_create(size_t capacity) {
     struct lb_channel *channel = calloc(1, sizeof *channel);
     if (!channel)
         return NULL;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&channel->arrived, &attributes);
-    pthread_condattr_destroy(&attributes);
+    monotonic_cond_init(&channel->arrived);
     pthread_mutex_init(&channel->lock, NULL);
     channel->end = &channel->first;
     channel->capacity = capacity;

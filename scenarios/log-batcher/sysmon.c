@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "monotonic.h"
+
 /* A file kept open. */
 struct kept {
     uint64_t key; /* 0 = an empty place */
@@ -229,11 +231,7 @@ struct lb_sysmon *lb_sysmon_start(bool retains, unsigned interval_ms) {
     sysmon->interval_ms = interval_ms;
     sysmon->kept_max = retains ? half_of_the_descriptors() : 0;
     pthread_mutex_init(&sysmon->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&sysmon->stopping, &attributes);
-    pthread_condattr_destroy(&attributes);
+    monotonic_cond_init(&sysmon->stopping);
     int error = pthread_create(&sysmon->thread, NULL, sysmon_main, sysmon);
     if (error) {
         fprintf(stderr, "log-batcher: cannot start a thread: %s\n", strerror(error));

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "monotonic.h"
+
 struct batch {
     uint8_t *data;
     size_t bytes, capacity_bytes;
@@ -132,11 +134,7 @@ struct rc_batcher *rc_batcher_start(const struct rc_options *options, struct rc_
     batcher->options = options;
     batcher->figures = figures;
     batcher->sender = sender;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&batcher->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    monotonic_cond_init(&batcher->changed);
     pthread_mutex_init(&batcher->lock, NULL);
     if (pthread_create(&batcher->thread, NULL, flush_when_due, batcher) == 0)
         return batcher;

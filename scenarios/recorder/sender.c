@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "channel.h"
+#include "monotonic.h"
 #include "rpc_client.h"
 #include "spillmark_mark.h"
 #include "wire.h"
@@ -216,11 +217,7 @@ struct rc_sender *rc_sender_start(const struct rc_options *options, struct rc_fi
         return NULL;
     sender->options = options;
     sender->figures = figures;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&sender->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    monotonic_cond_init(&sender->changed);
     pthread_mutex_init(&sender->lock, NULL);
     sender->queue = rc_channel_create(options);
     if (sender->queue && connect_to_server(sender))

@@ -1,19 +1,14 @@
 """What the tests of a single pipeline share: waiting for a condition, and HTTP on a unix socket."""
 import http.client
 import socket
-import time
+
+import spillmark
 
 DEADLINE_S = 60
 
 
 def wait_for(condition, what):
-    until = time.monotonic() + DEADLINE_S
-    while time.monotonic() < until:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"never happened: {what}")
+    return spillmark.wait_for(condition, what, DEADLINE_S)
 
 
 class UnixConnection(http.client.HTTPConnection):

@@ -1,21 +1,19 @@
 """The recorder on its own: its SDK over HTTP, its server with a client of another make
 (python3-grpcio), its viewers by what they wrote down."""
-import http.client
 import json
 import os
 import queue
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 import unittest
 
 import grpc
 
+from daemon import DEADLINE_S, UnixConnection, wait_for
+
 RECORDER = os.environ["RECORDER"]
 ROWS = os.environ["RECORDER_ROWS"]
-DEADLINE_S = 60
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 DISPOSABLE, STATIC, PERSISTENT = range(3)
 TAKEN, PRESSURE, TOO_LARGE, RELIEF = range(4)
@@ -57,17 +55,6 @@ def number_of(message):
     return numbers(message[5:10])[2]
 
 
-class Unix(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("recorder", timeout=DEADLINE_S)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(DEADLINE_S)
-        self.sock.connect(self.path)
-
-
 class Recorder(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
@@ -83,21 +70,15 @@ class Recorder(unittest.TestCase):
         self.addCleanup(program.stderr.close)
         self.addCleanup(program.kill)
         ready = "sdk" if role == "all" else "stats"
-        self.wait_for(lambda: self.ask(ready, "GET", "/health")[0] == 200)
+        wait_for(lambda: self.ask(ready, "GET", "/health")[0] == 200, "the recorder is ready")
         return program
 
     def stop(self, program):
         program.send_signal(signal.SIGTERM)
         self.assertEqual(program.wait(DEADLINE_S), 0, program.stderr.read())
 
-    def wait_for(self, condition):
-        until = time.monotonic() + DEADLINE_S
-        while not condition():
-            self.assertLess(time.monotonic(), until, "never happened")
-            time.sleep(0.02)
-
     def ask(self, part, method, path, body=None):
-        connection = Unix(f"{self.dir}/{part}")
+        connection = UnixConnection(f"{self.dir}/{part}")
         try:
             connection.request(method, path, body)
             reply = connection.getresponse()
@@ -150,11 +131,11 @@ class Recorder(unittest.TestCase):
         for number in range(5):
             self.assertEqual(self.call("log", 10, 100, number)[0], 200)
         self.assertEqual(self.call("send_columns", 1000, 500, 0, "&stream=1&kind=static")[0], 200)
-        self.wait_for(lambda: self.shown() == 1050)
+        wait_for(lambda: self.shown() == 1050, "all 1050 are shown")
         stats = self.stats()
         self.assertEqual(stats["viewer"]["shown_rows_total"], 2 * 1050)
         self.assertEqual(stats["witness"]["zombie_bytes"], 0)
-        self.wait_for(lambda: self.stats()["witness"]["in_flight_bytes"] == 0)
+        wait_for(lambda: self.stats()["witness"]["in_flight_bytes"] == 0, "nothing is in flight")
         self.stop(program)
         self.assertEqual(sorted(os.listdir(self.dir)), ["viewer-0.rows", "viewer-1.rows"])
 
@@ -165,14 +146,14 @@ class Recorder(unittest.TestCase):
         self.assertIn("chunk size (3.0 MB, 100 rows) exceeds the maximum (1.0 MB)", text)
         self.assertIn("batches of at most 33 rows", text)
         self.assertEqual(self.call("send_columns", 33, 30000)[0], 200)
-        self.wait_for(lambda: self.shown() == 33)
+        wait_for(lambda: self.shown() == 33, "33 are shown")
         self.stop(program)
 
     def test_adaptive_batches_are_a_tenth_of_the_announced_limit(self):
         program = self.start("--batching", "adaptive", "--server-limit", 1000000)
         self.assertEqual(self.call("send_columns", 100, 30000)[0], 200)
         self.assertEqual(self.stats()["server"]["messages_total"], 34)  # of 3 rows, the last of one
-        self.wait_for(lambda: self.shown() == 100)
+        wait_for(lambda: self.shown() == 100, "100 are shown")
         self.stop(program)
 
     def test_a_row_that_the_server_never_takes_is_an_error(self):
@@ -207,7 +188,7 @@ class Recorder(unittest.TestCase):
     def test_collection_never_takes_what_is_on_its_way(self):
         program = self.start("--server-limit", 500000, *TRACKED, role="server")
         stream, send, taken = self.reader(), self.writer(), []
-        self.wait_for(lambda: self.stats()["viewer"]["connected"] == 1)
+        wait_for(lambda: self.stats()["viewer"]["connected"] == 1, "a viewer is connected")
         for number in range(1, 40):  # the viewer does not read: what its window leaves piles up
             outcome = send(log_msg(number, 50000))
             if outcome == PRESSURE:
@@ -217,14 +198,14 @@ class Recorder(unittest.TestCase):
         self.assertEqual(outcome, PRESSURE)
         self.assertLessEqual(self.stats()["server"]["held_bytes"], 400000)
         self.assertEqual([number_of(next(stream)) for _ in taken], taken)
-        self.wait_for(lambda: send(log_msg(50, 50000)) == TAKEN)
+        wait_for(lambda: send(log_msg(50, 50000)) == TAKEN, "there is room again")
         self.assertEqual(number_of(next(stream)), 50)
         self.stop(program)
 
     def test_as_it_was_the_limit_leaves_out_what_is_on_its_way(self):
         program = self.start("--server-limit", 500000, role="server")
         stream, send = self.reader(), self.writer()
-        self.wait_for(lambda: self.stats()["viewer"]["connected"] == 1)
+        wait_for(lambda: self.stats()["viewer"]["connected"] == 1, "a viewer is connected")
         for number in range(1, 40):
             self.assertEqual(send(log_msg(number, 50000)), TAKEN)
         stats = self.stats()
@@ -237,7 +218,7 @@ class Recorder(unittest.TestCase):
     def test_a_message_over_the_bound_goes_alone(self):
         program = self.start("--queues", "both", "--queue-bytes", 100000, role="server")
         stream, send = self.reader(), self.writer()
-        self.wait_for(lambda: self.stats()["viewer"]["connected"] == 1)
+        wait_for(lambda: self.stats()["viewer"]["connected"] == 1, "a viewer is connected")
         self.assertEqual(send(log_msg(1, 3000000)), TAKEN)
         self.assertEqual(number_of(next(stream)), 1)
         self.stop(program)
