@@ -85,10 +85,13 @@ static ssize_t read_kept_stat(struct lb_sysmon *sysmon, long process_id, long ta
         ssize_t length = read_stat(kept->fd, text, text_bytes);
         if (length > 0)
             return length;
+        int fd = open_stat(process_id, task_id);
+        if (fd < 0) /* it ended while we looked: its file stays */
+            return -1;
         /* The number belongs to another process by now. */
         close(kept->fd);
-        kept->fd = open_stat(process_id, task_id);
-        return kept->fd < 0 ? -1 : read_stat(kept->fd, text, text_bytes);
+        kept->fd = fd;
+        return read_stat(fd, text, text_bytes);
     }
     int fd = open_stat(process_id, task_id);
     if (fd < 0)
