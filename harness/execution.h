@@ -14,6 +14,7 @@
 struct sm_execution_options {
     const struct sm_scenario *scenario;  /* NULL: `command` is recorded until it ends */
     const char *const *command;          /* argv of a program without a scenario */
+    double command_s;                    /* it is ended after so long; 0 = not */
     const struct sm_budget_item *budget; /* of a program without a scenario */
     size_t budget_count;
     struct sm_run_dir *dir;         /* planned, not made */

@@ -61,7 +61,11 @@ static const struct sm_execution_actor *failed_service(const struct sm_execution
 static int check_ends(struct sm_execution *execution) {
     char text[200], line[256];
     if (sm_interrupt_pending())
-        return end_early(execution, "interrupt", "interrupted; what was done so far is reported");
+        return end_early(execution, "interrupt",
+                         execution->scenario
+                             ? "interrupted; what was done so far is reported"
+                             : "interrupted; what was done so far is reported, and proves no "
+                               "bound (--for DURATION ends a server as planned)");
     if (sm_record_error(execution->record)->code) {
         sm_error_format(sm_record_error(execution->record), line, sizeof line);
         return end_early(execution, "record", line);
@@ -225,12 +229,14 @@ int sm_execution_run_command(struct sm_execution *execution) {
     int ended = 0;
     sm_record_add_phase(execution->record, &row);
     execution->control.load_factor = 1;
-    while (!ended && execution->target.is_running)
+    int64_t length_ns = (int64_t)(execution->options->command_s * 1e9);
+    while (!ended && execution->target.is_running &&
+           (length_ns == 0 || sm_execution_now(execution) < length_ns))
         ended = sm_execution_tick(execution);
     row.to_ns = sm_execution_now(execution);
     sm_sampler_checkpoint(execution->sampler, sm_now_ns());
     sm_record_add_phase(execution->record, &row);
-    if (!ended && has_failed(&execution->target)) {
+    if (!ended && !execution->target.is_running && has_failed(&execution->target)) {
         char how[64], line[100];
         snprintf(line, sizeof line, "the command failed: %s",
                  sm_exit_text(execution->target.status, how, sizeof how));

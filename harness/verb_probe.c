@@ -17,7 +17,7 @@ static const uint64_t default_seed = 20261;
 
 struct probe_arguments {
     const char *out;
-    double interval_bytes, control_per_s;
+    double interval_bytes, control_per_s, duration_s;
     struct sm_budget_list budget;
     int is_replacing; /* what `out` holds of a former run */
     char **command;
@@ -41,6 +41,11 @@ static int take_option(int option, char **argv, struct probe_arguments *argument
         break;
     case 'k':
         return sm_verb_control_rate("probe", optarg, &arguments->control_per_s);
+    case 'F':
+        if (sm_unit_parse(SM_UNIT_SECONDS, optarg, &arguments->duration_s))
+            return sm_verb_usage("probe", "--for %s is not a duration like %s", optarg,
+                                 sm_unit_example(SM_UNIT_SECONDS));
+        break;
     case 's':
         if (sm_unit_parse(SM_UNIT_BYTES, optarg, &arguments->interval_bytes))
             return sm_verb_usage("probe", "--sample-bytes %s is not a size like %s", optarg,
@@ -77,6 +82,7 @@ static int probe(const struct probe_arguments *arguments) {
         return sm_verb_fail("probe", &err, SM_STATUS_USAGE);
     const struct sm_execution_options options = {
         .command = (const char *const *)arguments->command,
+        .command_s = arguments->duration_s,
         .budget = arguments->budget.items,
         .budget_count = arguments->budget.count,
         .dir = &dir,

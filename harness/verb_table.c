@@ -34,6 +34,8 @@ static const struct sm_verb_option run_options[] = {
 static const struct sm_verb_option probe_options[] = {
     {"output", 'o', 1, 0, 0, "DIR", "leave the run there instead of in spillmark-runs",
      SM_COMPLETE_DIRECTORY, NULL},
+    {"for", 'F', 0, 0, 0, "DURATION",
+     "end it after so long, like 60s; else until it ends by itself", 0, NULL},
     {"replace", 'r', 0, 0, 0, NULL, "in the place of a former run in DIR", 0, NULL},
     {"limit", 'l', 0, 1, 0, "NAME=LIMIT", "a limit the run must keep, like heap_peak=64MB", 0,
      NULL},

@@ -19,8 +19,8 @@ static enum spillmark_fd_class class_of_socket(int fd) {
     return domain == AF_UNIX ? SPILLMARK_FD_UNIX : SPILLMARK_FD_SOCKET;
 }
 
-/* Magic numbers of <linux/magic.h>. */
-enum { PROC_MAGIC = 0x9fa0, TMPFS_MAGIC = 0x01021994 };
+/* Of <linux/magic.h>. */
+enum { PROC_MAGIC = 0x9fa0 };
 
 static enum spillmark_fd_class class_of_file(int fd, mode_t mode) {
     long statfs[32] = {0};

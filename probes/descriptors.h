@@ -1,4 +1,5 @@
-/* descriptors.h - the table of open descriptors, with the stack that opened each. */
+/* descriptors.h - the table of open descriptors, with the stack that opened each, and bytes by
+ * class. For hooks: any thread, signal handlers too. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,5 +26,6 @@ long smp_fd_written(int fd, long result);
 /* What fd is, asked of the kernel the first time. */
 enum spillmark_fd_class smp_fd_class(int fd);
 
-/* Copies the descriptors that a forked child inherits, and their stacks, into its slot. */
+/* Copies the descriptors that a forked child inherits, and their stacks, into its slot. In the
+ * child, one thread. */
 void smp_descriptors_inherit(struct spillmark_slot *child);

@@ -1,5 +1,5 @@
 /* environment.h - the environment without getenv, which may not be set up yet when the first
- * allocation comes. */
+ * allocation comes. Under the boot only; smp_append and smp_append_number are pure. */
 #pragma once
 
 #include <stddef.h>

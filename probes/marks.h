@@ -3,5 +3,6 @@
 
 #include "process.h"
 
-/* Gives the marks of a forked child the same numbers; their levels start at 0. */
+/* Gives the marks of a forked child the same numbers; their levels start at 0. In the child, one
+ * thread. */
 void smp_marks_inherit(struct spillmark_slot *child);

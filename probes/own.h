@@ -1,4 +1,4 @@
-/* own.h - telling the probe's own code from the program's. */
+/* own.h - telling the probe's own code from the program's. Any thread. */
 #pragma once
 
 #include <stdbool.h>

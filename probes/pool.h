@@ -1,4 +1,5 @@
-/* pool.h - reaching the pool's file: by its path, by making it, or through a mapping of it. */
+/* pool.h - reaching the pool's file: by its path, by making it, or through a mapping of it. At boot
+ * and after a fork, one thread. */
 #pragma once
 
 #include "process.h"

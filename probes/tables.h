@@ -1,4 +1,5 @@
-/* tables.h - the symbols and relocations of a loaded object, as its dynamic section has them. */
+/* tables.h - the symbols and relocations of a loaded object, as its dynamic section has them. Pure;
+ * what is read must not be unloaded meanwhile. */
 #pragma once
 
 #include <link.h>
@@ -17,6 +18,7 @@ struct smp_tables {
     uintptr_t relro_low, relro_high; /* pages that the loader made read-only */
 };
 
+/* Points into the object: good as long as it is loaded. */
 void smp_tables_read(const struct dl_phdr_info *info, struct smp_tables *ret_tables);
 
 /* A function that the object defines and lets out under this name, its default version; or NULL. */

@@ -1,6 +1,7 @@
 /* baseline.h - is a figure of this run worse than in earlier ones, beyond what it varies by?
  *
- * Pure functions, thread-safe. */
+ * By Student's t on logarithms, the noise pooled over all runs: baseline.c. Pure functions,
+ * thread-safe. */
 #pragma once
 
 #include <stddef.h>

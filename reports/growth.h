@@ -49,10 +49,6 @@ enum sm_channel { SM_CHANNEL_HEAP, SM_CHANNEL_RSS, SM_CHANNEL_FD, SM_CHANNEL_OTH
 int sm_growth_judge(const struct sm_trace *trace, enum sm_channel channel, const double *values,
                     double resolution_per_s, double declared_cap, struct sm_verdict *ret_verdict);
 
-/* What a live run had to judge after upto_s seconds: a rest that is not over yet has no mark, and
- * is left out. The columns stay those of the trace. */
-struct sm_trace sm_growth_prefix(const struct sm_trace *trace, double upto_s);
-
 /* The resolution used when nobody asked for one, per second: for bytes 1 % of the usual level in a
  * minute and at least 4 KiB/s, for descriptors 2 in the time under load (5 in cycles), otherwise
  * 1 %. */
@@ -63,17 +59,22 @@ double sm_growth_default_resolution(const struct sm_trace *trace, enum sm_channe
  * known): growth slower than 1 % of it matters to nobody. */
 double sm_growth_resolution_of_bytes(double level, double payload_per_s);
 
-/* Causes that a trace alone can show, as bits of 1 << enum sm_cause_kind. */
+/* Every kind of cause, by its name in reports; trace_kinds.h says which a trace alone can show. */
+/* clang-format off */
 #define SM_CAUSE_TABLE(X)                                                                          \
     X(LEAK_PER_REQUEST, "leak_per_request")                                                        \
     X(LEAK_OVER_TIME, "leak_over_time")                                                            \
     X(BACKLOG, "backlog")                                                                          \
-    X(RETRY_ACCUMULATION, "retry_accumulation") X(KEPT_AFTER_LOAD, "kept_after_load")              \
-        X(ALLOCATOR_RETENTION, "allocator_retention") X(PEAK_AMPLIFICATION, "peak_amplification")  \
-            X(FD_LEAK, "fd_leak") X(SILENT_LOSS, "silent_loss")                                    \
-                X(ACCOUNTING_MISMATCH, "accounting_mismatch")                                      \
-                    X(BOUNDED_BY_DISCARDING, "bounded_by_discarding")                              \
-                        X(DECLARED_BOUND_EXCEEDED, "declared_bound_exceeded")
+    X(RETRY_ACCUMULATION, "retry_accumulation")                                                    \
+    X(KEPT_AFTER_LOAD, "kept_after_load")                                                          \
+    X(ALLOCATOR_RETENTION, "allocator_retention")                                                  \
+    X(PEAK_AMPLIFICATION, "peak_amplification")                                                    \
+    X(FD_LEAK, "fd_leak")                                                                          \
+    X(SILENT_LOSS, "silent_loss")                                                                  \
+    X(ACCOUNTING_MISMATCH, "accounting_mismatch")                                                  \
+    X(BOUNDED_BY_DISCARDING, "bounded_by_discarding")                                              \
+    X(DECLARED_BOUND_EXCEEDED, "declared_bound_exceeded")
+/* clang-format on */
 enum sm_cause_kind {
 #define X(id, name) SM_CAUSE_##id,
     SM_CAUSE_TABLE(X)

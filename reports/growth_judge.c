@@ -486,17 +486,3 @@ int sm_growth_judge(const struct sm_trace *trace, enum sm_channel channel, const
         *ret_verdict = verdict;
     return rc;
 }
-
-struct sm_trace sm_growth_prefix(const struct sm_trace *trace, double upto_s) {
-    struct sm_trace known = *trace;
-    double samples = fmax(0, upto_s * trace->rate_hz + 1e-6);
-    if (samples >= (double)trace->count)
-        return known;
-    known.goes_on = 1;
-    known.count = (size_t)samples;
-    if (trace->plan == SM_PLAN_CYCLES || trace->plan == SM_PLAN_FAULT_CYCLES)
-        while (known.count > 0 && trace->phase[known.count - 1] == SM_TRACE_SETTLE &&
-               trace->phase[known.count] == SM_TRACE_SETTLE)
-            known.count--;
-    return known;
-}

@@ -8,8 +8,8 @@
 /* The middle value (mean of the middle two); 0 of none. The array's order is changed. */
 double sm_stats_median(double *values, size_t count);
 
-/* The value at rank `rank` (0 = least) of a copy; count must be > rank; NAN of none. Order is
- * changed. */
+/* The value at rank `rank` (0 = least), which must be below count; NAN of none. The array's order
+ * is changed. Hoare's selection. */
 double sm_stats_select(double *values, size_t count, size_t rank);
 
 /* The median of values[begin..end) without changing them, reading at most 64 of them, evenly. */

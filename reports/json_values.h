@@ -19,5 +19,6 @@ json_t *sm_json_text(const char *bytes);
 /* A JSON object that the record holds as text; {} when it is none. */
 json_t *sm_json_stored(const char *source);
 
-/* Sets a member under a foreign key, written as sm_json_text writes it; takes over the value. */
+/* Sets a member under a foreign key, written as sm_json_text writes it; takes over the value.
+ * Without memory the member is left out. */
 void sm_json_set(json_t *object, const char *key, json_t *value);

@@ -183,7 +183,7 @@ struct sm_declared_bound {
 
 struct sm_event {
     int64_t t_ns;
-    char *kind; /* "phase", "target", "service", "probe", "fault", "error" */
+    char *kind; /* what it is about: "phase", "target", "service", "probe", "fault", "error", ... */
     char *text;
 };
 
@@ -207,16 +207,17 @@ struct sm_meta {
 #define SM_META_LIMIT       "limit"            /* JSON object: bytes, limit_way, what it did */
 #define SM_META_SHARD       "shard"            /* "2/3", only of a load driven in parts */
 #define SM_META_LOAD_ONLY   "load_only"        /* "1" where another shard had the target */
-#define SM_META_ENDED_BY    "ended_by" /* "schedule", "sure", "interrupt", "target", "service", ... \
-                                        */
+/* "schedule", "sure", "interrupt", "target", "service", "record" or "error". */
+#define SM_META_ENDED_BY   "ended_by"
 #define SM_META_ENDED_WHY  "ended_why"  /* by "sure": what was; else absent */
 #define SM_META_LOST_UNITS "lost_units" /* which were sent and left unanswered first, and how */
 #define SM_META_DURATION   "duration_ns"
 
 #define SM_RUN_TABLES(X)                                                                           \
     X(phase, phases)                                                                               \
-    X(process, processes) X(series, series) X(sample, samples) X(module, modules) X(stack, stacks) \
-        X(frame, frames) X(symbol, symbols) X(site_sample, site_samples) X(site_free, site_frees)  \
+    X(process, processes)                                                                          \
+    X(series, series) X(sample, samples) X(module, modules) X(stack, stacks) X(frame, frames)      \
+        X(symbol, symbols) X(site_sample, site_samples) X(site_free, site_frees)                   \
             X(load_interval, load_intervals) X(load_outcome, load_outcomes) X(fault, faults)       \
                 X(budget_item, budget_items) X(declared_bound, declared_bounds) X(event, events)   \
                     X(meta, metas)
@@ -233,9 +234,9 @@ struct sm_run {
     int complete; /* SM_META_COMPLETE is "1" */
 };
 
-/* Opens a record: RUN is a run directory, a run.db, or a pool file of a probe that ran without a
- * harness is not handled here. Returns 0 and a run the caller frees with sm_run_free, or a
- * negative errno with *err filled. A record cut short (killed harness) opens; complete is 0. */
+/* Opens a record: `path` is a run directory or a run.db. Returns 0 and a run the caller frees with
+ * sm_run_free, or a negative errno with *err filled. A record cut short (killed harness) opens;
+ * complete is 0. */
 int sm_run_open(const char *path, struct sm_run **ret_run, struct sm_error *err);
 void sm_run_free(struct sm_run *run);
 

@@ -19,8 +19,8 @@ int sm_record_create(const char *path, struct sm_record **ret_record, struct sm_
 int sm_record_reopen(const char *path, struct sm_record **ret_record, struct sm_error *err);
 
 /* One adder per table of SM_RUN_TABLES: int sm_record_add_phase(record, &phase), ... The row is
- * copied. Adding a row whose key exists replaces it (phases, processes, faults by kind, start and
- * what was asked, metas, outcomes), so that open rows are completed later. -1 times are stored
+ * copied. Adding a row whose key (record_schema.c) exists replaces it, so that open rows are
+ * completed later. -1 times are stored
  * as NULL, text that is NULL as "". After a failure every call returns the first error again. */
 #define X(type, name)                                                                              \
     int sm_record_add_##type(struct sm_record *record, const struct sm_##type *row);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis.h"
+
 __attribute__((format(printf, 2, 3))) static void say(struct sm_settled *settled,
                                                       const char *format, ...) {
     size_t used = strlen(settled->why);
@@ -69,8 +71,8 @@ static void judge_without_budget(const struct sm_analysis *analysis, struct sm_s
     say(settled, "%s and fds are settled", memory);
 }
 
-void sm_settled_judge(const struct sm_run *run, const struct sm_analysis *analysis, int is_all_seen,
-                      struct sm_settled *ret_settled) {
+static struct sm_settled judge(const struct sm_run *run, const struct sm_analysis *analysis,
+                               int is_all_seen) {
     struct sm_settled settled = {0};
     if (!fails(analysis, &settled)) {
         if (run->budget_items_count)
@@ -78,7 +80,7 @@ void sm_settled_judge(const struct sm_run *run, const struct sm_analysis *analys
         else
             judge_without_budget(analysis, &settled);
     }
-    *ret_settled = settled;
+    return settled;
 }
 
 static void leave_out_open_phase(struct sm_run *run) {
@@ -108,7 +110,7 @@ int sm_settled_look(const char *record_path, int is_all_seen, struct sm_settled 
         rc = sm_analysis_make(run, &analysis, err);
     }
     if (rc == 0)
-        sm_settled_judge(run, analysis, is_all_seen, ret_settled);
+        *ret_settled = judge(run, analysis, is_all_seen);
     sm_analysis_free(analysis);
     sm_run_free(run);
     return rc;

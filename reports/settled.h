@@ -1,14 +1,15 @@
 /* settled.h - may a run that still goes on end now? Looks at what its record holds so far. */
 #pragma once
 
-#include "analysis.h"
+#include "error.h"
 
 struct sm_settled {
     int is_settled;
     char why[300]; /* when settled: what is sure, as a clause */
 };
 
-/* What is certain of an unfinished run, by rules that hold however often they are asked:
+/* What is certain of the run whose record is being written, by rules that hold however often they
+ * are asked; the phase that is still on is left out, since it would count as a rest cut short:
  *
  * - The heap, the descriptors or a line of the budget that must be bounded grows: the run fails,
  *   whatever comes. Only cycles of load and rest show that early (may_stop of struct sm_verdict).
@@ -17,11 +18,6 @@ struct sm_settled {
  *   the heap (or RSS) and the descriptors.
  *
  * is_all_seen: every phase still to come repeats one that has been, so that a limit which held for
- * one cycle is not let off the fault that was to come. A pure function of its input. */
-void sm_settled_judge(const struct sm_run *run, const struct sm_analysis *analysis, int is_all_seen,
-                      struct sm_settled *ret_settled);
-
-/* The same from a record that is being written: opens it, leaves out the phase that is still on (it
- * would count as a rest cut short) and analyses the rest. 0, or a negative errno with *err. */
+ * one cycle is not let off the fault that was to come. 0, or a negative errno with *err. */
 int sm_settled_look(const char *record_path, int is_all_seen, struct sm_settled *ret_settled,
                     struct sm_error *err);

@@ -13,7 +13,7 @@ int sm_timeline_range(const struct sm_run *run, int64_t *ret_from_ns, int64_t *r
 /* Where a phase ends: its own end, or that of the samples when the run was cut short in it. */
 int64_t sm_timeline_phase_end(const struct sm_run *run, const struct sm_phase *phase);
 
-/* The phase that was on at a time (the earlier one at a border); NULL before the first. */
+/* The phase that was on at a time (the earlier one at a border); NULL up to the first. */
 const struct sm_phase *sm_timeline_phase_at(const struct sm_run *run, int64_t t_ns);
 
 /* Seconds since the run began. */

@@ -18,7 +18,8 @@ spillmark_unit_test(delivered unit/test_delivered.c unit/scenario_text.c unit/te
 spillmark_unit_test(scenario-docs unit/test_scenario_docs.c unit/scenario_text.c unit/temp_dir.c
                     LIBS spillmark-harness)
 target_compile_definitions(test-scenario-docs PRIVATE
-                           SCENARIOS_MD="${CMAKE_SOURCE_DIR}/harness/SCENARIOS.md")
+                           SCENARIOS_MD="${CMAKE_SOURCE_DIR}/harness/SCENARIOS.md"
+                           README_MD="${CMAKE_SOURCE_DIR}/README.md")
 spillmark_unit_test(scenario-where unit/test_scenario_where.c LIBS spillmark-harness)
 add_custom_target(scenario-reference
                   COMMAND test-scenario-docs ${CMAKE_SOURCE_DIR}/harness/SCENARIOS.md)

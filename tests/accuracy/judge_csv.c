@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "growth.h"
+#include "known_after.h"
 #include "render_verdicts.h"
 
 static const double FIRST_LOOK_S = 5;
@@ -14,7 +14,7 @@ static int judge_looks(const struct sm_trace *trace, double every_s, struct sm_e
     double end_s = (double)trace->count / trace->rate_hz;
     int rc = 0;
     for (double at_s = FIRST_LOOK_S; every_s > 0 && at_s < end_s && rc == 0; at_s += every_s) {
-        struct sm_trace known = sm_growth_prefix(trace, at_s);
+        struct sm_trace known = known_after(trace, at_s);
         rc = sm_render_verdicts(&known, stdout, err);
     }
     return rc == 0 ? sm_render_verdicts(trace, stdout, err) : rc;

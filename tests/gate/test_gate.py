@@ -98,6 +98,17 @@ class Gate(Case):
         budget = self.write("budget", "heap_peak = 64MB\nfds_peak = 50\n")
         self.assertEqual(self.hold("within", 20, 0, "--budget", budget).status, 0)
 
+    def test_a_server_ends_as_planned(self):
+        result = spillmark("probe", "-o", self.path("server"), "--for", "2s", "--limit", "heap_peak=64MB",
+                           "--", "/usr/bin/sleep", "1000")
+        self.assertEqual(result.status, 0, result.err)
+        with sqlite3.connect(os.path.join(self.path("server"), "run.db")) as db:
+            self.assertEqual(db.execute(
+                "select value from meta where key = 'ended_by'").fetchone(), ("schedule",))
+            self.assertGreater(db.execute("select to_ns from phase").fetchone()[0], 2e9)
+        db.close()
+        self.assertEqual(spillmark("probe", "--for", "soon", "--", "/usr/bin/true").status, 2)
+
     def test_a_command_that_fails_fails(self):
         for code, status in (("exit(7)", 3), ("import os; os.abort()", 3), ("pass", 0)):
             result = spillmark("probe", "-o", self.path("run"), "--replace", "--limit",

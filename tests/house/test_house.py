@@ -74,7 +74,7 @@ class Arrows(unittest.TestCase):
 
     def test_the_ways_through_the_code_exist(self):
         path = os.path.join(ROOT, "harness", "docs", "architecture.md")
-        steps = re.findall(r"^\| `(\w+/[\w.]+)` \| `(\w+)` \|", "\n".join(lines_of(path)), re.M)
+        steps = re.findall(r"^\| `([\w/]+/[\w.]+)` \| `(\w+)` \|", "\n".join(lines_of(path)), re.M)
         self.assertGreater(len(steps), 30)
         for file, function in steps:
             text = "\n".join(lines_of(os.path.join(ROOT, file)))
@@ -127,6 +127,49 @@ class Headers(unittest.TestCase):
                             parameter.strip(),
                             r"^(const )?((unsigned )?(int|char|long)|double|bool|\w+_t|struct \w+)"
                             r"( \*+)?$", f"{path}: {line}")
+
+
+class Documents(unittest.TestCase):
+    def documents(self):
+        for top, folders, files in os.walk(ROOT):
+            folders[:] = [name for name in folders if name not in ("node_modules", ".git")
+                          and not name.startswith("build")]
+            for name in files:
+                if name.endswith(".md"):
+                    path = os.path.join(top, name)
+                    with open(path, encoding="utf-8") as file:
+                        yield path, file.read()
+
+    def test_links_lead_somewhere(self):
+        count = 0
+        for path, text in self.documents():
+            for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"(?s)```.*?```", "", text)):
+                if re.match(r"[a-z]+:", link):
+                    continue
+                file, _, anchor = link.partition("#")
+                to = os.path.normpath(os.path.join(os.path.dirname(path), file)) if file else path
+                self.assertTrue(os.path.exists(to), f"{path}: {link}")
+                if anchor:
+                    titles = re.findall(r"(?m)^#+ (.*)$", "\n".join(lines_of(to)))
+                    self.assertIn(anchor, [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+                                           for title in titles], f"{path}: {link}")
+                count += 1
+        self.assertGreater(count, 40)
+
+    def test_files_they_name_are_there(self):
+        names = {name for folder in FOLDERS for _, _, files in
+                 os.walk(os.path.join(ROOT, folder)) for name in files}
+        count = 0
+        for path, text in self.documents():
+            for name in re.findall(r"`(?:[\w./-]+/)?(\w+\.(?:c|h|js|cmake))`", text):
+                if "NAME" not in name:
+                    self.assertIn(name, names, path)
+                    count += 1
+        self.assertGreater(count, 200)
+
+    def test_every_folder_says_what_belongs_there(self):
+        for folder in FOLDERS:
+            self.assertTrue(os.path.exists(os.path.join(ROOT, folder, "README.md")), folder)
 
 
 class Measures(unittest.TestCase):

@@ -11,6 +11,7 @@
 
 #include "random_numbers.h"
 #include "reports/growth.h"
+#include "tests/accuracy/known_after.h"
 
 static const double HZ = 10;
 static const double MB = 1e6;
@@ -83,7 +84,7 @@ static struct sm_verdict judge(const struct sm_trace *trace, double resolution, 
 /* What a live run knew after its first seconds. */
 static struct sm_verdict judge_upto(const struct sm_trace *trace, double resolution, double cap,
                                     double upto_s) {
-    struct sm_trace known = sm_growth_prefix(trace, upto_s);
+    struct sm_trace known = known_after(trace, upto_s);
     return judge(&known, resolution, cap);
 }
 

@@ -1,5 +1,5 @@
-/* SCENARIOS.md: its reference is what the tables say, and its examples load. With the path of the
- * file as an argument, writes the reference into it instead. */
+/* SCENARIOS.md: its reference is what the tables say, and its examples load, as the README's does.
+ * With the path of the file as an argument, writes the reference into it instead. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -141,13 +141,13 @@ static void everything_is_explained(void **state) {
     }
 }
 
-static void examples_load(void **state) {
-    test_write(state, "events.ndjson", "{\"id\":@@@@@@@@@@@@@@@@@@@@}\n");
+/* Returns how many there are. */
+static int load_examples(void **state, const char *text) {
     static const char fence[] = "\n```lua\n";
     int count = 0;
-    for (char *at = strstr(document, fence); at; at = strstr(at, fence)) {
+    for (const char *at = strstr(text, fence); at; at = strstr(at, fence)) {
         at += strlen(fence);
-        char *end = strstr(at, "```");
+        const char *end = strstr(at, "```");
         assert_non_null(end);
         char *example = strndup(at, (size_t)(end - at));
         assert_non_null(example);
@@ -157,7 +157,16 @@ static void examples_load(void **state) {
         at = end;
         count++;
     }
-    assert_true(count >= 7);
+    return count;
+}
+
+static void examples_load(void **state) {
+    test_write(state, "events.ndjson", "{\"id\":@@@@@@@@@@@@@@@@@@@@}\n");
+    assert_true(load_examples(state, document) >= 7);
+    char *readme = read_file(README_MD);
+    assert_non_null(readme);
+    assert_int_equal(load_examples(state, readme), 1);
+    free(readme);
 }
 
 static int write_reference(const char *path) {
