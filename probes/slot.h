@@ -5,8 +5,8 @@
 
 #include "process.h"
 
-/* Finds the pool (environment) or makes one, claims a slot and maps it. Called once, at boot.
- * Negative errno, with the reason in *ret_reason. */
+/* Finds the pool (environment) or makes one, claims a slot and maps it. At each boot. Negative
+ * errno, with the reason in *ret_reason. */
 int smp_slot_open(enum spillmark_off_reason *ret_reason);
 
 /* Publishes the slot as ready. */

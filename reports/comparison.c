@@ -81,6 +81,19 @@ static int is_compared(const struct sm_series *series) {
     return strncmp(series->name, "gauge:", 6) == 0 || strncmp(series->name, "in_flight:", 10) == 0;
 }
 
+/* A counter's end is its peak: nothing else to compare. */
+static int is_counter(const struct making *making, const char *name) {
+    if (strncmp(name, "gauge:", 6) != 0)
+        return 0;
+    for (size_t i = 0; i < making->comparison->run_count; i++) {
+        const struct sm_series_result *result =
+            sm_analysis_series(making->runs[i].analysis, 0, name);
+        if (result && result->end != result->peak)
+            return 0;
+    }
+    return 1;
+}
+
 static void add_series(struct making *making, const struct sm_analysis *analysis) {
     for (size_t i = 0; i < analysis->series_count; i++) {
         const struct sm_series_result *result = &analysis->series[i];
@@ -88,7 +101,8 @@ static void add_series(struct making *making, const struct sm_analysis *analysis
             continue;
         const char *name = result->series->name;
         add_aspect(making, name, result->series->unit, PEAK);
-        add_aspect(making, name, result->series->unit, END);
+        if (!is_counter(making, name))
+            add_aspect(making, name, result->series->unit, END);
         if (strcmp(name, "heap") == 0 || strcmp(name, "rss") == 0 || strcmp(name, "fds") == 0)
             add_aspect(making, name, result->series->unit, RATE);
     }

@@ -1,13 +1,14 @@
 /* Several runs beside each other, figure by figure, and which change moved which figure. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "comparison.h"
 #include "render.h"
 #include "render_text_parts.h"
 
-enum { LABEL = 30, COLUMN = 10, SHOWN_SIDE_BY_SIDE = 6 };
+enum { COLUMN = 10, SHOWN_SIDE_BY_SIDE = 6, LABEL_LEAST = 30, LABEL_MOST = 50, LABEL_EFFECT = 42 };
 
 /* "A", "B", ... "Z", "AA", ... */
 static const char *letter(size_t run, char *buffer) {
@@ -63,9 +64,10 @@ static int differs(const struct sm_compared_figure *figure, size_t count) {
 static void print_figures(const struct sm_text *text, const struct sm_comparison *comparison,
                           size_t from, size_t to) {
     char name[4];
-    int was_site = 0;
+    int was_site = 0, room = SM_TEXT_WIDTH - 2 - (int)(to - from) * (COLUMN + 1);
+    int label = room < LABEL_LEAST ? LABEL_LEAST : room > LABEL_MOST ? LABEL_MOST : room;
     sm_text_heading(text, from ? "FIGURES, further runs" : "FIGURES");
-    sm_text_print(text, SM_STYLE_PLAIN, "  %-*s", LABEL, "");
+    sm_text_print(text, SM_STYLE_PLAIN, "  %-*s", label, "");
     for (size_t i = from; i < to; i++)
         sm_text_print(text, SM_STYLE_BOLD, " %*s", COLUMN, letter(i, name));
     sm_text_print(text, SM_STYLE_PLAIN, "\n");
@@ -76,8 +78,8 @@ static void print_figures(const struct sm_text *text, const struct sm_comparison
         if (figure->is_site && !was_site)
             sm_text_print(text, SM_STYLE_DIM, "  growth at sites\n");
         was_site = figure->is_site;
-        sm_text_print(text, SM_STYLE_PLAIN, "  ");
-        sm_text_put(text, SM_STYLE_PLAIN, -LABEL, figure->name);
+        sm_text_print(text, SM_STYLE_PLAIN, figure->is_site ? "    " : "  ");
+        sm_text_put(text, SM_STYLE_PLAIN, figure->is_site ? 2 - label : -label, figure->name);
         for (size_t i = from; i < to; i++)
             print_value(text, figure->unit, figure->values[i]);
         sm_text_print(text, SM_STYLE_PLAIN, "\n");
@@ -96,10 +98,12 @@ static int is_worth_a_line(const struct sm_main_effect *effect) {
 static void print_effect(const struct sm_text *text, const struct sm_compared_figure *figure,
                          const struct sm_main_effect *effect) {
     double value = effect->difference.value, to = effect->from_mean + value;
+    char difference[SM_UNIT_TEXT_BYTES + 1];
+    snprintf(difference, sizeof difference, "%s%s", value < 0 ? "-" : "+",
+             SM_UNIT_TEXT(figure->unit, fabs(value)));
     sm_text_print(text, SM_STYLE_PLAIN, "    ");
-    sm_text_put(text, SM_STYLE_PLAIN, -LABEL, figure->name);
-    sm_text_print(text, SM_STYLE_BOLD, " %s%s", value < 0 ? "-" : "+",
-                  SM_UNIT_TEXT(figure->unit, fabs(value)));
+    sm_text_put(text, SM_STYLE_PLAIN, -LABEL_EFFECT, figure->name);
+    sm_text_print(text, SM_STYLE_BOLD, " %*s", COLUMN + 1, difference);
     if (effect->from_mean > 0 && to > 0)
         sm_text_print(text, SM_STYLE_PLAIN, "  x %.3g", to / effect->from_mean);
     if (isfinite(effect->difference.low))

@@ -339,19 +339,36 @@ void sm_text_faults(const struct sm_text *text, const struct sm_run *run) {
 
 enum { COMMAND_COLUMNS = 88, PROCESSES_SHOWN = 12 };
 
-static int64_t lifetime_ns(const struct sm_process *process) {
-    return process->to_ns < 0 ? INT64_MAX : process->to_ns - process->from_ns;
+static int64_t lifetime_ns(const struct sm_run *run, const struct sm_process *process) {
+    int64_t from_ns, to_ns = process->to_ns;
+    if (to_ns < 0 && !sm_timeline_range(run, &from_ns, &to_ns))
+        return 0;
+    return to_ns - process->from_ns;
 }
 
 /* The place of a process among all by how long it lived, the longest first. */
 static size_t rank_by_lifetime(const struct sm_run *run, size_t index) {
     size_t rank = 0;
-    int64_t own_ns = lifetime_ns(&run->processes[index]);
+    int64_t own_ns = lifetime_ns(run, &run->processes[index]);
     for (size_t i = 0; i < run->processes_count; i++) {
-        int64_t other_ns = lifetime_ns(&run->processes[i]);
+        int64_t other_ns = lifetime_ns(run, &run->processes[i]);
         rank += other_ns > own_ns || (other_ns == own_ns && i < index);
     }
     return rank;
+}
+
+/* Wrappers and helpers of a moment, of which nothing else is known. */
+static int is_passing(const struct sm_run *run, const struct sm_process *process) {
+    static const char *const usual[] = {"exit 0", "exec", "ended"};
+    int64_t longest_ns = 0;
+    for (size_t i = 0; i < run->processes_count; i++) {
+        int64_t other_ns = lifetime_ns(run, &run->processes[i]);
+        longest_ns = other_ns > longest_ns ? other_ns : longest_ns;
+    }
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (strcmp(process->exit, usual[i]) == 0)
+            return lifetime_ns(run, process) < longest_ns / 50;
+    return 0;
 }
 
 /* What one of several processes held; with one alone that is the target's own figures. */
@@ -390,13 +407,16 @@ static void print_process(const struct sm_text *text, const struct sm_run *run,
 }
 
 void sm_text_processes(const struct sm_text *text, const struct sm_run *run) {
+    size_t shown = 0;
     if (run->processes_count == 0)
         return;
     sm_text_heading(text, "PROCESSES");
     for (size_t i = 0; i < run->processes_count; i++)
-        if (rank_by_lifetime(run, i) < PROCESSES_SHOWN)
+        if (rank_by_lifetime(run, i) < PROCESSES_SHOWN && !is_passing(run, &run->processes[i])) {
             print_process(text, run, &run->processes[i]);
-    if (run->processes_count > PROCESSES_SHOWN)
+            shown++;
+        }
+    if (run->processes_count > shown)
         sm_text_print(text, SM_STYLE_DIM, "  and %zu that lived shorter: --format json\n",
-                      run->processes_count - PROCESSES_SHOWN);
+                      run->processes_count - shown);
 }

@@ -19,7 +19,8 @@ function usage(line) {
 export function budgetOf(run) {
     const { budget } = run.report;
     if (budget.length === 0) return null;
-    const unit = (line) => (/^gauge:|fds|unaccounted|dropped|lost/.test(line.name) ? "count" : /latency|duration|drain/.test(line.name) ? "seconds" : "bytes");
+    const units = new Map(run.series.map((s) => [s.name, s.unit]));
+    const unit = (line) => units.get(line.name) ?? (/^latency/.test(line.name) ? "seconds" : /^(heap|rss|slack)/.test(line.name) ? "bytes" : "count");
     const gravity = (l) => (l.holds === false ? 0 : l.holds === null ? 1 : 2);
     return section("budget", "Budget", table("Budget", ["", "Limit", "Asked", "Was", "Why"], [...budget].sort((a, b) => gravity(a) - gravity(b)).map((line) => {
         const [name, state] = HOLDS[line.holds];
