@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """How fast the page of an hour's record with ten thousand sites is made, opened and used.
 
     page.py SPILLMARK BROWSER BROWSER_MODULES [ROUNDS]

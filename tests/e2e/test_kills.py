@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Whatever kills spillmark, nothing stays: no process, stopped or not, no control group, mount,
 socket, port or file. Kills it, its keeper or its guard at seeded random moments of a run in which all
 that a run can make is made.

@@ -167,6 +167,15 @@ class Documents(unittest.TestCase):
                     count += 1
         self.assertGreater(count, 200)
 
+    def test_commands_they_show_can_be_run(self):
+        count = 0
+        for path, text in self.documents():
+            for name in re.findall(r"(?m)(?:^    |`)((?:tests|harness)/[\w/.-]+)(?= [\w-]|`? +#|$)", text):
+                if os.path.isfile(os.path.join(ROOT, name)) and not name.endswith((".md", ".h", ".c")):
+                    self.assertTrue(os.access(os.path.join(ROOT, name), os.X_OK), f"{path}: {name}")
+                    count += 1
+        self.assertGreater(count, 8)
+
     def test_every_folder_says_what_belongs_there(self):
         for folder in FOLDERS:
             self.assertTrue(os.path.exists(os.path.join(ROOT, folder, "README.md")), folder)
