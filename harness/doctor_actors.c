@@ -2,7 +2,6 @@
  * port of its own, a relay, the programs themselves, a limit without a control group. */
 #include "doctor.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <glob.h>
 #include <poll.h>
@@ -17,6 +16,7 @@
 
 #include "clock.h"
 #include "free_port.h"
+#include "local_socket.h"
 #include "preflight.h"
 #include "proc.h"
 #include "relay.h"
@@ -57,8 +57,7 @@ int sm_doctor_pause(const char *dir, char *note) {
 
 static int socket_at(uint16_t port, int is_server) {
     const int yes = 1;
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in address = sm_loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (fd >= 0 &&

@@ -249,7 +249,6 @@ int sm_execute(const struct sm_execution_options *options, struct sm_execution_e
         else
             sm_execution_run_command(execution);
         wind_up(execution);
-        end.kept = 1;
     }
     take_down(execution, rc == 0 && !options->is_trial);
     sm_run_dir_clean(execution->dir, rc != 0);

@@ -35,9 +35,8 @@ struct sm_execution_options {
 };
 
 struct sm_execution_end {
-    char ended_by[16]; /* "schedule", "sure", "interrupt", "target", "record" */
+    char ended_by[16]; /* "schedule", "sure", "interrupt", "target", "record", "service", "error" */
     char text[256];    /* one line when it was not the schedule */
-    int kept;          /* the run directory holds a record */
 };
 
 /* Runs it. Returns 0 when there is a record to report on (also after Ctrl-C or a target that died

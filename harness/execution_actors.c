@@ -11,17 +11,9 @@
 
 #include "clock.h"
 #include "interrupt.h"
+#include "proc.h"
 
 static const double ready_poll_s = 0.02, kill_grace_s = 2, command_grace_s = 10;
-
-char *sm_exit_text(int wait_status, char *buffer, size_t buffer_bytes) {
-    if (WIFSIGNALED(wait_status))
-        snprintf(buffer, buffer_bytes, "killed by signal %d (%s)", WTERMSIG(wait_status),
-                 strsignal(WTERMSIG(wait_status)));
-    else
-        snprintf(buffer, buffer_bytes, "exit status %d", WEXITSTATUS(wait_status));
-    return buffer;
-}
 
 static bool is_oom_kill(const struct sm_execution *execution,
                         const struct sm_execution_actor *actor) {

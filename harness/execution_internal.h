@@ -117,9 +117,7 @@ void sm_execution_kill(struct sm_execution *execution, struct sm_execution_actor
 /* The error that says it has ended, with the last line it wrote; returns its code. */
 int sm_execution_died_early(struct sm_execution *execution, const struct sm_execution_actor *actor,
                             struct sm_error *err);
-/* "exit status 3" or "killed by signal 9 (Killed)". */
-char *sm_exit_text(int wait_status, char *buffer, size_t buffer_bytes);
-/* The same for one of ours, which its limit may have ended. */
+/* sm_exit_text for one of ours, which its limit may have ended. */
 char *sm_execution_actor_end(const struct sm_execution *execution,
                              const struct sm_execution_actor *actor, char *buffer,
                              size_t buffer_bytes);

@@ -1,14 +1,14 @@
 #include "free_port.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "local_socket.h"
 
 /* Below net.ipv4.ip_local_port_range as it comes: no client's own end ever sits there. */
 enum { LOWEST = 20000, PORTS = 12000, ATTEMPTS = 500 };
@@ -16,8 +16,7 @@ enum { LOWEST = 20000, PORTS = 12000, ATTEMPTS = 500 };
 /* Without SO_REUSEADDR, so that no connection in TIME_WAIT, which an earlier server has left there,
  * keeps a server that does not set it either from its port. */
 static bool can_be_bound(uint16_t port) {
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in address = sm_loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool is_free = fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
                    listen(fd, 1) == 0;

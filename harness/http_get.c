@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
+
+#include "local_socket.h"
 
 enum { BODY_MAX_BYTES = 1 << 20 };
 
@@ -42,7 +43,6 @@ static CURLU *parse_url(const struct sm_block *config, struct sm_error *err) {
 int sm_http_get_validate(const struct sm_block *config, struct sm_error *err) {
     const char *url = sm_block_text(config, "url"), *path = sm_block_text(config, "path");
     const char *socket_path = sm_block_text(config, "unix");
-    struct sockaddr_un address;
     if ((url == NULL) == (socket_path == NULL))
         return sm_error_set(err, -EINVAL, config->where, "give one of url and unix",
                             "it needs an address, url or unix");
@@ -52,10 +52,9 @@ int sm_http_get_validate(const struct sm_block *config, struct sm_error *err) {
     if (path && path[0] != '/')
         return sm_error_set(err, -EINVAL, config->where, NULL, "path \"%s\" does not begin with /",
                             path);
-    if (socket_path && strlen(socket_path) >= sizeof address.sun_path)
-        return sm_error_set(err, -ENAMETOOLONG, config->where, "use ${run}, which is short",
-                            "the path of a unix socket has at most %zu bytes: \"%s\"",
-                            sizeof address.sun_path - 1, socket_path);
+    int rc = socket_path ? sm_unix_path_check(socket_path, config->where, err) : 0;
+    if (rc)
+        return rc;
     CURLU *parsed = parse_url(config, err);
     curl_url_cleanup(parsed);
     return parsed ? 0 : -EINVAL;

@@ -11,24 +11,13 @@
 #include "preflight.h"
 #include "proc.h"
 
-/* The number behind a word of /proc/PID/status, or -1; how many numbers stand there. */
-static long status_number(pid_t pid, const char *word, int *ret_count) {
-    char path[64], line[512];
-    long number = -1;
+/* The number behind a name of /proc/PID/status; 0 when there is none. */
+static long status_number(pid_t pid, const char *name) {
+    char path[64], text[8192];
+    long number = 0;
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *file = fopen(path, "re");
-    *ret_count = 0;
-    while (file && *ret_count == 0 && fgets(line, sizeof line, file)) {
-        if (strncmp(line, word, strlen(word)) != 0)
-            continue;
-        char *at = line + strlen(word), *end;
-        for (long next = strtol(at, &end, 10); end != at; next = strtol(at = end, &end, 10)) {
-            number = next;
-            ++*ret_count;
-        }
-    }
-    if (file)
-        fclose(file);
+    if (sm_proc_read(path, text, sizeof text) >= 0)
+        sm_proc_status_number(text, name, 0, 10, &number);
     return number;
 }
 
@@ -44,12 +33,11 @@ static int is_same_link(pid_t pid, const char *name) {
 
 static int check_state(pid_t pid, struct sm_error *err) {
     struct sm_proc_stat stat;
-    int count;
     if (sm_proc_stat(pid, &stat) || stat.state == 'Z' || stat.state == 'X')
         return sm_error_set(err, -ESRCH, NULL, NULL, "it has ended");
     if (stat.state == 'T' || stat.state == 't')
         return sm_error_set(err, -EBUSY, NULL, "let it go on first", "it is stopped");
-    long tracer = status_number(pid, "TracerPid:", &count);
+    long tracer = status_number(pid, "\nTracerPid:");
     if (tracer > 0)
         return sm_error_set(err, -EBUSY, NULL, NULL, "process %ld traces it already", tracer);
     return 0;
@@ -58,11 +46,10 @@ static int check_state(pid_t pid, struct sm_error *err) {
 /* A filter may kill the program for a system call that is not its own. */
 static int check_confinement(pid_t pid, struct sm_error *err) {
     static const char *const spaces[] = {"ns/user", "ns/pid", "ns/mnt", "root"};
-    int count;
     if (kill(pid, 0) && errno == EPERM)
         return sm_error_set(err, -EPERM, NULL, "attach as its user, or as root",
                             "it is another user's");
-    if (status_number(pid, "Seccomp:", &count) > 0)
+    if (status_number(pid, "\nSeccomp:") > 0)
         return sm_error_set(err, -EPERM, NULL, NULL,
                             "its system calls are filtered (seccomp), which the probe's are not");
     for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)

@@ -16,11 +16,6 @@ static void reap(void) {
         ;
 }
 
-static int is_alive(pid_t pid) {
-    struct sm_proc_stat stat;
-    return sm_proc_stat(pid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X';
-}
-
 /* The living descendants that are meant, into *list. */
 static void find(const struct sm_pid_list *without, int (*is_ours)(pid_t pid),
                  struct sm_pid_list *list) {
@@ -28,7 +23,7 @@ static void find(const struct sm_pid_list *without, int (*is_ours)(pid_t pid),
     list->count = 0;
     sm_proc_descendants(getpid(), without, &all);
     for (size_t i = 0; i < all.count; i++)
-        if (is_alive(all.pids[i]) && (!is_ours || is_ours(all.pids[i])))
+        if (sm_proc_is_alive(all.pids[i]) && (!is_ours || is_ours(all.pids[i])))
             sm_pid_list_add(list, all.pids[i]);
     sm_pid_list_free(&all);
 }

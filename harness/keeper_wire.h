@@ -29,7 +29,6 @@ struct sm_keeper_header {
 struct sm_keeper_spawn_head {
     uint32_t argv_count, env_count;
     int32_t inherit_stdio;
-    int32_t reserved;
     uint32_t user_id, group_id;
     uint64_t supervisor;
     uint64_t address_space_bytes, data_bytes;

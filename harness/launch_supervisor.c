@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "supervisor_fuse.h"
 
 static int send_listener(int channel_fd, int listener_fd) {
@@ -56,11 +57,9 @@ static int receive_listener(int channel_fd) {
 static void leave_the_keepers_things(int channel_fd) {
     /* No PR_SET_PDEATHSIG: a supervised call fails with ENOSYS once its supervisor is gone, so
      * this process goes after the program, never before. */
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP};
     setpgid(0, 0);
     prctl(PR_SET_NAME, "spillmark-sv");
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
-        signal(ignored[i], SIG_IGN);
+    sm_interrupt_ignore();
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd <= 2; fd++)
         if (null_fd < 0 || dup2(null_fd, fd) < 0)

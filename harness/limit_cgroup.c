@@ -13,13 +13,12 @@
 
 /* What the two versions call the same things. */
 static const struct files {
-    const char *limit;
     const char *swap_limit, *swap_value; /* NULL = the limit: of both together */
     const char *peak;
     const char *kills_file; /* with a line "oom_kill NUMBER" */
-} versions[] = {{"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", NULL,
-                 "memory.max_usage_in_bytes", "memory.oom_control"},
-                {"memory.max", "memory.swap.max", "0", "memory.peak", "memory.events"}};
+} versions[] = {
+    {"memory.memsw.limit_in_bytes", NULL, "memory.max_usage_in_bytes", "memory.oom_control"},
+    {"memory.swap.max", "0", "memory.peak", "memory.events"}};
 
 /* By controller: its name and its place under version 1, and by version the file of its limits. */
 static const struct controller {
@@ -36,6 +35,10 @@ static const struct controller {
 
 static const struct files *files_of(const struct sm_cgroup *group) {
     return &versions[group->version - 1];
+}
+
+const char *sm_cgroup_limit_file(enum sm_cgroup_controller controller, int version) {
+    return controllers[controller].limits[version - 1];
 }
 
 static int join(char path[PATH_MAX], const char *dir, const char *name) {
@@ -104,7 +107,7 @@ int sm_cgroup_own(enum sm_cgroup_controller controller, struct sm_cgroup *ret_gr
 
 /* ---- making one ---- */
 
-static int write_file(const char *dir, const char *name, const char *text) {
+int sm_cgroup_write(const char *dir, const char *name, const char *text) {
     char path[PATH_MAX];
     int rc = join(path, dir, name);
     if (rc)
@@ -118,21 +121,22 @@ static int write_file(const char *dir, const char *name, const char *text) {
 }
 
 int sm_cgroup_enter(const char *dir) {
-    return write_file(dir, "cgroup.procs", "0");
+    return sm_cgroup_write(dir, "cgroup.procs", "0");
 }
 
 int sm_cgroup_set_limit(const struct sm_cgroup *group, uint64_t limit_bytes) {
     const struct files *files = files_of(group);
+    const char *limit = sm_cgroup_limit_file(SM_CGROUP_MEMORY, group->version);
     char text[32];
     snprintf(text, sizeof text, "%llu", (unsigned long long)limit_bytes);
     const char *swap = files->swap_value ? files->swap_value : text;
     /* Version 1 wants memory and swap together never below memory: up in this order, down in the
      * other. Without it the limit would be met by swapping; kernels may lack the file. */
-    write_file(group->dir, files->swap_limit, swap);
-    int rc = write_file(group->dir, files->limit, text);
+    sm_cgroup_write(group->dir, files->swap_limit, swap);
+    int rc = sm_cgroup_write(group->dir, limit, text);
     if (rc)
         return rc;
-    rc = write_file(group->dir, files->swap_limit, swap);
+    rc = sm_cgroup_write(group->dir, files->swap_limit, swap);
     return rc == -ENOENT ? 0 : rc;
 }
 
@@ -152,7 +156,7 @@ static int try_entering(const struct sm_cgroup *group) {
 
 int sm_cgroup_has(const struct sm_cgroup *group, enum sm_cgroup_controller controller) {
     char path[PATH_MAX];
-    return join(path, group->dir, controllers[controller].limits[group->version - 1]) == 0 &&
+    return join(path, group->dir, sm_cgroup_limit_file(controller, group->version)) == 0 &&
            access(path, W_OK) == 0;
 }
 
@@ -192,17 +196,24 @@ int sm_cgroup_make(enum sm_cgroup_controller controller, const char *name,
 
 /* ---- reading ---- */
 
+FILE *sm_cgroup_open(const char *dir, const char *name) {
+    char path[PATH_MAX];
+    int rc = join(path, dir, name);
+    if (rc) {
+        errno = -rc;
+        return NULL;
+    }
+    return fopen(path, "re");
+}
+
 /* The number of a file, or behind a key in a file of lines "KEY NUMBER". */
 static int read_number(const char *dir, const char *name, const char *key, uint64_t *ret_number) {
-    char path[PATH_MAX], line[256];
+    char line[256];
     size_t length = key ? strlen(key) : 0;
-    int rc = join(path, dir, name);
-    if (rc)
-        return rc;
-    FILE *file = fopen(path, "re");
+    FILE *file = sm_cgroup_open(dir, name);
     if (!file)
         return -errno;
-    rc = -ENODATA;
+    int rc = -ENODATA;
     while (rc && fgets(line, sizeof line, file)) {
         if (key && (strncmp(line, key, length) != 0 || line[length] != ' '))
             continue;

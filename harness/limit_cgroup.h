@@ -1,11 +1,12 @@
 /* limit_cgroup.h - control groups of the kernel, version 1 and 2 behind one interface: making them,
- * their limits on memory (those on disks: limit_disk.h). Functions fill the caller's memory; no
- * locks, any thread. */
+ * their limits on memory (those on disks: limit_disk.h). Functions fill the caller's memory and
+ * return 0 or a negative errno where nothing else is said; no locks, any thread. */
 #pragma once
 
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct sm_cgroup {
     int version;        /* 1 or 2, 0 = none */
@@ -39,6 +40,12 @@ int sm_cgroup_has(const struct sm_cgroup *group, enum sm_cgroup_controller contr
 
 /* Puts the calling process into a group. Makes system calls only. */
 int sm_cgroup_enter(const char *dir);
+
+/* The file of the limits, under version 1 or 2. */
+const char *sm_cgroup_limit_file(enum sm_cgroup_controller controller, int version);
+/* One file of a group: writing a text to it, opening it to be read (NULL and errno). */
+int sm_cgroup_write(const char *dir, const char *name, const char *text);
+FILE *sm_cgroup_open(const char *dir, const char *name);
 
 /* What the kernel has counted since the group was made. */
 struct sm_cgroup_counts {

@@ -2,7 +2,6 @@
 #include "limit_disk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +9,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-static const char v1_limit[] = "blkio.throttle.write_bps_device", v2_limit[] = "io.max";
 
 /* ---- the disk ---- */
 
@@ -60,18 +57,6 @@ int sm_disk_below(const char *path, struct sm_disk *ret_disk) {
 
 /* ---- its limit ---- */
 
-static int write_line(const char *dir, const char *name, const char *line) {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
-        return -ENAMETOOLONG;
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    int rc = write(fd, line, strlen(line)) == (ssize_t)strlen(line) ? 0 : -errno;
-    close(fd);
-    return rc;
-}
-
 static int set_limit(const char *dir, int version, const struct sm_disk *disk,
                      uint64_t bytes_per_s) {
     char line[96];
@@ -82,7 +67,7 @@ static int set_limit(const char *dir, int version, const struct sm_disk *disk,
         snprintf(line, sizeof line, "%u:%u wbps=%llu", disk->major, disk->minor, limit);
     else
         snprintf(line, sizeof line, "%u:%u wbps=max", disk->major, disk->minor);
-    return write_line(dir, version == 1 ? v1_limit : v2_limit, line);
+    return sm_cgroup_write(dir, sm_cgroup_limit_file(SM_CGROUP_DISK, version), line);
 }
 
 int sm_disk_set_limit(const struct sm_cgroup *group, const struct sm_disk *disk,
@@ -90,17 +75,11 @@ int sm_disk_set_limit(const struct sm_cgroup *group, const struct sm_disk *disk,
     return set_limit(group->dir, group->version, disk, bytes_per_s);
 }
 
-static FILE *open_in(const char *dir, const char *name) {
-    char path[PATH_MAX];
-    return snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path ? fopen(path, "re")
-                                                                              : NULL;
-}
-
 void sm_disk_lift_all(const char *dir) {
     for (int version = 1; version <= 2; version++) {
         struct sm_disk disk;
         char line[256];
-        FILE *file = open_in(dir, version == 1 ? v1_limit : v2_limit);
+        FILE *file = sm_cgroup_open(dir, sm_cgroup_limit_file(SM_CGROUP_DISK, version));
         while (file && fgets(line, sizeof line, file))
             if (sscanf(line, "%u:%u", &disk.major, &disk.minor) == 2)
                 set_limit(dir, version, &disk, 0);
@@ -116,7 +95,7 @@ static int read_count(const struct sm_cgroup *group, const char *name, const str
                       const char *key, uint64_t *ret_number) {
     char line[512], prefix[32];
     size_t length = (size_t)snprintf(prefix, sizeof prefix, "%u:%u ", disk->major, disk->minor);
-    FILE *file = open_in(group->dir, name);
+    FILE *file = sm_cgroup_open(group->dir, name);
     if (!file)
         return -errno;
     *ret_number = 0; /* no line: nothing was sent there yet */

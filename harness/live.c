@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../reports/json_values.h"
@@ -21,14 +20,6 @@ static const int64_t look_period_ns = 1000000000;
 static const int share_of_time = 10; /* a look that took 1 s is followed by 9 s of rest */
 static const int farewell_s = 8, farewell_interrupted_s = 1;
 
-/* A point of CLOCK_REALTIME, which conditions wait by. */
-static struct timespec after_ns(int64_t ns) {
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    ns += at.tv_nsec;
-    return (struct timespec){at.tv_sec + ns / 1000000000, ns % 1000000000};
-}
-
 /* Until somebody watches or the record is final; 0 when it is time to stop. */
 static int wait_for_watchers(struct sm_live *live) {
     while (!live->is_stopping && !live->is_final && live->watching == 0)
@@ -37,7 +28,7 @@ static int wait_for_watchers(struct sm_live *live) {
 }
 
 static void rest(struct sm_live *live, int64_t for_ns) {
-    struct timespec until = after_ns(for_ns);
+    const struct timespec until = sm_timespec(sm_now_ns() + for_ns);
     while (!live->is_stopping && !live->is_final &&
            pthread_cond_timedwait(&live->changed, &live->lock, &until) == 0)
         ;
@@ -79,7 +70,6 @@ static void *look_on(void *argument) {
 
 static int start_looker(struct sm_live *live, struct sm_error *err) {
     int rc = sm_interrupt_start_thread(&live->looker, look_on, live);
-    live->has_looker = rc == 0;
     return rc ? sm_error_errno(err, rc, NULL, NULL, "the live view's thread cannot be started") : 0;
 }
 
@@ -91,7 +81,7 @@ static int make_page(struct sm_live *live, const char *title, struct sm_error *e
     json_decref(data);
     if (to && fclose(to) && rc == 0)
         rc = -ENOMEM;
-    return rc;
+    return rc == -ENOMEM ? sm_error_set(err, rc, NULL, NULL, "out of memory") : rc;
 }
 
 static void free_live(struct sm_live *live) {
@@ -110,9 +100,10 @@ int sm_live_start(int port, const char *title, const char *record_path, struct s
     if (!live)
         return sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
     pthread_mutex_init(&live->lock, NULL);
-    pthread_cond_init(&live->changed, NULL);
+    sm_cond_init(&live->changed);
     live->record_path = strdup(record_path);
-    int rc = live->record_path ? make_page(live, title, err) : -ENOMEM;
+    int rc = live->record_path ? make_page(live, title, err)
+                               : sm_error_set(err, -ENOMEM, NULL, NULL, "out of memory");
     if (rc == 0)
         rc = sm_live_serve(live, port, err);
     if (rc == 0)
@@ -167,8 +158,8 @@ void sm_live_finish(struct sm_live *live) {
     pthread_cond_broadcast(&live->changed);
     pthread_mutex_unlock(&live->lock);
     pthread_join(live->looker, NULL);
-    struct timespec until =
-        after_ns((sm_interrupt_pending() ? farewell_interrupted_s : farewell_s) * second_ns);
+    const struct timespec until = sm_timespec(
+        sm_now_ns() + (sm_interrupt_pending() ? farewell_interrupted_s : farewell_s) * second_ns);
     pthread_mutex_lock(&live->lock);
     while ((live->watching > 0 || live->owed > 0) &&
            pthread_cond_timedwait(&live->changed, &live->lock, &until) == 0)

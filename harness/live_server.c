@@ -3,16 +3,18 @@
  * loopback and read along. */
 #include "live_state.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { CONNECTIONS = 32, EVENT_BYTES = 2048, STREAM_BLOCK = 4096, SILENCE_S = 5 };
+#include "clock.h"
+#include "local_socket.h"
+
+enum { CONNECTIONS = 32, EVENT_BYTES = 2048, STREAM_BLOCK = 4096 };
+static const int64_t silence_ns = 5000000000;
 
 /* One who watches. */
 struct stream {
@@ -20,13 +22,6 @@ struct stream {
     uint64_t figures_number, look_number;
     int has_ended;
 };
-
-static struct timespec in_seconds(int seconds) {
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    at.tv_sec += seconds;
-    return at;
-}
 
 static int is_news(const struct stream *stream) {
     const struct sm_live *live = stream->live;
@@ -63,7 +58,7 @@ static ssize_t read_stream(void *context, uint64_t at, char *buffer, size_t room
     size_t used = 0;
     (void)at;
     pthread_mutex_lock(&live->lock);
-    struct timespec until = in_seconds(SILENCE_S);
+    const struct timespec until = sm_timespec(sm_now_ns() + silence_ns);
     while (!stream->has_ended && !is_news(stream) &&
            pthread_cond_timedwait(&live->changed, &live->lock, &until) == 0)
         ;
@@ -185,9 +180,7 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 }
 
 int sm_live_serve(struct sm_live *live, int port, struct sm_error *err) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = sm_loopback((uint16_t)port);
     sigset_t all, before;
     sigfillset(&all); /* the run's thread alone takes signals */
     pthread_sigmask(SIG_SETMASK, &all, &before);

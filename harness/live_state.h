@@ -22,7 +22,6 @@ struct sm_live {
     struct MHD_Daemon *server;
     int port;
     pthread_t looker;
-    int has_looker;
     struct sm_live_names names; /* the looker's alone */
 
     pthread_mutex_t lock; /* guards all below */

@@ -14,6 +14,7 @@
 #include "load.h"
 #include "load_engine.h"
 #include "preflight.h"
+#include "proc.h"
 
 enum { ENDINGS = 16, SHARD_BYTES = 48 };
 static const double kill_wait_s = 2;
@@ -135,14 +136,7 @@ static bool process_exited(void *driver, pid_t pid, int status) {
     load->process.pid = 0;
     load->is_over = !load->stop_ns;
     bool by_us = load->stop_ns && WIFSIGNALED(status);
-    if (by_us)
-        snprintf(text, sizeof text, "stopped with its phase");
-    else if (WIFSIGNALED(status))
-        snprintf(text, sizeof text, "killed by signal %d (%s)", WTERMSIG(status),
-                 strsignal(WTERMSIG(status)));
-    else
-        snprintf(text, sizeof text, "exit status %d", WEXITSTATUS(status));
-    count_ending(load, text);
+    count_ending(load, by_us ? "stopped with its phase" : sm_exit_text(status, text, sizeof text));
     if (load->again)
         spawn(load);
     return true;

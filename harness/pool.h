@@ -98,7 +98,7 @@ struct sm_slot_answer {
     uint32_t number;         /* of the request it answers; 0 = none yet */
     uint32_t gave_back;      /* of the last request that gave pages back */
     uint64_t at_ns, took_ns; /* CLOCK_MONOTONIC */
-    uint64_t held_bytes, slack_bytes;
+    uint64_t slack_bytes;
 };
 void sm_slot_read_answer(const struct sm_slot *slot, struct sm_slot_answer *ret_answer);
 

@@ -134,7 +134,6 @@ void sm_slot_read_answer(const struct sm_slot *slot, struct sm_slot_answer *ret_
     ret_answer->gave_back = LOAD(&head->gave_back);
     ret_answer->at_ns = LOAD(&head->answered_ns);
     ret_answer->took_ns = LOAD(&head->answer_took_ns);
-    ret_answer->held_bytes = LOAD(&head->held_bytes);
     ret_answer->slack_bytes = LOAD(&head->slack_bytes);
 }
 

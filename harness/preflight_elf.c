@@ -51,7 +51,6 @@ static void read_segments(const struct image *image, const Elf64_Ehdr *header,
         memcpy(&segment, at, sizeof segment);
         if (segment.p_type == PT_INTERP)
             read_interpreter(image, &segment, facts);
-        facts->has_dynamic |= segment.p_type == PT_DYNAMIC;
     }
 }
 

@@ -8,7 +8,6 @@ struct sm_elf_facts {
     int is_elf;
     int is_other_class;   /* not 64-bit */
     int is_other_machine; /* not the machine this was built for */
-    int has_dynamic;      /* PT_DYNAMIC: it can load libraries */
     char interpreter[PATH_MAX];
     int is_go;
     /* Defined in its dynamic symbols, and with it an allocator's name when one is known by its

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int sm_pid_list_add(struct sm_pid_list *list, pid_t pid) {
@@ -36,21 +37,13 @@ void sm_pid_list_free(struct sm_pid_list *list) {
 
 int sm_proc_stat_parse(const char *text, struct sm_proc_stat *ret_stat) {
     struct sm_proc_stat stat = {0};
-    int parent, group, session;
-    unsigned long long start_ticks;
+    int parent, group;
     /* The command may hold anything, also parentheses: it ends at the last one. */
-    const char *open = strchr(text, '('), *close = strrchr(text, ')');
-    if (!open || !close || close < open)
-        return -EBADMSG;
-    snprintf(stat.command, sizeof stat.command, "%.*s", (int)(close - open - 1), open + 1);
-    if (sscanf(close + 1,
-               " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &stat.state, &parent, &group, &session, &start_ticks) != 5)
+    const char *close = strrchr(text, ')');
+    if (!close || sscanf(close + 1, " %c %d %d", &stat.state, &parent, &group) != 3)
         return -EBADMSG;
     stat.parent = parent;
     stat.group = group;
-    stat.session = session;
-    stat.start_ticks = start_ticks;
     *ret_stat = stat;
     return 0;
 }
@@ -73,6 +66,36 @@ int sm_proc_stat(pid_t pid, struct sm_proc_stat *ret_stat) {
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     ssize_t length = sm_proc_read(path, text, sizeof text);
     return length < 0 ? (int)length : sm_proc_stat_parse(text, ret_stat);
+}
+
+bool sm_proc_is_alive(pid_t pid) {
+    struct sm_proc_stat stat;
+    return sm_proc_stat(pid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X';
+}
+
+int sm_proc_status_number(const char *text, const char *name, int n, int base, long *ret_number) {
+    const char *at = strstr(text, name);
+    if (!at)
+        return -ENOENT;
+    at += strlen(name);
+    for (int i = 0; i <= n; i++) {
+        char *end;
+        long number = strtol(at, &end, base);
+        if (end == at)
+            return -ENOENT;
+        at = end;
+        *ret_number = number;
+    }
+    return 0;
+}
+
+char *sm_exit_text(int wait_status, char *buffer, size_t buffer_bytes) {
+    if (WIFSIGNALED(wait_status))
+        snprintf(buffer, buffer_bytes, "killed by signal %d (%s)", WTERMSIG(wait_status),
+                 strsignal(WTERMSIG(wait_status)));
+    else
+        snprintf(buffer, buffer_bytes, "exit status %d", WEXITSTATUS(wait_status));
+    return buffer;
 }
 
 static int add_children_of_task(int tasks_fd, const char *thread, struct sm_pid_list *list) {

@@ -16,7 +16,7 @@ struct sm_progress_figures {
     double phase_at_s, phase_length_s; /* length 0 = open end */
     double heap_bytes, rss_bytes, fds;
     int has_load;
-    int64_t offered, accepted, refused, unanswered, in_flight;
+    int64_t offered, accepted, refused, unanswered;
     double delivered; /* < 0 = not known */
 };
 

@@ -1,8 +1,5 @@
 /* Readiness: a unix socket accepts connections. */
-#include <errno.h>
-#include <string.h>
-#include <sys/un.h>
-
+#include "local_socket.h"
 #include "ready_socket.h"
 #include "sources.h"
 
@@ -11,23 +8,16 @@ static const struct sm_key keys[] = {
     {.name = NULL}};
 
 static int validate(const struct sm_block *config, struct sm_error *err) {
-    struct sockaddr_un address;
-    const char *path = sm_block_text(config, "path");
-    if (strlen(path) < sizeof address.sun_path)
-        return 0;
-    return sm_error_set(err, -ENAMETOOLONG, config->where, "use ${run}, which is short",
-                        "the path of a unix socket has at most %zu bytes: \"%s\"",
-                        sizeof address.sun_path - 1, path);
+    return sm_unix_path_check(sm_block_text(config, "path"), config->where, err);
 }
 
 static int check(const struct sm_block *config, struct sm_error *err) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address;
     const char *path = sm_block_text(config, "path");
-    int rc = validate(config, err);
-    if (rc)
-        return rc;
-    memcpy(address.sun_path, path, strlen(path));
-    return sm_ready_connect((const struct sockaddr *)&address, sizeof address, config, path, err);
+    int rc = sm_unix_address(path, &address); /* validate has said what is wrong with it */
+    return rc ? rc
+              : sm_ready_connect((const struct sockaddr *)&address, sizeof address, config, path,
+                                 err);
 }
 
 const struct sm_ready_ops sm_unix_ready = {

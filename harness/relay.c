@@ -3,18 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "interrupt.h"
+#include "local_socket.h"
 #include "relay_pair.h"
 
 enum { FRONTS = 2, EVENTS = 64, BACKLOG = 1024 };
@@ -35,18 +34,17 @@ struct sm_relay {
 };
 
 static int set_tcp(uint16_t port, struct sockaddr_storage *address, socklen_t *ret_bytes) {
-    const struct sockaddr_in v4 = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in v4 = sm_loopback(port);
     memcpy(address, &v4, sizeof v4);
     *ret_bytes = sizeof v4;
     return 0;
 }
 
 static int set_unix(const char *path, struct sockaddr_storage *address, socklen_t *ret_bytes) {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof name.sun_path)
-        return -ENAMETOOLONG;
-    memcpy(name.sun_path, path, strlen(path) + 1);
+    struct sockaddr_un name;
+    int rc = sm_unix_address(path, &name);
+    if (rc)
+        return rc;
     memcpy(address, &name, sizeof name);
     *ret_bytes = sizeof name;
     return 0;
@@ -82,10 +80,9 @@ static int open_fronts(struct sm_relay *relay, const struct sm_relay_places *pla
 }
 
 static void add_pair(struct sm_relay *relay, int client_fd, const struct sm_relay_front *front) {
-    relay->flow.counts.connections++;
     if (relay->refuses) {
         relay->flow.counts.refused++;
-        sm_relay_reset(client_fd);
+        sm_socket_reset(client_fd);
         return;
     }
     struct sm_relay_pair *pair = sm_relay_pair_open(

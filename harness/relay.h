@@ -18,9 +18,7 @@ struct sm_relay_places {
 
 /* What it did since it was opened. */
 struct sm_relay_counts {
-    int64_t connections;  /* that came */
     int64_t cut, refused; /* reset while open; reset as they came */
-    int64_t bytes_to_service, bytes_to_client;
     int64_t slowed_reads; /* from clients, that had to wait or were made smaller */
     int64_t slowed_bytes; /* to the service while it was slowed */
     double held_s;        /* time that something waited to be read, summed over connections */

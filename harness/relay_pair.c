@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "local_socket.h"
 
 enum { CLIENT, SERVICE, BUFFER_BYTES = 1 << 16, TICK_MS = 5 };
 static const double ns_per_s = 1e9, burst_s = 0.02;
@@ -43,12 +44,6 @@ int sm_relay_flow_timeout_ms(const struct sm_relay_flow *flow) {
 
 /* ---- one connection ---- */
 
-void sm_relay_reset(int fd) {
-    const struct linger at_once = {.l_onoff = 1};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    close(fd);
-}
-
 static int watch(struct sm_relay_end *end) {
     const int yes = 1;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
@@ -61,7 +56,7 @@ struct sm_relay_pair *sm_relay_pair_open(int epoll_fd, int client_fd, const stru
                                          socklen_t back_bytes) {
     struct sm_relay_pair *pair = calloc(1, sizeof *pair);
     if (!pair) {
-        sm_relay_reset(client_fd);
+        sm_socket_reset(client_fd);
         return NULL;
     }
     pair->epoll_fd = epoll_fd;
@@ -142,7 +137,7 @@ static void read_some(struct sm_relay_pair *pair, struct sm_relay_flow *flow, in
     }
 }
 
-static bool write_some(struct sm_relay_pair *pair, struct sm_relay_flow *flow, int from) {
+static bool write_some(struct sm_relay_pair *pair, int from) {
     struct sm_relay_end *end = &pair->ends[from], *other = &pair->ends[!from];
     if (end->from == end->to || !other->is_writable)
         return false;
@@ -156,7 +151,6 @@ static bool write_some(struct sm_relay_pair *pair, struct sm_relay_flow *flow, i
         return false;
     }
     end->from += (size_t)put;
-    *(from == CLIENT ? &flow->counts.bytes_to_service : &flow->counts.bytes_to_client) += put;
     return true;
 }
 
@@ -189,7 +183,7 @@ void sm_relay_pair_move(struct sm_relay_pair *pair, struct sm_relay_flow *flow) 
         do
             if (!pair->is_done)
                 read_some(pair, flow, from);
-        while (!pair->is_done && write_some(pair, flow, from));
+        while (!pair->is_done && write_some(pair, from));
         if (!pair->is_done)
             pass_end(pair, from);
     }
@@ -200,7 +194,7 @@ void sm_relay_pair_move(struct sm_relay_pair *pair, struct sm_relay_flow *flow) 
 void sm_relay_pair_cut(struct sm_relay_pair *pair) {
     for (int i = 0; i < 2; i++) {
         if (pair->ends[i].fd >= 0)
-            sm_relay_reset(pair->ends[i].fd);
+            sm_socket_reset(pair->ends[i].fd);
         pair->ends[i].fd = -1;
     }
     pair->is_done = true;

@@ -49,6 +49,3 @@ void sm_relay_pair_move(struct sm_relay_pair *pair, struct sm_relay_flow *flow);
 /* Resets both ends. */
 void sm_relay_pair_cut(struct sm_relay_pair *pair);
 void sm_relay_pair_close(struct sm_relay_pair *pair);
-
-/* Closes a socket so that the other side meets a reset. */
-void sm_relay_reset(int fd);

@@ -60,16 +60,11 @@ static int carries_environment(const struct sm_sampler *sampler, pid_t pid) {
     return 0;
 }
 
-static int is_alive(pid_t pid) {
-    struct sm_proc_stat stat;
-    return sm_proc_stat(pid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X';
-}
-
 static void add_new(struct sm_sampler *sampler, const struct sm_pid_list *pids, int orphans,
                     int64_t now_ns) {
     for (size_t i = 0; i < pids->count; i++) {
         pid_t pid = pids->pids[i];
-        if (sm_followed_find(sampler, pid) || !is_alive(pid) ||
+        if (sm_followed_find(sampler, pid) || !sm_proc_is_alive(pid) ||
             (orphans && !carries_environment(sampler, pid)))
             continue;
         sm_followed_add(sampler, pid, now_ns);

@@ -119,7 +119,6 @@ int sm_outside_read_kinds(struct sm_outside *outside, struct sm_outside_kinds *r
         return length ? (int)length : -ESRCH;
     if (!strstr(text, "\nRssAnon:"))
         return -ESRCH;
-    ret_kinds->anon_bytes = line_bytes(text, "\nRssAnon:");
     ret_kinds->file_bytes = line_bytes(text, "\nRssFile:");
     ret_kinds->shmem_bytes = line_bytes(text, "\nRssShmem:");
     return 0;

@@ -27,9 +27,9 @@ struct sm_outside_figures {
 /* 0, or -ESRCH when the process has gone (a zombie has gone). */
 int sm_outside_read(struct sm_outside *outside, struct sm_outside_figures *ret_figures);
 
-/* RSS by kind from /proc/PID/status. */
+/* RSS that is not anonymous, by kind, from /proc/PID/status. 0, or -ESRCH as above. */
 struct sm_outside_kinds {
-    uint64_t anon_bytes, file_bytes, shmem_bytes;
+    uint64_t file_bytes, shmem_bytes;
 };
 int sm_outside_read_kinds(struct sm_outside *outside, struct sm_outside_kinds *ret_kinds);
 

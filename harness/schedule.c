@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "random.h"
+
 const char *const sm_arrivals_names[] = {
 #define X(id, name) name,
     SM_ARRIVALS_TABLE(X)
@@ -133,19 +135,11 @@ static void find_due(struct sm_cursor *cursor) {
     }
 }
 
-/* SplitMix64 (Steele, Lea, Flood 2014): one word of state, so that a cursor can be copied. */
-static uint64_t next_random(uint64_t *state) {
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
 static void next_mark(struct sm_cursor *cursor) {
     const struct sm_schedule_options *options = &cursor->schedule->options;
     double step = (double)options->burst;
     if (options->arrivals == SM_ARRIVALS_POISSON) {
-        double uniform = ((double)(next_random(&cursor->random) >> 11) + 1) / 9007199254740992.0;
+        double uniform = ((double)(sm_random_next(&cursor->random) >> 11) + 1) / 9007199254740992.0;
         step *= -log(uniform);
     }
     cursor->mark += step;

@@ -1,11 +1,11 @@
 /* service_redis.c - redis-server, without persistence unless its arguments ask for it. */
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "local_socket.h"
 #include "service.h"
 
 static const struct sm_key keys[] = {
@@ -30,9 +30,7 @@ static void command(const struct sm_service *service, struct sm_service_command 
 /* A server that still reads its files accepts connections and answers -LOADING. */
 static int ping(const struct sm_service *service, char *reply, size_t reply_bytes) {
     static const char request[] = "PING\r\n";
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons(service->port),
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in address = sm_loopback(service->port);
     enum { TIMEOUT_MS = 900 };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)

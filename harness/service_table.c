@@ -1,11 +1,11 @@
 /* service_table.c - every kind of service, one line each, and what they share. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "local_socket.h"
 #include "ready_socket.h"
 #include "service.h"
 #include "sources.h"
@@ -67,9 +67,7 @@ int sm_service_check_ready(const struct sm_block *ready, struct sm_error *err) {
 }
 
 int sm_service_check_port(const struct sm_service *service, struct sm_error *err) {
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons(service->port),
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in address = sm_loopback(service->port);
     char name[32];
     snprintf(name, sizeof name, "port %u", service->port);
     return sm_ready_connect((const struct sockaddr *)&address, sizeof address, service->block, name,

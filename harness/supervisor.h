@@ -51,8 +51,7 @@ struct sm_disk_rule {
 
 struct sm_supervisor_shared {
     uint32_t wanted; /* SM_WAY_FUSE where nothing can be trapped, set before the start; else 0 */
-    uint32_t reserved;
-    uint32_t way;        /* enum sm_supervisor_way that is in use, set by sm_supervisor_install */
+    uint32_t way;    /* enum sm_supervisor_way that is in use, set by sm_supervisor_install */
     uint32_t first_high; /* watched files live at this descriptor and above, set by install */
     uint32_t failed;     /* (supervisor) errno of what stopped it, 0 while well */
     uint32_t serving;    /* (supervisor) its process id from begin to end of its work, else 0 */
@@ -84,6 +83,6 @@ void sm_supervisor_unshare(struct sm_supervisor_shared *shared);
 int sm_supervisor_install(struct sm_supervisor_shared *shared);
 
 /* The supervisor's main loop over one listener. Returns when no traced process is left (0), or a
- * negative errno. Single-threaded process; never sleeps while a call could be answered. Ignores
- * the signals of a terminal and SIGTERM: its end would fail the target's calls. */
+ * negative errno. Single-threaded process; never sleeps while a call could be answered. Its
+ * end would fail the target's calls: the process ignores signals (sm_interrupt_ignore). */
 int sm_supervisor_serve(int listener_fd, struct sm_supervisor_shared *shared);

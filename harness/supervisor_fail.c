@@ -1,18 +1,12 @@
 /* supervisor_fail.c - which calls fail, and how. */
 #include "supervisor_fail.h"
 
+#include "random.h"
+
 static const uint32_t million = 1000000;
 
 static void count(uint64_t *counter, uint64_t by) {
     __atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
-}
-
-/* splitmix64 (Steele, Lea, Flood 2014): a run is repeated by its seed. */
-static uint64_t next_random(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
 }
 
 static bool is_hit(const struct sm_disk_rule *rule, struct sm_fail_count *counts, uint64_t bytes) {
@@ -25,7 +19,7 @@ static bool is_hit(const struct sm_disk_rule *rule, struct sm_fail_count *counts
     if (rule->fail_code == 0 && bytes < 2)
         return false; /* can't be cut */
     return rule->fail_per_million >= million ||
-           next_random(&counts->random) % million < rule->fail_per_million;
+           sm_random_next(&counts->random) % million < rule->fail_per_million;
 }
 
 static bool judge_one(struct sm_fail *fail, int i, enum sm_disk_call kind, uint64_t bytes) {

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -174,14 +173,6 @@ static int wait_for_event(struct sm_server *server) {
     return listener.revents;
 }
 
-static void ignore_signals(void) {
-    static const int ignored[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
-                                  SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-        sigaction(ignored[i], &ignore, NULL);
-}
-
 static bool is_over(void *context, uint64_t id) {
     (void)context;
     (void)id;
@@ -209,7 +200,6 @@ int sm_supervisor_serve(int listener_fd, struct sm_supervisor_shared *shared) {
     server = (struct sm_server){.listener = listener_fd, .shared = shared};
     server.delay.shared = server.fail.shared = shared;
     __atomic_store_n(&shared->serving, (uint32_t)getpid(), __ATOMIC_RELEASE);
-    ignore_signals();
     prctl(PR_SET_TIMERSLACK, 1);
     ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
     int rc = serve(&server);

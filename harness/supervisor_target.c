@@ -51,23 +51,6 @@ int sm_target_read_path(pid_t tid, uint64_t address, char *ret_path) {
     return memchr(ret_path, '\0', (size_t)got) ? 0 : -ENAMETOOLONG;
 }
 
-/* The n-th number (from 0) behind "Name:" at the start of a line. */
-static int status_number(const char *text, const char *name, int n, int base, long *ret_number) {
-    const char *at = strstr(text, name);
-    if (!at)
-        return -ENOENT;
-    at += strlen(name);
-    for (int i = 0; i <= n; i++) {
-        char *end;
-        long number = strtol(at, &end, base);
-        if (end == at)
-            return -ENOENT;
-        at = end;
-        *ret_number = number;
-    }
-    return 0;
-}
-
 static void status_groups(const char *text, struct sm_target_status *status) {
     static const char name[] = "\nGroups:";
     const char *at = strstr(text, name);
@@ -90,10 +73,10 @@ int sm_target_status(pid_t tid, struct sm_target_status *ret_status) {
     ssize_t got = sm_proc_read(sm_target_proc(path, tid, "status"), text, sizeof text);
     if (got < 0)
         return (int)got;
-    if (status_number(text, "\nTgid:", 0, 10, &process) ||
-        status_number(text, "\nUmask:", 0, 8, &mask) ||
-        status_number(text, "\nUid:", 3, 10, &fsuid) ||
-        status_number(text, "\nGid:", 3, 10, &fsgid))
+    if (sm_proc_status_number(text, "\nTgid:", 0, 10, &process) ||
+        sm_proc_status_number(text, "\nUmask:", 0, 8, &mask) ||
+        sm_proc_status_number(text, "\nUid:", 3, 10, &fsuid) ||
+        sm_proc_status_number(text, "\nGid:", 3, 10, &fsgid))
         return -EPROTO;
     *ret_status = (struct sm_target_status){.process = (pid_t)process,
                                             .umask = (mode_t)mask,

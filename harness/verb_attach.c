@@ -96,11 +96,6 @@ static void write_head(struct sm_record *record, const struct attach_arguments *
 }
 
 /* One that has ended and was not waited for by its parent yet is there, too. */
-static int is_running(pid_t pid) {
-    struct sm_proc_stat stat;
-    return sm_proc_stat(pid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X';
-}
-
 /* Until the time is up, the program ends, or the user has seen enough. */
 static int watch(struct sm_record *record, struct sm_sampler *sampler,
                  const struct attach_arguments *arguments, int64_t start_ns) {
@@ -108,7 +103,8 @@ static int watch(struct sm_record *record, struct sm_sampler *sampler,
     int64_t until_ns =
         arguments->duration_s > 0 ? start_ns + (int64_t)(arguments->duration_s * 1e9) : INT64_MAX;
     int rc = 0;
-    while (rc == 0 && next_ns < until_ns && !sm_interrupt_pending() && is_running(arguments->pid)) {
+    while (rc == 0 && next_ns < until_ns && !sm_interrupt_pending() &&
+           sm_proc_is_alive(arguments->pid)) {
         rc = sm_sampler_tick(sampler, sm_now_ns());
         if (sm_now_ns() - committed_ns > second_ns) {
             sm_record_commit(record);
@@ -220,7 +216,7 @@ static int record_it(const struct attach_arguments *arguments, const struct sm_r
 static int attach(const struct attach_arguments *arguments) {
     struct sm_error err = {0};
     struct sm_run_dir dir;
-    const struct sm_execution_end end = {.ended_by = "schedule", .kept = 1};
+    const struct sm_execution_end end = {.ended_by = "schedule"};
     char name[32];
     snprintf(name, sizeof name, "attach-%d", (int)arguments->pid);
     if (sm_run_dir_plan(arguments->out, name, &dir, &err))

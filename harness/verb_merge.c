@@ -63,6 +63,6 @@ int sm_verb_merge(int argc, char **argv) {
         return sm_verb_usage("merge", "no runs given");
     if (merge_into(out, argv + optind, (size_t)(argc - optind), &dir, &err))
         return sm_verb_fail("merge", &err, SM_STATUS_USAGE);
-    const struct sm_execution_end end = {.ended_by = "schedule", .kept = 1};
+    const struct sm_execution_end end = {.ended_by = "schedule"};
     return sm_outcome_report("merge", &dir, &end, stdout);
 }

@@ -102,7 +102,7 @@ void sm_watcher_ask_now(struct sm_watcher *watcher) {
 
 /* Waits for the next period or the end; returns whether to go on. */
 static int wait_period(struct sm_watcher *watcher, int64_t until_ns) {
-    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+    const struct timespec until = sm_timespec(until_ns);
     int rc = 0;
     pthread_mutex_lock(&watcher->lock);
     while (!watcher->stopping && rc != ETIMEDOUT)
@@ -137,11 +137,7 @@ int sm_watcher_start(const struct sm_block *const *gauges, size_t gauge_count,
     watcher->delivered = delivered;
     watcher->period_s = period_s;
     pthread_mutex_init(&watcher->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&watcher->stop_wanted, &attributes);
-    pthread_condattr_destroy(&attributes);
+    sm_cond_init(&watcher->stop_wanted);
     int rc = sm_interrupt_start_thread(&watcher->thread, watch, watcher);
     if (rc) {
         pthread_cond_destroy(&watcher->stop_wanted);

@@ -10,10 +10,10 @@
 #include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "local_socket.h"
 #include "websocket_upgrade.h"
 
 enum { BACKLOG = 64, RECEIVE_BYTES = 65536, WORDS = 96, MOST_PEERS = 64 };
@@ -114,17 +114,11 @@ static void take_peer(struct sm_websocket_server *server, int fd) {
     server->peer_count++;
 }
 
-static void reset(int fd) {
-    const struct linger at_once = {.l_onoff = 1};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    close(fd);
-}
-
 static void take_peers(struct sm_websocket_server *server) {
     int fd;
     while ((fd = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
         if (server->refuses)
-            reset(fd);
+            sm_socket_reset(fd);
         else
             take_peer(server, fd);
     }
@@ -235,7 +229,7 @@ void sm_peer_leave(struct sm_peer *peer) {
 }
 
 void sm_peer_reset(struct sm_peer *peer) {
-    reset(peer->fd);
+    sm_socket_reset(peer->fd);
     peer->state = PEER_GONE;
 }
 
@@ -296,10 +290,10 @@ void sm_websocket_server_refuse(struct sm_websocket_server *server, bool refuses
 }
 
 static int bind_unix(struct sm_websocket_server *server, const char *path) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
-        return -ENAMETOOLONG;
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    struct sockaddr_un address;
+    int rc = sm_unix_address(path, &address);
+    if (rc)
+        return rc;
     server->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (server->listen_fd < 0 ||
         bind(server->listen_fd, (struct sockaddr *)&address, sizeof address) < 0)
