@@ -1,9 +1,12 @@
-/* bench-load SECONDS [DRIVER] KEY=VALUE...: one run of a driver (http_load), as one line of
- * figures.
+/* bench-load SECONDS [DRIVER] KEY=VALUE...: one run of a driver (http_load), ended
+ * sooner by SIGTERM, as one line of figures.
  *
  *   requests/s, CPU per request (us), latency p50 and p99 (us), slip p50 and
  *   p99 (us), peak RSS (MB), units not accepted. */
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -18,6 +22,8 @@
 #include "tests/unit/load_block.h"
 
 enum { SETTINGS = 32 };
+
+static sigset_t end_signals;
 
 static double cpu_s(void) {
     struct rusage usage;
@@ -48,6 +54,16 @@ static void print_outcomes(struct load_run *run) {
         fprintf(stderr, "%8lld %s\n", (long long)outcomes[i].count, outcomes[i].outcome);
 }
 
+/* Until then, or until it is told to end; being stopped and continued is neither. */
+static void wait_until(int64_t end_ns) {
+    int64_t left_ns;
+    while ((left_ns = end_ns - sm_now_ns()) > 0) {
+        struct timespec timeout = {.tv_sec = left_ns / 1000000000, .tv_nsec = left_ns % 1000000000};
+        if (sigtimedwait(&end_signals, NULL, &timeout) >= 0 || errno != EINTR)
+            return;
+    }
+}
+
 int main(int argument_count, char **arguments) {
     struct load_setting settings[SETTINGS + 1] = {{NULL, NULL}};
     struct load_run run;
@@ -59,11 +75,13 @@ int main(int argument_count, char **arguments) {
     double seconds = strtod(arguments[1], NULL);
     const char *driver = strchr(arguments[2], '=') ? "http_load" : arguments[2];
     read_settings(arguments + 2, settings);
+    sigaddset(&end_signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &end_signals, NULL);
     load_run_open(&run, driver, settings);
     double cpu_before_s = cpu_s();
     int64_t began_ns = sm_now_ns();
     load_run_start(&run);
-    sm_sleep_until_ns(began_ns + (int64_t)(seconds * 1e9));
+    wait_until(began_ns + (int64_t)(seconds * 1e9));
     load_run_look(&run);
     int64_t ended_ns = sm_now_ns();
     double used_s = cpu_s() - cpu_before_s;
