@@ -27,8 +27,8 @@ int sm_verb_usage(const char *verb, const char *what_format, ...) {
     va_start(args, what_format);
     vsnprintf(what, sizeof what, what_format, args);
     va_end(args);
-    fprintf(stderr, "spillmark %s: %s; usage: spillmark %s\n", verb, what,
-            sm_verb_usage_text(sm_verb_find(verb), usage));
+    fprintf(stderr, "spillmark %s: %s; usage: spillmark %s; see spillmark %s --help\n", verb, what,
+            sm_verb_usage_text(sm_verb_find(verb), usage), verb);
     return SM_STATUS_USAGE;
 }
 
@@ -60,10 +60,12 @@ static int help(FILE *to) {
     fprintf(to, "spillmark finds what makes an ingest program's memory grow, under scripted load "
                 "and faults.\n\n");
     for (const struct sm_verb *verb = sm_verb_table; verb->name; verb++)
-        fprintf(to, "  spillmark %s\n        %s\n", sm_verb_usage_text(verb, usage), verb->summary);
-    fprintf(to, "\nExit status: 0 within budget and nothing growing; 1 a budget broken or a series "
-                "growing;\n2 a usage or scenario error (nothing was run); 3 the target, a service "
-                "or this machine\nfailed; 4 inconclusive.\n");
+        fprintf(to, "  %-40s %s\n", sm_verb_usage_text(verb, usage), verb->summary);
+    fprintf(to,
+            "\n\"spillmark VERB --help\" lists the options of a verb.\n\nExit status: 0 within "
+            "budget and nothing growing; 1 a budget broken or a series growing;\n2 a usage or "
+            "scenario error (nothing was run); 3 the target, a service or this machine\nfailed; "
+            "4 inconclusive.\n");
     return ferror(to) ? SM_STATUS_BROKEN : SM_STATUS_OK;
 }
 

@@ -152,25 +152,10 @@ struct sm_verb_getopt sm_verb_getopt(const char *name) {
 }
 
 char *sm_verb_usage_text(const struct sm_verb *verb, char *buffer) {
-    size_t used = (size_t)snprintf(buffer, SM_VERB_USAGE_BYTES, "%s", verb->name);
     int is_command = verb->complete == SM_COMPLETE_COMMAND; /* which comes last */
-    if (verb->operands[0] && !is_command)
-        used += (size_t)snprintf(buffer + used, SM_VERB_USAGE_BYTES - used, " %s", verb->operands);
-    for (const struct sm_verb_option *option = verb->options;
-         option->name && used < SM_VERB_USAGE_BYTES; option++) {
-        char name[64] = {'-', option->letter};
-        if (!option->has_short)
-            snprintf(name, sizeof name, "--%s", option->name);
-        used +=
-            (size_t)snprintf(buffer + used, SM_VERB_USAGE_BYTES - used, " [%s%s%s%s]%s", name,
-                             option->value_may_lack ? "[="
-                             : option->value        ? " "
-                                                    : "",
-                             option->value ? option->value : "", option->value_may_lack ? "]" : "",
-                             option->may_repeat ? "..." : "");
-    }
-    if (is_command && used < SM_VERB_USAGE_BYTES)
-        snprintf(buffer + used, SM_VERB_USAGE_BYTES - used, " %s", verb->operands);
+    const char *options = verb->options->name ? " [OPTION]..." : "";
+    snprintf(buffer, SM_VERB_USAGE_BYTES, "%s%s%s%s%s", verb->name, is_command ? options : "",
+             verb->operands[0] ? " " : "", verb->operands, is_command ? "" : options);
     return buffer;
 }
 

@@ -43,7 +43,7 @@ extern const struct sm_verb sm_verb_table[];
 /* NULL when there is none of that name. */
 const struct sm_verb *sm_verb_find(const char *name);
 
-enum { SM_VERB_OPTIONS_MAX = 32, SM_VERB_USAGE_BYTES = 1024 };
+enum { SM_VERB_OPTIONS_MAX = 32, SM_VERB_USAGE_BYTES = 200 };
 
 /* What getopt_long wants. Letters begin with ':', after a '+' where an operand is a command. */
 struct sm_verb_getopt {
@@ -52,7 +52,7 @@ struct sm_verb_getopt {
 };
 struct sm_verb_getopt sm_verb_getopt(const char *verb);
 
-/* "run SCENARIO [-p NAME=VALUE]..." into the buffer of SM_VERB_USAGE_BYTES; returns it. */
+/* "run SCENARIO [OPTION]..." into the buffer of SM_VERB_USAGE_BYTES; returns it. */
 char *sm_verb_usage_text(const struct sm_verb *verb, char *buffer);
 
 /* "-o, --output DIR" into the buffer; returns it. */
