@@ -213,7 +213,7 @@ static void compare(const struct context *context, double actual, const char *wh
     else if (!context->run->complete)
         settle(line, SM_HOLDS_UNKNOWN, "%s %s so far, but the record was cut short", what, have);
     else
-        settle(line, SM_HOLDS_YES, "%s %s of %s", what, have, limit);
+        settle(line, SM_HOLDS_YES, "%s %s, the limit is %s", what, have, limit);
 }
 
 static void judge_peak(const struct context *context, const struct rule *rule) {
@@ -238,7 +238,7 @@ static void judge_ledger(const struct context *context, const struct rule *rule)
         settle(context->line, SM_HOLDS_UNKNOWN, "not known: %s",
                ledger->note[0] ? ledger->note : "it was not counted");
     else
-        compare(context, (double)value, "units:");
+        compare(context, (double)value, "there were");
     /* What is only late is not lost yet. */
     if (strcmp(rule->subject, "unaccounted") == 0 && !context->run->complete)
         context->line->is_settled = 0;

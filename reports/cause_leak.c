@@ -4,7 +4,8 @@
  * time: the doses of a plan of cycles tell; where the run was only watched, whether the growth
  * goes on when the load has stopped. Growth that follows refused or lost requests is memory kept
  * for them. Not when a backlog without a fault explains what rose. What is freed ever later, where
- * nobody counted units, is a backlog too. */
+ * nobody counted units, is a backlog too; what is freed as soon as ever while the rest grows older
+ * is left by some way through the program. */
 #include <math.h>
 
 #include "cause.h"
@@ -87,11 +88,30 @@ static void describe(const struct sm_facts *facts, enum sm_growth_driver driver,
 /* Freed all the same, but ever later: it waits for somebody who cannot keep up. */
 static int waits_longer(const struct sm_site_result *site) {
     static const double times = 4, share = .1;
-    return site->freed_share > share && site->residence_now_s > times * site->residence_before_s;
+    double stay_s =
+        isfinite(site->residence_freed_s) ? site->residence_freed_s : site->residence_now_s;
+    return site->freed_share > share && stay_s > times * site->residence_before_s;
+}
+
+/* What is freed is freed as soon as ever, and the rest only grows older. */
+static int is_partly_left(const struct sm_site_result *site) {
+    static const double times = 2, older = 10;
+    return site->residence_freed_s <= times * site->residence_before_s &&
+           site->residence_now_s > older * site->residence_freed_s;
 }
 
 static void say_site(const struct sm_facts *facts, struct sm_cause *cause) {
     const struct sm_site_result *site = cause->site_count ? cause->sites[0] : NULL;
+    if (site && is_partly_left(site)) {
+        sm_cause_say(cause,
+                     "Of what the first stack allocates, a part is freed %s later, as ever; the "
+                     "rest is not: half of it is older than %s.",
+                     SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_freed_s),
+                     SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
+        sm_cause_advise(cause, "Look for a way from the first stack that does not come by the one "
+                               "that frees: after an error, say, or a refusal.");
+        return;
+    }
     if (!site || !waits_longer(site)) {
         sm_cause_advise(cause, "Look at the first stack: what it allocates is not freed.");
         return;

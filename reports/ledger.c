@@ -85,7 +85,7 @@ static void compare_in_flight(const struct sm_run *run, struct sm_ledger *ledger
     } ways[] = {{"in_flight:sockets", "in the kernel's sockets"},
                 {"in_flight:read-written", "read but not written"},
                 {"in_flight:declared", "declared by the program"},
-                {"in_flight:driver", "requests not answered"}};
+                {"in_flight:driver", "unanswered at the driver"}};
     int64_t from_ns, to_ns;
     size_t used = 0;
     if (!sm_timeline_range(run, &from_ns, &to_ns))

@@ -71,6 +71,15 @@ static json_t *stack(const struct sm_run *run, int stack_id) {
     return array;
 }
 
+/* NULL: nothing is known. */
+static json_t *residence(const struct sm_site_result *site) {
+    return json_pack("{so so so so so}", "p50", sm_json_number(site ? site->residence_p50_s : NAN),
+                     "p99", sm_json_number(site ? site->residence_p99_s : NAN), "before",
+                     sm_json_number(site ? site->residence_before_s : NAN), "now",
+                     sm_json_number(site ? site->residence_now_s : NAN), "freed",
+                     sm_json_number(site ? site->residence_freed_s : NAN));
+}
+
 static json_t *site_object(const struct sm_run *run, const struct sm_site_result *site) {
     static const char *const kinds[] = {
         [SM_SITE_HEAP] = "heap", [SM_SITE_FD] = "descriptor", [SM_SITE_MAP] = "map"};
@@ -82,11 +91,7 @@ static json_t *site_object(const struct sm_run *run, const struct sm_site_result
                   "rate_per_unit", interval(&site->rate_per_unit), "freed_share",
                   sm_json_number(site->freed_share), "site", stack(run, site->stack_id), "freed_by",
                   stack(run, site->freed_by_stack_id));
-    json_object_set_new(object, "residence_s",
-                        json_pack("{so so so so}", "p50", sm_json_number(site->residence_p50_s),
-                                  "p99", sm_json_number(site->residence_p99_s), "before",
-                                  sm_json_number(site->residence_before_s), "now",
-                                  sm_json_number(site->residence_now_s)));
+    json_object_set_new(object, "residence_s", residence(site));
     json_object_set_new(object, "peak_bytes", sm_json_number(site->peak_bytes));
     json_object_set_new(object, "peak_count", sm_json_number(site->peak_count));
     json_object_set_new(object, "never_freed_bytes", sm_json_number(site->kept_bytes));
@@ -125,12 +130,7 @@ static json_t *cause_object(const struct sm_run *run, const struct sm_cause *cau
                      sm_json_text(cause->text), "advice", sm_json_text(cause->advice), "evidence",
                      evidence, "site", stack(run, first ? first->stack_id : 0), "freed_by",
                      stack(run, first ? first->freed_by_stack_id : 0), "residence_s",
-                     json_pack("{so so so so}", "p50",
-                               sm_json_number(first ? first->residence_p50_s : NAN), "p99",
-                               sm_json_number(first ? first->residence_p99_s : NAN), "before",
-                               sm_json_number(first ? first->residence_before_s : NAN), "now",
-                               sm_json_number(first ? first->residence_now_s : NAN)),
-                     "sites", sites);
+                     residence(first), "sites", sites);
 }
 
 static json_t *ledger_object(const struct sm_ledger *ledger) {

@@ -50,7 +50,11 @@ static void print_stack(const struct sm_text *text, const struct sm_run *run, in
 }
 
 static void print_residence(const struct sm_text *text, const struct sm_site_result *site) {
-    if (isfinite(site->residence_before_s) && isfinite(site->residence_now_s))
+    if (site->residence_freed_s < site->residence_now_s / 10)
+        sm_text_print(text, SM_STYLE_PLAIN, "    those freed stay %s, the rest is %s old\n",
+                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_freed_s),
+                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
+    else if (isfinite(site->residence_before_s) && isfinite(site->residence_now_s))
         sm_text_print(text, SM_STYLE_PLAIN, "    they stayed %s before, %s now\n",
                       SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_before_s),
                       SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));

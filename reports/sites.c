@@ -121,6 +121,8 @@ static void fill_frees(const struct sm_run *run, const struct sm_sites_window *w
             now_weight = weight;
             now_ns = row->t_ns;
             site->residence_now_s = row->residence_p50_s;
+            int is_late = row->t_ns > window->to_ns - (window->to_ns - window->from_ns) / 4;
+            site->residence_freed_s = is_late ? row->residence_p50_s : NAN;
         }
     }
     if (isnan(site->residence_before_s))
@@ -208,6 +210,7 @@ static struct sm_site_result judge_group(const struct group *group,
         .kind = group->samples[0]->kind,
         .residence_before_s = NAN,
         .residence_now_s = NAN,
+        .residence_freed_s = NAN,
         .residence_p50_s = NAN,
         .residence_p99_s = NAN,
     };

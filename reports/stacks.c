@@ -96,6 +96,18 @@ static int is_any(const char *text, const char *const *names) {
     return 0;
 }
 
+/* Past the type that a C++ template returns: "void std::vector<...>::push_back(...)". */
+static const char *past_return_type(const char *function) {
+    const char *name = function;
+    int depth = 0;
+    for (const char *at = function; *at && !(*at == '(' && depth == 0); at++) {
+        depth += (*at == '<' || *at == '(') - (*at == '>' || *at == ')');
+        if (*at == ' ' && depth == 0)
+            name = at + 1;
+    }
+    return name;
+}
+
 /* Allocators, the C library and what languages put between them and the program. */
 static int is_runtime(const struct sm_stack_frame *frame) {
     static const char *const modules[] = {
@@ -110,9 +122,11 @@ static int is_runtime(const struct sm_stack_frame *frame) {
                                            "<hashbrown::", NULL};
     /* Rust: what its libraries do on behalf of a type, "<u8 as alloc::vec::...>". */
     static const char *const within[] = {" as alloc::", " as core::", " as std::", NULL};
+    static const char *const headers[] = {"/include/c++/", NULL};
     return begins_with_any(last_component(frame->module), modules) ||
            is_any(frame->function, names) || begins_with_any(frame->function, prefixes) ||
-           contains_any(frame->function, within);
+           begins_with_any(past_return_type(frame->function), prefixes) ||
+           contains_any(frame->function, within) || contains_any(frame->file, headers);
 }
 
 /* A function of the program's script, by a map of run-time code: "JS:^keep /home/me/keep.js:2:21",

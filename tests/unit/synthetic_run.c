@@ -129,6 +129,17 @@ static void put_frees(struct simulation *s, int64_t t_ns, int is_fault) {
                                is_fault ? 12 : .09,
                                is_fault ? 20 : .1};
     assert_int_equal(sm_record_add_site_free(s->record, &row), 0);
+    struct sm_site_free beside = {1,
+                                  SYNTHETIC_CACHE,
+                                  SYNTHETIC_FREE,
+                                  t_ns,
+                                  (double)t_ns / 1e6,
+                                  (double)t_ns / 1e9,
+                                  s->run.leak_freed_s,
+                                  s->run.leak_freed_s,
+                                  s->run.leak_freed_s};
+    if (s->run.leak_freed_s > 0)
+        assert_int_equal(sm_record_add_site_free(s->record, &beside), 0);
 }
 
 static void tick(struct simulation *s, int phase) {

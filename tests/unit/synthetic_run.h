@@ -14,11 +14,12 @@ struct synthetic_run {
     double declared_heap_bytes; /* 0 = none declared */
     double lost_per_s;          /* accepted, then gone without a word */
     double leaked_per_s;        /* bytes that every second of load leaves behind */
-    double fds_per_s;           /* descriptors of class proc never closed */
-    double kept_bytes;          /* filled in the first seconds of load, never freed */
-    double retained_bytes;      /* the same, freed before the rest: the allocator keeps it */
-    double beside_bytes;    /* a second process whose heap swings by that much; 0 = there is none */
-    double control_per_s;   /* asked for as a positive control, and kept under load */
+    double leak_freed_s;   /* what else is allocated there is freed after so long; 0 = nothing is */
+    double fds_per_s;      /* descriptors of class proc never closed */
+    double kept_bytes;     /* filled in the first seconds of load, never freed */
+    double retained_bytes; /* the same, freed before the rest: the allocator keeps it */
+    double beside_bytes;   /* a second process whose heap swings by that much; 0 = there is none */
+    double control_per_s;  /* asked for as a positive control, and kept under load */
     int is_control_refused; /* asked for, but nothing was kept */
     double burst_bytes;     /* live for one tick in ten under load, beside the queue */
     double payload_bytes;   /* of one unit as offered; default 142 */

@@ -171,6 +171,18 @@ static void memory_that_outlives_the_load_is_a_note(void **state) {
     analysed_run_free(&a);
 }
 
+static void a_leak_beside_frees_of_its_site_is_no_queue(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state,
+        (struct synthetic_run){.is_without_fault = 1, .leaked_per_s = 200000, .leak_freed_s = .01});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_LEAK_PER_REQUEST);
+    assert_non_null(cause);
+    assert_true(near(cause->sites[0]->residence_freed_s, .01, .01));
+    assert_non_null(strstr(cause->text, "a part is freed 10 ms later, as ever"));
+    assert_null(strstr(cause->advice, "queue"));
+    analysed_run_free(&a);
+}
+
 static void pages_the_allocator_keeps_are_no_leak(void **state) {
     struct analysed_run a = analysed_run_make(
         state, (struct synthetic_run){
@@ -252,6 +264,7 @@ int main(void) {
         TEST(accounts_that_add_up_are_no_mismatch),
         TEST(zombies_that_a_gauge_tells_of_are_named),
         TEST(memory_that_outlives_the_load_is_a_note),
+        TEST(a_leak_beside_frees_of_its_site_is_no_queue),
         TEST(pages_the_allocator_keeps_are_no_leak),
         TEST(a_peak_far_above_the_payload_is_a_note),
         TEST(a_failing_consumer_is_retries_not_a_backlog),

@@ -11,6 +11,8 @@ function evidenceOf(items) {
 
 function stay(residence) {
     if (!known(residence.now) || !(residence.now > 0)) return null;
+    if (known(residence.freed) && residence.freed < residence.now / 10)
+        return h("p", { class: "stay" }, "Those freed stay ", h("b", {}, seconds(residence.freed)), ", the rest is ", h("b", {}, seconds(residence.now)), " old.");
     return h("p", { class: "stay" }, "They stayed ", known(residence.before) && residence.before > 0 ? [h("b", {}, seconds(residence.before)), " before, "] : null, h("b", {}, seconds(residence.now)), " now.");
 }
 
