@@ -115,11 +115,17 @@ static int is_runtime(const struct sm_stack_frame *frame) {
         "libtcmalloc", "libjemalloc", "libmimalloc", "libspillmark", "[vdso]",      NULL};
     static const char *const names[] = {"malloc",   "calloc",    "realloc",       "reallocarray",
                                         "strdup",   "strndup",   "memalign",      "posix_memalign",
-                                        "asprintf", "vasprintf", "aligned_alloc", NULL};
-    static const char *const prefixes[] = {"operator new", "_Zn",      "std::",   "__gnu_cxx::",
-                                           "alloc::",      "core::",   "__rust_", "__rdl_",
-                                           "<std::",       "<alloc::", "<core::", "hashbrown::",
-                                           "<hashbrown::", NULL};
+                                        "asprintf", "vasprintf", "aligned_alloc", "xmalloc",
+                                        "xcalloc",  "xrealloc",  "xstrdup",       NULL};
+    static const char *const prefixes[] = {"operator new",    "_Zn",
+                                           "std::",           "__gnu_cxx::",
+                                           "alloc::",         "core::",
+                                           "__rust_",         "__rdl_",
+                                           "<std::",          "<alloc::",
+                                           "<core::",         "hashbrown::",
+                                           "<hashbrown::",    "_PyObject_Malloc",
+                                           "_PyMem_",         "PyMem_",
+                                           "PyObject_Malloc", NULL};
     /* Rust: what its libraries do on behalf of a type, "<u8 as alloc::vec::...>". */
     static const char *const within[] = {" as alloc::", " as core::", " as std::", NULL};
     static const char *const headers[] = {"/include/c++/", NULL};

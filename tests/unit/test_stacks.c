@@ -61,8 +61,9 @@ static void the_culprit_is_past_the_library(void **state) {
 static void a_function_that_only_begins_like_an_allocator_is_the_programs(void **state) {
     (void)state;
     const struct sm_stack_frame out[] = {{"malloc", "", "/usr/bin/prog", 0, 1, 1, 0},
+                                         {"xmalloc", "", "/usr/bin/prog", 0, 1, 1, 0},
                                          {"malloc_message", "", "/usr/bin/prog", 0, 2, 1, 0}};
-    assert_int_equal(sm_stack_culprit(out, 2), 1);
+    assert_int_equal(sm_stack_culprit(out, 3), 2);
 }
 
 static void a_languages_own_library_is_passed_over(void **state) {

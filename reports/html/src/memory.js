@@ -1,6 +1,6 @@
 // What resident memory is made of, at its highest and at the end.
 import { h, section } from "./dom.js";
-import { bytes, known, moment, seconds } from "./format.js";
+import { bytes, known, moment } from "./format.js";
 
 const PARTS = [["heap_live", "live heap", "--c1"], ["slack", "allocator slack", "--c4"], ["other_mappings", "other mappings", "--c3"], ["remainder", "remainder", "--c7"]];
 
@@ -29,6 +29,6 @@ export function memoryOf(run) {
     return section("memory", "Memory", h("p", { class: "hint" }, "What resident memory is made of. Slack is free memory that the allocator keeps; it is not a leak."),
         h("div", { class: "keys" }, PARTS.map(([, label, colour]) => h("span", { class: "key" }, h("i", { style: { "--key": `var(${colour})` } }), label))),
         bar(peak, "Highest", most), bar(memory, "At the end", most),
-        h("p", { class: "hint" }, memory.slack_is ? `Slack: ${memory.slack_is}. ` : "", known(memory.slack_age_s) && memory.slack_age_s > 5 ? `The account is ${seconds(memory.slack_age_s)} old. ` : "", memory.remainder_is ? `Remainder: ${memory.remainder_is}.` : ""),
+        h("p", { class: "hint" }, memory.slack_is ? `Slack: ${memory.slack_is}. ` : "", memory.remainder_is ? `Remainder: ${memory.remainder_is}.` : ""),
         givenBack(run.report));
 }

@@ -13,7 +13,7 @@ function columnsOf(isFd) {
         { name: "Per second, 99 % sure", title: "The slope, with its interval", value: (s) => s.get("rate_per_s"),
           text: (v, s) => (known(v) && (v !== 0 || s.get("rate_per_s_high") > 0) ? `${quantity(isFd ? "count/s" : "bytes/s", s.get("rate_per_s_low"))} to ${quantity(isFd ? "count/s" : "bytes/s", s.get("rate_per_s_high"))}` : "\u2013") },
         { name: "Per unit", title: "Growth for each unit offered", value: (s) => s.get("rate_per_unit"), text: (v) => (known(v) && v !== 0 ? quantity(isFd ? "none" : "bytes", v) : "\u2013") },
-        sized("Now", "Not freed by the end", "held"), sized("Peak", "When it held most", "peak"),
+        sized(isFd ? "Not closed" : "Not freed", "By the end, by processes that had ended as well", "held"), sized("Peak", "When it held most", "peak"),
         { name: isFd ? "Closed" : "Freed", title: isFd ? "Share of what it ever opened" : "Share of what it ever allocated",
           value: (s) => (isFd ? 1 - s.get("held_count") / Math.max(1, s.get("alloc_count")) : s.get("freed_share")), text: (v) => quantity("percent", 100 * v) },
         { name: "Stay before", title: "Usual residence before memory rose", value: (s) => s.get("residence_before_s"), text: (v) => (known(v) && v > 0 ? seconds(v) : "\u2013") },
