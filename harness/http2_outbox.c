@@ -5,8 +5,9 @@
 #include <string.h>
 
 enum {
-    DIRECT_BYTES = 65536, /* from here on bytes are sent from where they are held */
-    LEAD_BYTES = 16384,   /* of them that go with the head before them, so that no packet is tiny */
+    PARTS = 64,
+    DIRECT_BYTES = 4096, /* from here on bytes are sent from where they are held */
+    COPY_BYTES = 16384,  /* of others that are copied before that is looked at again */
 };
 
 /* Bytes to send: literal ones from `offset` on, or of a message. */
@@ -106,45 +107,73 @@ int sm_outbox_add_payload(struct sm_outbox *outbox, int64_t number, size_t offse
     return 0;
 }
 
-/* Where much of an entry, from `sent` on, lies together: how much, and where; 0 when it is not
- * much, with *ret_bytes anywhere. */
-static size_t find_direct(const struct sm_outbox_entry *entry, size_t sent,
-                          const struct sm_payload *payload, const char **ret_bytes) {
+/* What is to be sent at once, in order: what is copied lies in scratch, the rest where it is held.
+ */
+struct gathered {
+    struct iovec parts[PARTS];
+    size_t count, copied;
+    char *scratch;
+};
+
+/* How much of an entry, from `sent` on, is to be taken next, and from where; NULL: it is to be
+ * copied. */
+static size_t next_piece(const struct sm_outbox *outbox, const struct sm_outbox_entry *entry,
+                         size_t sent, const struct sm_payload *payload, const char **ret_bytes) {
     size_t prefix = payload->has_prefix ? SM_PAYLOAD_PREFIX : 0, left = entry->length - sent;
-    if (entry->is_literal || left < DIRECT_BYTES || entry->offset + sent < prefix)
-        return 0;
-    size_t length = sm_body_held(sm_body_variant(payload->body, entry->number),
-                                 entry->offset + sent - prefix, ret_bytes);
-    if (length > left)
-        length = left;
-    return length >= DIRECT_BYTES ? length : 0;
+    size_t at = entry->offset + sent, held = 0;
+    *ret_bytes = NULL;
+    if (entry->is_literal) {
+        held = left;
+        *ret_bytes = outbox->literal + at;
+    } else if (at < prefix) {
+        return prefix - at < left ? prefix - at : left;
+    } else {
+        held = sm_body_held(sm_body_variant(payload->body, entry->number), at - prefix, ret_bytes);
+    }
+    if (held > left)
+        held = left;
+    if (held >= DIRECT_BYTES)
+        return held;
+    *ret_bytes = NULL;
+    return left < COPY_BYTES ? left : COPY_BYTES;
 }
 
-/* Puts what comes next together, up to the room there is, or to where it need not be copied. */
-static ssize_t compose(const struct sm_outbox *outbox, const struct sm_payload *payload,
-                       char *scratch) {
-    size_t length = 0, sent = outbox->next_sent;
-    const char *unused;
-    for (size_t i = outbox->next; i < outbox->entry_count && length < SM_BODY_SCRATCH; i++) {
+/* Returns where `length` bytes are to be copied. */
+static char *add_copied(struct gathered *to, size_t length) {
+    char *at = to->scratch + to->copied;
+    struct iovec *last = to->count ? &to->parts[to->count - 1] : NULL;
+    to->copied += length;
+    if (last && (char *)last->iov_base + last->iov_len == at)
+        last->iov_len += length;
+    else
+        to->parts[to->count++] = (struct iovec){at, length};
+    return at;
+}
+
+static int gather(const struct sm_outbox *outbox, const struct sm_payload *payload,
+                  struct gathered *to) {
+    size_t sent = outbox->next_sent;
+    int rc = 0;
+    for (size_t i = outbox->next; rc == 0 && i < outbox->entry_count && to->count < PARTS;) {
         const struct sm_outbox_entry *entry = &outbox->entries[i];
-        size_t left = entry->length - sent, room = SM_BODY_SCRATCH - length;
-        bool is_direct = find_direct(entry, sent, payload, &unused) > 0;
-        if (is_direct)
-            room = length < LEAD_BYTES ? LEAD_BYTES - length : 0;
-        size_t now = left < room ? left : room;
-        int rc = 0;
-        if (entry->is_literal)
-            memcpy(scratch + length, outbox->literal + entry->offset + sent, now);
-        else
-            rc = copy_payload(payload, entry->number, entry->offset + sent, scratch + length, now);
-        if (rc < 0)
-            return rc;
-        length += now;
-        if (is_direct)
+        const char *bytes;
+        size_t now = next_piece(outbox, entry, sent, payload, &bytes);
+        if (!bytes && now > SM_BODY_SCRATCH - to->copied)
             break;
-        sent = 0;
+        if (bytes)
+            to->parts[to->count++] = (struct iovec){(char *)bytes, now};
+        else if (entry->is_literal)
+            memcpy(add_copied(to, now), outbox->literal + entry->offset + sent, now);
+        else
+            rc = copy_payload(payload, entry->number, entry->offset + sent, add_copied(to, now),
+                              now);
+        sent += now;
+        if (sent == entry->length) {
+            sent = 0;
+            i++;
+        }
     }
-    return (ssize_t)length;
+    return rc;
 }
 
 static void step_over(struct sm_outbox *outbox, size_t sent) {
@@ -165,19 +194,13 @@ static void step_over(struct sm_outbox *outbox, size_t sent) {
 
 ssize_t sm_outbox_send(struct sm_outbox *outbox, struct sm_link *link,
                        const struct sm_payload *payload, char *scratch) {
-    const struct sm_outbox_entry *first = &outbox->entries[outbox->next];
-    const char *bytes;
-    ssize_t length = (ssize_t)find_direct(first, outbox->next_sent, payload, &bytes);
-    if (outbox->next + 1 == outbox->entry_count && first->is_literal) {
-        bytes = outbox->literal + first->offset + outbox->next_sent;
-        length = (ssize_t)(first->length - outbox->next_sent);
-    } else if (length == 0) {
-        length = compose(outbox, payload, scratch);
-        bytes = scratch;
-    }
-    if (length < 0)
-        return length;
-    ssize_t sent = sm_link_send(link, bytes, (size_t)length);
+    struct gathered gathered; /* its many parts need not be zeroed */
+    gathered.count = gathered.copied = 0;
+    gathered.scratch = scratch;
+    int rc = gather(outbox, payload, &gathered);
+    if (rc < 0)
+        return rc;
+    ssize_t sent = sm_link_send_parts(link, gathered.parts, gathered.count);
     if (sent > 0)
         step_over(outbox, (size_t)sent);
     return sent;

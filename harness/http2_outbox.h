@@ -40,7 +40,7 @@ void sm_outbox_free(struct sm_outbox *outbox);
 int sm_outbox_add(struct sm_outbox *outbox, const void *bytes, size_t length);
 int sm_outbox_add_payload(struct sm_outbox *outbox, int64_t number, size_t offset, size_t length);
 
-/* Sends what the link takes, at most SM_BODY_SCRATCH bytes, which is scratch's size. Returns their
- * number (fewer than there were: the link is awaited), -EAGAIN or another negative errno. */
+/* Sends what the link takes now; scratch has SM_BODY_SCRATCH bytes. Returns its length, -EAGAIN
+ * (the link is awaited) or another negative errno. */
 ssize_t sm_outbox_send(struct sm_outbox *outbox, struct sm_link *link,
                        const struct sm_payload *payload, char *scratch);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "../reports/error.h"
 #include "pace.h"
@@ -59,6 +60,9 @@ int sm_link_connect(struct sm_link *link);
  * once it is writable again when not all was taken. */
 ssize_t sm_link_send(struct sm_link *link, const void *bytes, size_t length);
 ssize_t sm_link_receive(struct sm_link *link, void *bytes, size_t capacity);
+/* The same of bytes that lie in several places (at least one, and at most IOV_MAX), from the front;
+ * it may take fewer than could be sent, and then does not ask for `ready`. */
+ssize_t sm_link_send_parts(struct sm_link *link, struct iovec *parts, size_t count);
 
 /* Asks for `ready` to be called when it is writable, as when a send was cut short. */
 void sm_link_await_writable(struct sm_link *link);

@@ -6,17 +6,21 @@
 
 #include "http2.h"
 
+static int early_outcome(struct sm_connections *pool, int status) {
+    char text[64];
+    snprintf(text, sizeof text, "HTTP %d before the body was sent", status);
+    return sm_tally_outcome(pool->tally, text);
+}
+
 /* What a target says is taken at its word, but before it can have seen the whole body that is told
  * apart. A refusal ends the unit at once; after anything else the body goes on. */
 static void answered(struct sm_http2_exchange *exchange, bool is_last) {
     struct sm_connections *pool = exchange->base.connection->pool;
     bool is_accepted = exchange->status >= 200 && exchange->status < 300;
-    char text[64];
     if (!is_last && is_accepted)
         return;
-    snprintf(text, sizeof text, "HTTP %d before the body was sent", exchange->status);
     int outcome = exchange->has_sent ? sm_connections_http_outcome(pool, exchange->status)
-                                     : sm_tally_outcome(pool->tally, text);
+                                     : early_outcome(pool, exchange->status);
     sm_http2_end(exchange, is_accepted ? SM_ENDING_ACCEPTED : SM_ENDING_REFUSED, outcome);
 }
 

@@ -50,7 +50,7 @@ class Servers:
         config = os.path.join(directory, "nginx.conf")
         with open(config, "w", encoding="ascii") as file:
             file.write(f"""daemon off; worker_processes 1; pid {directory}/pid;
-error_log {directory}/error.log; events {{ worker_connections 4096; }}
+error_log {directory}/error.log; events {{ worker_connections 16384; }}
 http {{
 access_log off; keepalive_requests 1000000000; client_max_body_size 0;
 {temporary}

@@ -34,11 +34,18 @@ static void put(struct bytes *bytes, const void *more, size_t count) {
 }
 
 /* A link that takes all, some or nothing. */
-ssize_t sm_link_send(struct sm_link *link, const void *bytes, size_t length) {
+ssize_t sm_link_send_parts(struct sm_link *link, struct iovec *parts, size_t count) {
     (void)link;
+    size_t length = 0, taken = 0;
+    for (size_t i = 0; i < count; i++)
+        length += parts[i].iov_len;
     size_t some = (size_t)random() % (length < 300000 ? length + 1 : 300000);
-    size_t taken = random() % 4 ? some : length;
-    put(&sent, bytes, taken);
+    size_t wanted = random() % 4 ? some : length;
+    for (size_t i = 0; i < count && taken < wanted; i++) {
+        size_t now = parts[i].iov_len < wanted - taken ? parts[i].iov_len : wanted - taken;
+        put(&sent, parts[i].iov_base, now);
+        taken += now;
+    }
     return taken ? (ssize_t)taken : -EAGAIN;
 }
 
