@@ -1,27 +1,36 @@
 #!/usr/bin/env python3
-"""What the probe costs, beside its peers: one table.
+"""What the probe costs, beside its peers: two tables, of wall time and of processor time.
 
-    probe.py BUILD-DIRECTORY [--repeat N] [--only WORKLOAD,...] [--tools TOOL,...]
-             [--peers all|fast|none] [--minima] [--share PART-OF-THE-WORK]
+    probe.py BUILD-DIRECTORY [--repeat PAIRS] [--only WORKLOAD,...] [--tools TOOL,...]
+             [--peers all|fast|none] [--share PART-OF-THE-WORK] [--keep FILE]
 
-Interleaved pairs: each run of a tool stands beside a run of the same program without one, and
-the median of the ratios is printed, as wall time / CPU time of all processes. --minima prints the
-ratio of the quickest runs instead, which a busy machine disturbs less. The peers that bring an
-allocator of their own are compared with that allocator, not sampling. The probe's memory is
-shared memory, as under `spillmark run`; by itself it would make a file of it. The slow peers
-(--peers all) do a tenth of the work and take minutes all the same.
+Each run of a tool has a run of the same program without one beside it, now before and now after it
+(ABBA), and the cells take turns, so that what else the machine does meets all of them. Printed is
+the median of the pairs' ratios with its 95 % interval, which assumes nothing about how they scatter
+(order statistics; from six pairs on). The row "nothing" compares the program with itself: it shows
+what the machine's noise is. The peers that bring an allocator of their own are compared with that
+allocator, not sampling; the slow ones (--peers all) do a tenth of the work, in a fifth of the pairs.
+
+Processor time is that of all processes, of redis that of the server alone while it is under load;
+the client's would dilute it. The probe's memory is shared memory, as under `spillmark run`; by
+itself it would make a file of it.
+
+--keep adds the pairs to those in FILE as they are made: a bench that was cut short goes on.
 """
 import argparse
+import json
+import math
 import os
 import resource
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
 LIBRARIES = "/usr/lib/x86_64-linux-gnu/"
-SLOW = 0.1
+SLOW_WORK, SLOW_PAIRS = 0.1, 0.2
 
 
 def workloads(build, share):
@@ -29,10 +38,10 @@ def workloads(build, share):
     tests = os.path.join(build, "tests")
 
     def times(count):
-        return str(round(count * share))
+        return str(max(1, round(count * share)))
 
     python = ["/usr/bin/python3", os.path.join(here, "workload.py"), times(25)]
-    redis = ["sh", os.path.join(here, "workload_redis.sh"), times(600000)]
+    redis = ["sh", os.path.join(here, "workload_redis.sh")]
     return {
         "churn, 1 thread": ([f"{tests}/bench-churn", times(1500000), "1"], {}),
         "churn, 2 threads": ([f"{tests}/bench-churn", times(1500000), "2"], {}),
@@ -40,8 +49,8 @@ def workloads(build, share):
         "C++ containers": ([f"{tests}/bench-containers", times(60)], {}),
         "Python, malloc": (python, {"PYTHONMALLOC": "malloc"}),
         "Python, own": (python, {}),
-        "redis SET": (["sh", os.path.join(here, "workload_redis.sh"), times(100000), "1"], {}),
-        "redis SET -P 16": (redis + ["16"], {}),
+        "redis SET": (redis + [times(100000), "1"], {}),
+        "redis SET -P 16": (redis + [times(600000), "16"], {}),
     }
 
 
@@ -50,14 +59,15 @@ def preload(library, **settings):
 
 
 def tools(build, peers, memory):
-    """Name: (command in front, environment, environment of the baseline, share of the work)."""
+    """Name: (command in front, environment, environment of the baseline, slow)."""
     probe = os.path.join(build, "lib/spillmark/libspillmark-probe.so")
 
     def ours(interval):
         return ([], {"LD_PRELOAD": probe, "SPILLMARK_SAMPLE_BYTES": str(interval),
-                     "SPILLMARK_OUT": memory}, {}, 1)
+                     "SPILLMARK_OUT": memory}, {}, False)
 
     table = {
+        "nothing": ([], {}, {}, False),
         "spillmark, totals": ours(0),
         "spillmark, 512 KiB": ours(524288),
         "spillmark, 64 KiB": ours(65536),
@@ -67,17 +77,17 @@ def tools(build, peers, memory):
         return table
     tcmalloc, jemalloc = "libtcmalloc.so.4", "libjemalloc.so.2"
     table["tcmalloc, 512 KiB"] = ([], preload(tcmalloc, TCMALLOC_SAMPLE_PARAMETER="524288"),
-                                  preload(tcmalloc, TCMALLOC_SAMPLE_PARAMETER="0"), 1)
+                                  preload(tcmalloc, TCMALLOC_SAMPLE_PARAMETER="0"), False)
     table["jemalloc, 512 KiB"] = ([], preload(jemalloc, MALLOC_CONF="prof:true,lg_prof_sample:19"),
-                                  preload(jemalloc), 1)
-    table["heaptrack"] = (["heaptrack", "-o", "recording"], {}, {}, 1)
+                                  preload(jemalloc), False)
+    table["heaptrack"] = (["heaptrack", "-o", "recording"], {}, {}, True)
     if peers == "all":
         table["jemalloc, every"] = ([], preload(jemalloc, MALLOC_CONF="prof:true,lg_prof_sample:0"),
-                                    preload(jemalloc), SLOW)
+                                    preload(jemalloc), True)
         table["HEAPPROFILE"] = ([], preload("libtcmalloc_and_profiler.so.4", HEAPPROFILE="profile"),
-                                preload("libtcmalloc_and_profiler.so.4"), SLOW)
+                                preload("libtcmalloc_and_profiler.so.4"), True)
         table["valgrind dhat"] = (["valgrind", "-q", "--tool=dhat", "--trace-children=yes"], {}, {},
-                                  SLOW)
+                                  True)
     return {name: tool for name, tool in table.items()
             if not tool[0] or shutil.which(tool[0][0])}
 
@@ -89,38 +99,55 @@ def clear(directory):
 
 
 def run(command, environment, directory):
+    """Seconds of wall time and of processor time, or None."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
     done = subprocess.run(command, env={**os.environ, **environment}, cwd=directory,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     wall = time.monotonic() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    measured = os.path.join(directory, "measured")  # by the workload itself
+    if os.path.exists(measured):
+        with open(measured, encoding="ascii") as file:
+            seconds = tuple(float(word) for word in file.read().split())
     clear(directory)
     if "SPILLMARK_OUT" in environment:
         clear(environment["SPILLMARK_OUT"])
-    if done.returncode != 0:
-        return None
-    return wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return seconds if done.returncode == 0 else None
 
 
-def ratio(pairs, minima):
-    """Of the runs with a tool over those without."""
-    if minima:
-        return min(tool for tool, _ in pairs) / min(plain for _, plain in pairs)
-    return statistics.median(tool / plain for tool, plain in pairs)
-
-
-def pair(command, settings, tool, options, directory):
+def pair(work, tool, tool_first, directory):
+    """Ratios of wall time and of processor time, or None."""
+    command, settings = work
     front, environment, baseline, _ = tool
-    walls, cpus = [], []
-    for _ in range(options.repeat):
-        plain = run(command, {**settings, **baseline}, directory)
-        with_tool = run(front + command, {**settings, **environment}, directory)
-        if plain is None or with_tool is None:
-            return "failed"
-        walls.append((with_tool[0], plain[0]))
-        cpus.append((with_tool[1], plain[1]))
-    return f"{ratio(walls, options.minima):.2f} / {ratio(cpus, options.minima):.2f}"
+    runs = [(command, {**settings, **baseline}), (front + command, {**settings, **environment})]
+    seconds = [run(*runs[i], directory) for i in ((1, 0) if tool_first else (0, 1))]
+    if None in seconds:
+        return None
+    plain, with_tool = reversed(seconds) if tool_first else seconds
+    return [tool / without for tool, without in zip(with_tool, plain)]
+
+
+def interval(ratios):
+    """The median's, so wide that it misses at most once in twenty times: of all ways that as many
+    coins can fall, at most one in forty lies beyond each end. None of five pairs or less."""
+    pairs, rank, beyond = len(ratios), 0, 0
+    while beyond + math.comb(pairs, rank) <= 2 ** pairs / 40:
+        beyond += math.comb(pairs, rank)
+        rank += 1
+    ordered = sorted(ratios)
+    return (ordered[rank - 1], ordered[-rank]) if rank > 0 else None
+
+
+def cell(pairs, clock):
+    if None in pairs:
+        return "failed"
+    ratios = [ratio[clock] for ratio in pairs]
+    bounds = interval(ratios)
+    digits = 3 if statistics.median(ratios) < 2 else 2 if statistics.median(ratios) < 10 else 1
+    text = f"{statistics.median(ratios):.{digits}f}"
+    return text + (f" ({bounds[0]:.{digits}f} to {bounds[1]:.{digits}f})" if bounds else "")
 
 
 def wanted(names, parts):
@@ -128,27 +155,57 @@ def wanted(names, parts):
             if not parts or any(part in name for part in parts.split(","))]
 
 
+def measure(options, build, rows, columns, directory, kept):
+    """Fills `kept`: workload and tool to list of pairs."""
+    for turn in range(options.repeat):
+        for name, tool in rows.items():
+            slow = tool[3]
+            works = workloads(build, options.share * (SLOW_WORK if slow else 1))
+            for column in columns:
+                pairs = kept.setdefault(f"{column} | {name}", [])
+                enough = max(1, round(options.repeat * SLOW_PAIRS)) if slow else options.repeat
+                if len(pairs) <= turn < enough and None not in pairs:
+                    pairs.append(pair(works[column], tool, turn % 2 == 1, directory))
+        if options.keep:
+            with open(options.keep + ".new", "w", encoding="ascii") as file:
+                json.dump(kept, file)
+            os.replace(options.keep + ".new", options.keep)
+        print(f"\rturn {turn + 1} of {options.repeat}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+
+
+def show(rows, columns, kept):
+    for clock, title in enumerate(("wall time over no tool", "processor time over no tool")):
+        print(f"| {title} | " + " | ".join(columns) + " |")
+        print("|---" * (len(columns) + 1) + "|")
+        for name in rows:
+            cells = [cell(kept[f"{column} | {name}"], clock) for column in columns]
+            print(f"| {name} | " + " | ".join(cells) + " |")
+        print()
+
+
 def main():
     parser = argparse.ArgumentParser(description="what the probe costs")
     parser.add_argument("build")
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=20)
     parser.add_argument("--only", default="")
     parser.add_argument("--tools", default="")
     parser.add_argument("--peers", choices=["all", "fast", "none"], default="fast")
-    parser.add_argument("--minima", action="store_true")
-    parser.add_argument("--share", type=float, default=1)
+    parser.add_argument("--share", type=float, default=0.3)
+    parser.add_argument("--keep", default="")
     options = parser.parse_args()
     build = os.path.abspath(options.build)
     columns = wanted(workloads(build, 1), options.only)
-    print("| wall / CPU over no tool | " + " | ".join(columns) + " |")
-    print("|---" * (len(columns) + 1) + "|")
+    kept = {}
+    if options.keep and os.path.exists(options.keep):
+        with open(options.keep, encoding="ascii") as file:
+            kept = json.load(file)
     with (tempfile.TemporaryDirectory(prefix="spillmark-bench-") as directory,
           tempfile.TemporaryDirectory(prefix="spillmark-bench-", dir="/dev/shm") as memory):
-        rows = tools(build, options.peers, memory)
-        for name in wanted(rows, options.tools):
-            works = workloads(build, rows[name][3] * options.share)
-            cells = [pair(*works[column], rows[name], options, directory) for column in columns]
-            print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+        table = tools(build, options.peers, memory)
+        rows = {name: table[name] for name in wanted(table, options.tools)}
+        measure(options, build, rows, columns, directory, kept)
+    show(rows, columns, kept)
 
 
 if __name__ == "__main__":

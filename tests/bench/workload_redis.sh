@@ -1,11 +1,23 @@
 # workload_redis.sh - a server under load until it has done a fixed amount of work. The tool that is
-# measured is in the environment or in front of this script; the client runs without it.
+# measured is in the environment or in front of this script; the client runs without it. Leaves the
+# load's time and the server's own processor time during it, in seconds, in the file `measured`.
 #     workload_redis.sh REQUESTS PIPELINED
 set -eu
 unset_tool="env -u LD_PRELOAD -u MALLOC_CONF -u HEAPPROFILE"
+client="$unset_tool redis-cli -s redis.sock"
+
+server_cpu() { # the process itself, without the client and without a tool's helpers
+    $client info cpu | tr -d '\r' | awk -F: '/^used_cpu_(sys|user):/ { sum += $2 } END { print sum }'
+}
+
 redis-server --port 0 --unixsocket "$PWD/redis.sock" --save "" >/dev/null 2>&1 &
 server=$!
-until $unset_tool redis-cli -s redis.sock ping >/dev/null 2>&1; do kill -0 $server; done
+until $client ping >/dev/null 2>&1; do kill -0 $server; done
+cpu=$(server_cpu)
+start=$(date +%s.%N)
 $unset_tool redis-benchmark -s redis.sock -n "$1" -r 100000 -P "$2" -q -t set >/dev/null
-$unset_tool redis-cli -s redis.sock shutdown nosave >/dev/null 2>&1 || true
+end=$(date +%s.%N)
+awk -v start="$start" -v end="$end" -v before="$cpu" -v after="$(server_cpu)" \
+    'BEGIN { printf "%.6f %.6f\n", end - start, after - before }' >measured
+$client shutdown nosave >/dev/null 2>&1 || true
 wait $server
