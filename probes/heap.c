@@ -11,7 +11,7 @@
 #include "size.h"
 
 SMP_EXPORT void *malloc(size_t bytes) {
-    return smp_allocated(smp_real.malloc(bytes));
+    return smp_malloced(smp_real.malloc(bytes), bytes);
 }
 
 SMP_EXPORT void *calloc(size_t count, size_t bytes) {
@@ -32,31 +32,11 @@ static void *leave_arena(void *block, size_t bytes) {
     return moved;
 }
 
-/* An object that was not sampled needs no more than its size before. */
-static void *realloc_quick(void *block, size_t bytes, size_t old_bytes) {
-    void *moved = smp_real.realloc(block, bytes);
-    if (__builtin_expect(moved == NULL && bytes != 0, 0)) {
-        return NULL;
-    }
-    if (__builtin_expect(!smp_freed(old_bytes), 0)) {
-        smp_realloc_after(&(struct smp_object){.bytes = old_bytes});
-    }
-    return smp_allocated(moved);
-}
-
-/* Counted as the free of one object and the allocation of another. The free comes first, for
- * once the call has returned another thread may have got the address; if the call fails, the
- * object is put back. */
-SMP_EXPORT void *realloc(void *block, size_t bytes) {
-    if (block == NULL) {
-        return smp_allocated(smp_real.realloc(NULL, bytes));
-    }
+/* In any state of things. The free is counted first, for once the call has returned another thread
+ * may have got the address; if the call fails, the object is put back. */
+static __attribute__((noinline)) void *realloc_slow(void *block, size_t bytes) {
     if (smp_arena_holds(block)) {
         return leave_arena(block, bytes);
-    }
-    size_t old_bytes = smp_quick_bytes(block);
-    if (__builtin_expect(old_bytes != 0 && !smp_live_maybe((uintptr_t)block), 1)) {
-        return realloc_quick(block, bytes, old_bytes);
     }
     struct smp_object old;
     smp_realloc_before(&old, block);
@@ -66,6 +46,30 @@ SMP_EXPORT void *realloc(void *block, size_t bytes) {
         return NULL;
     }
     smp_realloc_after(&old);
+    return smp_allocated(moved);
+}
+
+static __attribute__((noinline)) void count_taken(size_t bytes) {
+    smp_realloc_after(&(struct smp_object){.bytes = bytes});
+}
+
+/* Counted as the free of one object and the allocation of another. An object that was not sampled
+ * needs no more than its size before; a block of the boot arena tells none here. */
+SMP_EXPORT void *realloc(void *block, size_t bytes) {
+    if (block == NULL) {
+        return malloc(bytes);
+    }
+    size_t old_bytes = smp_quick_bytes(block);
+    if (__builtin_expect(old_bytes == 0 || smp_live_maybe((uintptr_t)block), 0)) {
+        return realloc_slow(block, bytes);
+    }
+    void *moved = smp_real.realloc(block, bytes);
+    if (__builtin_expect(moved == NULL && bytes != 0, 0)) {
+        return NULL;
+    }
+    if (__builtin_expect(!smp_freed(old_bytes), 0)) {
+        count_taken(old_bytes);
+    }
     return smp_allocated(moved);
 }
 

@@ -19,8 +19,9 @@
  * that the chunk was mapped by itself. Blocks of the boot arena carry it too (arena.c). */
 enum { SMP_CHUNK_MAPPED = 2 };
 
-/* Counts a block in any state of things, and gives it back. */
-void *smp_alloc_slow(void *block);
+/* Counts a block in any state of things, and gives it back. `requested_bytes` is what malloc was
+ * asked for, 0 where it was another function. */
+void *smp_alloc_slow(void *block, size_t requested_bytes);
 
 /* After counting: publishes, takes a sample. Gives the block back. */
 void *smp_alloc_event(struct smp_self *self, void *block, size_t bytes);
@@ -31,8 +32,8 @@ void smp_count_free(void *block);
 /* The same, and frees it. */
 void smp_free_slow(void *block);
 
-/* After counting: publishes, ends the record of a sampled block, and frees the block. */
-void smp_free_event(struct smp_self *self, void *block);
+/* After counting: publishes, ends the record of a block that was sampled, and frees the block. */
+__attribute__((noinline)) void smp_free_event(void *block, struct smp_self *self);
 
 /* An object that realloc is about to take. */
 struct smp_object {
@@ -47,19 +48,20 @@ void smp_realloc_before(struct smp_object *object, void *block);
 void smp_realloc_after(struct smp_object *object);
 void smp_realloc_failed(struct smp_object *object);
 
-/* After an allocation that may have failed. */
-static inline __attribute__((always_inline)) void *smp_allocated(void *block) {
+/* After a malloc that may have failed. */
+static inline __attribute__((always_inline)) void *smp_malloced(void *block,
+                                                                size_t requested_bytes) {
     struct smp_self *self = smp_tls;
     struct spillmark_thread *counters = self->quick;
     if (__builtin_expect(block == NULL, 0)) {
         return NULL;
     }
     if (__builtin_expect(counters == NULL, 0)) {
-        return smp_alloc_slow(block);
+        return smp_alloc_slow(block, requested_bytes);
     }
     size_t word = ((const size_t *)block)[-1];
     if (__builtin_expect((word & SMP_CHUNK_MAPPED) != 0, 0)) {
-        return smp_alloc_slow(block);
+        return smp_alloc_slow(block, requested_bytes);
     }
     size_t bytes = (word & ~(size_t)7) - sizeof word;
     smp_add(&counters->alloc_bytes, bytes);
@@ -68,6 +70,11 @@ static inline __attribute__((always_inline)) void *smp_allocated(void *block) {
         return smp_alloc_event(self, block, bytes);
     }
     return block;
+}
+
+/* After another function of the family. */
+static inline __attribute__((always_inline)) void *smp_allocated(void *block) {
+    return smp_malloced(block, 0);
 }
 
 /* A block's size if the paths here can count it, else 0. */
@@ -110,7 +117,7 @@ static inline __attribute__((always_inline)) void smp_free(void *block) {
     smp_add(&counters->free_count, 1);
     bool due = smp_count_down(&self->free_countdown, bytes);
     if (__builtin_expect(due || smp_live_maybe((uintptr_t)block), 0)) {
-        smp_free_event(self, block);
+        smp_free_event(block, self);
         return;
     }
     smp_real.free(block);

@@ -30,15 +30,16 @@ static void *find(struct smp_real_slot *slot) {
     return smp_allocated(function arguments);
 
 /* What the C++ library's operator does is done here, so that the probe's cost is set off by the
- * call that is saved. When memory has run out it is called all the same, to throw. */
+ * call that is saved. When memory has run out, or malloc gives nothing for 0 bytes, it is called
+ * all the same. */
 #define NEW(name, parameters, arguments)                                                           \
     SMP_EXPORT void *name parameters;                                                              \
     SMP_EXPORT void *name parameters {                                                             \
         SMP_REAL_SLOT(#name);                                                                      \
         if (__builtin_expect(real_slot.plain, 1)) {                                                \
-            void *block = smp_real.malloc(bytes != 0 ? bytes : 1);                                 \
+            void *block = smp_real.malloc(bytes);                                                  \
             if (__builtin_expect(block != NULL, 1)) {                                              \
-                return smp_allocated(block);                                                       \
+                return smp_malloced(block, bytes);                                                 \
             }                                                                                      \
         }                                                                                          \
         PASS_NEW(name, parameters, arguments)                                                      \

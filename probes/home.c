@@ -31,7 +31,8 @@ static struct sizes home_sizes(void) {
 
 int smp_home_create(void) {
     struct sizes sizes = home_sizes();
-    size_t bytes = sizeof(struct smp_home) + 8ul * (sizes.stack_words + sizes.free_words) +
+    size_t bytes = sizeof(struct smp_home) +
+                   8ul * (sizes.stack_words + sizes.free_words + 2 * SMP_INDEX_NEAR) +
                    4ul * sizes.live_heads;
     bytes = (bytes + 4095) & ~4095ul;
     long at = smp_raw_mmap(NULL, bytes, PROT_READ | PROT_WRITE,
@@ -49,26 +50,43 @@ int smp_home_create(void) {
     return 0;
 }
 
+/* Sampled objects are far apart: a chain for every 64 bytes would make a page of heads for each. */
+static uint32_t live_shift(void) {
+    uint32_t shift = 6;
+    while (shift < 12 && smp_process.sample_interval_bytes >> (shift + 5) != 0) {
+        shift++;
+    }
+    return shift;
+}
+
 void smp_home_arrange(void) {
     struct sizes sizes = home_sizes();
     struct smp_home *home = smp_home;
     _Atomic uint64_t *words = (_Atomic uint64_t *)(home + 1);
     home->stack_index = (struct smp_index){words, sizes.stack_words - 1};
-    home->free_index = (struct smp_index){words + sizes.stack_words, sizes.free_words - 1};
-    home->live_heads = (_Atomic uint32_t *)(words + sizes.stack_words + sizes.free_words);
+    words += SMP_INDEX_NEAR + sizes.stack_words;
+    home->free_index = (struct smp_index){words, sizes.free_words - 1};
+    words += SMP_INDEX_NEAR + sizes.free_words;
+    home->live_heads = (_Atomic uint32_t *)words;
     home->live_mask = sizes.live_heads - 1;
+    home->live_shift = live_shift();
     home->pid = smp_raw_getpid();
     smp_filter_reset();
 }
 
 /* Long enough for a table at two thirds; a bound, so that a full one costs no more. */
-enum { PROBES_MAX = 256 };
+enum { PROBES_MAX = 256, PROBES_NEAR = 8 };
+
+static inline _Atomic uint64_t *word_at(const struct smp_index *index, uint64_t hash, uint32_t i) {
+    uint32_t at = (uint32_t)hash + i;
+    return &index->words[i < PROBES_NEAR ? at & (SMP_INDEX_NEAR - 1)
+                                         : SMP_INDEX_NEAR + (at & index->mask)];
+}
 
 uint32_t smp_index_find(const struct smp_index *index, uint64_t hash, smp_index_same *same,
                         const void *key) {
     for (uint32_t i = 0; i < PROBES_MAX; i++) {
-        uint64_t word = atomic_load_explicit(&index->words[((uint32_t)hash + i) & index->mask],
-                                             memory_order_acquire);
+        uint64_t word = atomic_load_explicit(word_at(index, hash, i), memory_order_acquire);
         if (word == 0) {
             return 0;
         }
@@ -83,7 +101,7 @@ uint32_t smp_index_add(const struct smp_index *index, uint64_t hash, uint32_t en
                        smp_index_same *same, const void *key) {
     uint64_t mine = (hash >> 32 << 32) | entry;
     for (uint32_t i = 0; i < PROBES_MAX; i++) {
-        _Atomic uint64_t *at = &index->words[((uint32_t)hash + i) & index->mask];
+        _Atomic uint64_t *at = word_at(index, hash, i);
         uint64_t word = atomic_load_explicit(at, memory_order_acquire);
         if (word == 0 && atomic_compare_exchange_strong(at, &word, mine)) {
             return entry;

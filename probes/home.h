@@ -42,7 +42,11 @@ struct smp_self {
 };
 _Static_assert(sizeof(struct smp_self) == 128, "two cache lines, which are prefetched together");
 
-/* A word of an index: hash in the upper half, entry number in the lower; 0 = empty. */
+/* A word of an index: hash in the upper half, entry number in the lower; 0 = empty. The words
+ * looked at first lie in one page, SMP_INDEX_NEAR of them before the others, so that a program of
+ * few sites makes no other page. */
+enum { SMP_INDEX_NEAR = 512 };
+
 struct smp_index {
     _Atomic uint64_t *words;
     uint32_t mask;
@@ -59,6 +63,7 @@ struct smp_home {
     struct smp_index free_index;
     _Atomic uint32_t *live_heads;
     uint32_t live_mask;
+    uint32_t live_shift; /* of addresses: what lies closer together has one chain */
 };
 
 extern SMP_HIDDEN struct smp_home *smp_home;

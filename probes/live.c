@@ -6,7 +6,6 @@
 #include "process.h"
 
 enum {
-    HELD = 1u << 31, /* bit of a chain's head */
     PATIENCE = 20000,
     FILTER_FULL = 255, /* more than it can count: stays for good */
 };
@@ -20,9 +19,9 @@ void smp_filter_reset(void) {
 static __attribute__((noinline)) bool hold_locked(_Atomic uint32_t *head, uint32_t *ret_first) {
     for (int i = 0; i < PATIENCE; i++) {
         uint32_t first = atomic_load_explicit(head, memory_order_relaxed);
-        if ((first & HELD) == 0 &&
-            atomic_compare_exchange_weak_explicit(head, &first, first | HELD, memory_order_acquire,
-                                                  memory_order_relaxed)) {
+        if ((first & SMP_LIVE_HELD) == 0 &&
+            atomic_compare_exchange_weak_explicit(head, &first, first | SMP_LIVE_HELD,
+                                                  memory_order_acquire, memory_order_relaxed)) {
             *ret_first = first;
             return true;
         }
@@ -34,7 +33,7 @@ static __attribute__((noinline)) bool hold_locked(_Atomic uint32_t *head, uint32
 
 static inline bool hold(_Atomic uint32_t *head, uint32_t *ret_first) {
     if (__libc_single_threaded) { /* the guard keeps signal handlers away */
-        *ret_first = atomic_load_explicit(head, memory_order_relaxed) & ~HELD;
+        *ret_first = atomic_load_explicit(head, memory_order_relaxed) & ~SMP_LIVE_HELD;
         return true;
     }
     return hold_locked(head, ret_first);
@@ -132,7 +131,8 @@ bool smp_live_remove(const struct smp_guard *guard, struct smp_self *self, uintp
     (void)guard;
     uint32_t first;
     _Atomic uint32_t *head = smp_live_chain(address);
-    if ((atomic_load_explicit(head, memory_order_relaxed) & ~HELD) == 0 || !hold(head, &first)) {
+    if ((atomic_load_explicit(head, memory_order_relaxed) & ~SMP_LIVE_HELD) == 0 ||
+        !hold(head, &first)) {
         return false;
     }
     uint32_t *link = &first;

@@ -19,12 +19,14 @@ bool smp_live_insert(const struct smp_guard *guard, struct smp_self *self,
 bool smp_live_remove(const struct smp_guard *guard, struct smp_self *self, uintptr_t address,
                      struct spillmark_live *ret_object);
 
+#define SMP_LIVE_HELD (UINT32_C(1) << 31) /* bit of a chain's head */
+
 /* The head of the chain that an object is in. */
 static inline _Atomic uint32_t *smp_live_chain(uintptr_t address) {
-    /* Neighbours share cache lines; regions of 64 KiB are scattered. */
-    uint64_t region = (address >> 16) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-    return &smp_home
-                ->live_heads[((uint32_t)(address >> 6) + (uint32_t)region) & smp_home->live_mask];
+    /* Neighbours share cache lines; regions of a thousand heads are scattered. */
+    uint64_t at = address >> smp_home->live_shift;
+    uint64_t region = (at >> 10) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+    return &smp_home->live_heads[(uint32_t)(at + region) & smp_home->live_mask];
 }
 
 /* For born_ms: never less than what it was before. */
@@ -43,20 +45,27 @@ static inline void smp_live_prefetch(const struct smp_self *self, uintptr_t addr
 /* A thread that ends hands its free entries to all. */
 void smp_live_give_back(const struct smp_guard *guard, struct smp_self *self);
 
-enum { SMP_FILTER_BYTES = 16384 };
+enum { SMP_FILTER_BYTES = 4096 };
 
 /* Counts of sampled objects by their address, without which free could not tell in a few
- * instructions. Neighbours share cache lines. Full of ones when every object is recorded. */
+ * instructions; small, as it shares the processor's nearest cache with the program. Neighbours
+ * share cache lines. Full of ones when every object is recorded. */
 extern SMP_HIDDEN uint8_t smp_filter[SMP_FILTER_BYTES];
 
 /* Empties the filter: at boot and in a forked child. */
 void smp_filter_reset(void);
 
 static inline uint32_t smp_filter_slot(uintptr_t address) {
-    return (uint32_t)(address >> 4) & (SMP_FILTER_BYTES - 1);
+    return (uint32_t)(address & (SMP_FILTER_BYTES * 16 - 1)) >> 4;
 }
 
 /* False only if no object at this address was sampled. */
 static inline bool smp_live_maybe(uintptr_t address) {
     return smp_filter[smp_filter_slot(address)] != 0;
+}
+
+/* The same by a look that is right more often and costs more. The probe is on. */
+static inline bool smp_live_likely(uintptr_t address) {
+    return (atomic_load_explicit(smp_live_chain(address), memory_order_relaxed) & ~SMP_LIVE_HELD) !=
+           0;
 }

@@ -10,7 +10,7 @@
 #include "process.h"
 #include "tables.h"
 
-struct smp_real_heap smp_real = {
+struct smp_real_heap smp_real __attribute__((aligned(64))) = {
 #define X(name, result, parameters) .name = smp_early_##name,
     SMP_REAL_HEAP_TABLE(X)
 #undef X

@@ -103,17 +103,45 @@ static bool count_down(const struct smp_self *self, int64_t *countdown, size_t b
                : __atomic_sub_fetch(countdown, (int64_t)bytes, __ATOMIC_RELAXED) < 0;
 }
 
-void *smp_alloc_slow(void *block) {
-    struct smp_self *self = smp_arena_holds(block) ? NULL : counting_self();
-    if (self == NULL) {
-        return block;
-    }
-    size_t bytes = smp_size_of(block);
+static inline void *count_new(struct smp_self *self, void *block, size_t bytes) {
     count(self, false, bytes);
     if (count_down(self, &self->alloc_countdown, bytes)) {
         return smp_alloc_event(self, block, bytes);
     }
     return block;
+}
+
+/* What jemalloc's malloc gives for so many times eight bytes, as far as it was asked: it depends on
+ * nothing else, and asking costs more than all the rest. */
+enum { KNOWN_BYTES = 4096 };
+static uint16_t known_bytes[KNOWN_BYTES / 8 + 1];
+
+static inline uint16_t *known_of(size_t requested_bytes) {
+    bool may_be_known =
+        smp_process.allocator == SPILLMARK_ALLOCATOR_JEMALLOC && requested_bytes - 1 < KNOWN_BYTES;
+    return may_be_known ? &known_bytes[(requested_bytes + 7) / 8] : NULL;
+}
+
+static __attribute__((noinline)) void *alloc_asking(void *block, uint16_t *known) {
+    struct smp_self *self = smp_arena_holds(block) ? NULL : counting_self();
+    if (self == NULL) {
+        return block;
+    }
+    size_t bytes = smp_size_of(block);
+    if (known != NULL) {
+        __atomic_store_n(known, (uint16_t)bytes, __ATOMIC_RELAXED);
+    }
+    return count_new(self, block, bytes);
+}
+
+void *smp_alloc_slow(void *block, size_t requested_bytes) {
+    struct smp_self *self = smp_tls;
+    uint16_t *known = known_of(requested_bytes);
+    size_t bytes = known != NULL ? __atomic_load_n(known, __ATOMIC_RELAXED) : 0;
+    if (__builtin_expect(bytes == 0 || !smp_is_attached(self), 0)) {
+        return alloc_asking(block, known);
+    }
+    return count_new(self, block, bytes);
 }
 
 struct pair_key {
@@ -219,31 +247,62 @@ static inline void forget(struct smp_self *self, const struct smp_origin *origin
     smp_keeper_look();
 }
 
-void smp_free_event(struct smp_self *self, void *block) {
+static __attribute__((noinline)) void free_noted(void *block, struct smp_self *self) {
     struct smp_origin origin = SMP_ORIGIN();
     forget(self, &origin, block);
     smp_real.free(block);
 }
 
-void smp_count_free(void *block) {
-    struct smp_origin origin = SMP_ORIGIN();
-    struct smp_self *self = counting_self();
-    if (self == NULL) {
+/* The filter is small and often wrong in a large heap: what it took for sampled goes on at once. */
+void smp_free_event(void *block, struct smp_self *self) {
+    if (self->free_countdown >= 0 && !smp_process.record_all && smp_phase() == SMP_ON &&
+        !smp_live_likely((uintptr_t)block)) {
+        smp_real.free(block);
         return;
     }
+    free_noted(block, self);
+}
+
+/* True if its free is an event. */
+static inline __attribute__((always_inline)) bool count_freed(struct smp_self *self, void *block) {
     size_t bytes = smp_size_of(block);
     count(self, true, bytes);
     bool due = count_down(self, &self->free_countdown, bytes);
-    if (due || smp_live_maybe((uintptr_t)block)) {
+    return due || smp_live_maybe((uintptr_t)block);
+}
+
+void smp_count_free(void *block) {
+    struct smp_origin origin = SMP_ORIGIN();
+    struct smp_self *self = counting_self();
+    if (self != NULL && count_freed(self, block)) {
         forget(self, &origin, block);
     }
 }
 
-void smp_free_slow(void *block) {
-    if (!smp_arena_holds(block)) {
-        smp_count_free(block);
-        smp_real.free(block);
+/* The thread is not attached. */
+static __attribute__((noinline)) void free_attaching(void *block) {
+    struct smp_self *self = counting_self();
+    if (self != NULL && count_freed(self, block)) {
+        smp_free_event(block, self);
+        return;
     }
+    smp_real.free(block);
+}
+
+void smp_free_slow(void *block) {
+    if (smp_arena_holds(block)) {
+        return;
+    }
+    struct smp_self *self = smp_tls;
+    if (__builtin_expect(!smp_is_attached(self), 0)) {
+        free_attaching(block);
+        return;
+    }
+    if (__builtin_expect(count_freed(self, block), 0)) {
+        smp_free_event(block, self);
+        return;
+    }
+    smp_real.free(block);
 }
 
 void smp_realloc_before(struct smp_object *object, void *block) {
