@@ -1,13 +1,16 @@
 /* inject_check.c - what can be told from /proc before a program is touched. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <unistd.h>
 
 #include "inject_process.h"
+#include "paths.h"
 #include "preflight.h"
 #include "proc.h"
 
@@ -60,12 +63,31 @@ static int check_confinement(pid_t pid, struct sm_error *err) {
     return 0;
 }
 
+/* The program's loader opens the probe with the program's rights. */
+static int check_reading(pid_t pid, struct sm_error *err) {
+    uid_t uid = (uid_t)status_number(pid, "\nUid:");
+    gid_t gid = (gid_t)status_number(pid, "\nGid:");
+    if (geteuid() != 0 || uid == 0)
+        return 0;
+    int own_gid = setfsgid(gid), own_uid = setfsuid(uid);
+    int fd = open(sm_path_probe(), O_RDONLY | O_CLOEXEC);
+    setfsuid((uid_t)own_uid);
+    setfsgid((gid_t)own_gid);
+    if (fd < 0)
+        return sm_error_set(err, -EACCES, NULL, "install spillmark where every user can",
+                            "its user cannot read %s", sm_path_probe());
+    close(fd);
+    return 0;
+}
+
 int sm_inject_check(pid_t pid, struct sm_error *err) {
     struct sm_preflight preflight;
     char path[64];
     int rc = check_state(pid, err);
     if (rc == 0)
         rc = check_confinement(pid, err);
+    if (rc == 0)
+        rc = check_reading(pid, err);
     if (rc)
         return rc;
     snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);

@@ -56,6 +56,7 @@ static noreturn void refuse_variable(struct sm_loader *loader, const char *name)
     size_t count = 0;
     for (; count < PLACES; count++)
         names[count] = places[count].name;
+    names[count++] = "port:NAME";
     for (size_t i = 0; i < loader->scenario->param_count && count < PLACES + 64; i++)
         names[count++] = loader->scenario->params[i].name;
     sm_raise_unknown(loader, name, names, count,

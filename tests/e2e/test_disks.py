@@ -106,10 +106,13 @@ class Disks(Case):
     def test_a_static_program(self):
         self.check_client(os.environ["DISK_CLIENT"])
 
-    def test_by_fuse(self):
+    def skip_without_fuse(self):
         doctor = spillmark("doctor", under=WITHOUT_SECCOMP) if CAN_FORBID_SECCOMP else None
         if not doctor or "file system        yes" not in doctor.out:
             self.skipTest("no FUSE here, or seccomp cannot be forbidden")
+
+    def test_by_fuse(self):
+        self.skip_without_fuse()
         self.check_client(os.environ["DISK_CLIENT"], under=WITHOUT_SECCOMP, way="FUSE")
         # Only the target saw the file system; what it wrote is there all the same.
         self.assertEqual(os.path.getsize(self.path("watched", "file")) % 100, 0)
@@ -118,8 +121,7 @@ class Disks(Case):
         self.assert_nothing_left(runs=False)
 
     def test_by_fuse_the_directory_must_be_its_own(self):
-        if not CAN_FORBID_SECCOMP or os.geteuid():
-            self.skipTest("seccomp cannot be forbidden, or no FUSE without root")
+        self.skip_without_fuse()
         scenario = self.write("near.lua", """return scenario { title = "near",
   target = program { "true" },
   phases = { phase { "p", "1s", faults = slow_disk { "/tmp/x.db", stall = true } } } }""")

@@ -61,8 +61,8 @@ class Doctor(unittest.TestCase):
                   " && mount --bind /dev/null /usr/bin/redis-server && PATH=/none exec \"$0\" doctor")
         done = subprocess.run(["unshare", "-m", "sh", "-c", hidden, SPILLMARK], text=True,
                               capture_output=True, timeout=60)
-        if "unshare failed" in done.stderr or "mount:" in done.stderr:
-            self.skipTest("no mount namespace can be made here")
+        if "unshare:" in done.stderr or "mount:" in done.stderr:
+            self.skipTest("no mount namespace can be made here, or not in a chroot")
         self.assertIn("no postgres, no nginx", done.stdout)
         self.assertIn("apt-get install redis-server postgresql nginx", done.stdout)
 

@@ -7,10 +7,10 @@ from spillmark import BIN
 
 class Attached:
     """spillmark attach --inject, from the moment it says what became of it."""
-    def __init__(self, case, pid, run, *options):
+    def __init__(self, case, pid, run, *options, program=BIN):
         self.run, self.said = run, []
         self.process = subprocess.Popen(
-            [BIN, "attach", str(pid), "--inject", "-o", run, *options], text=True,
+            [program, "attach", str(pid), "--inject", "-o", run, *options], text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         case.addCleanup(self.kill)
         self.said.append(self.process.stderr.readline())

@@ -13,7 +13,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from attached import Attached  # noqa: E402
-from spillmark import Case, main, wait_for  # noqa: E402
+from spillmark import BIN, Case, main, wait_for  # noqa: E402
 
 ROUNDS = 60  # questions each time
 
@@ -78,11 +78,19 @@ class Real(Case):
         self.addCleanup(process.terminate)
         return process
 
-    def attached_twice(self, pid, ask):
+    def installed(self):
+        """spillmark and the probe where every user can read them, wherever the build lies."""
+        prefix = os.path.dirname(os.path.dirname(BIN))
+        for name in ("bin/spillmark", "lib/spillmark/libspillmark-probe.so"):
+            os.makedirs(os.path.dirname(self.path(name)))
+            shutil.copy(os.path.join(prefix, name), self.path(name))
+        return self.path("bin/spillmark")
+
+    def attached_twice(self, pid, ask, program=BIN):
         """ask(n) for numbers in a row; its answers must not depend on what else goes on."""
         expected = [ask(n) for n in range(ROUNDS)]
         for run in ("one", "two"):
-            attached = Attached(self, pid, self.path(run))
+            attached = Attached(self, pid, self.path(run), program=program)
             self.assertIn("(experimental)", attached.said[0], run)
             self.assertEqual([ask(n) for n in range(ROUNDS)], expected, run + ", on")
             out = attached.stop()
@@ -265,7 +273,13 @@ class Real(Case):
             client.stdin.flush()
             return client.stdout.readline()
 
-        self.attached_twice(process.pid, ask)
+        self.attached_twice(process.pid, ask, self.installed())
+        # Where that user could not read the probe, it is said beforehand.
+        if user:
+            os.chmod(self.path("lib"), 0o700)
+            attached = Attached(self, process.pid, self.path("three"), program=self.path("bin/spillmark"))
+            self.assertIn("its user cannot read", attached.said[0])
+            attached.stop()
 
     def batch(self, command, read):
         """A program that only computes: what it makes is the same, attached to or not."""
