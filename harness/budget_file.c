@@ -89,21 +89,29 @@ void sm_budget_list_clear(struct sm_budget_list *list) {
     *list = (struct sm_budget_list){0};
 }
 
-int sm_budget_list_replace(const struct sm_budget_list *list, struct sm_run *run) {
-    struct sm_budget_list old = {run->budget_items, run->budget_items_count}, copy = {0};
-    for (size_t i = 0; i < list->count; i++) {
-        struct sm_budget_item item = list->items[i];
+/* Puts copies of the items into the list. */
+static int put_copies(struct sm_budget_list *list, const struct sm_budget_item *items,
+                      size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct sm_budget_item item = items[i];
         item.name = strdup(item.name);
         item.limit = strdup(item.limit);
         if (!item.name || !item.limit) {
             sm_budget_item_clear(&item);
-            sm_budget_list_clear(&copy);
             return -ENOMEM;
         }
-        if (put(&copy, item)) {
-            sm_budget_list_clear(&copy);
+        if (put(list, item))
             return -ENOMEM;
-        }
+    }
+    return 0;
+}
+
+int sm_budget_list_apply(const struct sm_budget_list *list, int is_added, struct sm_run *run) {
+    struct sm_budget_list old = {run->budget_items, run->budget_items_count}, copy = {0};
+    if ((is_added && put_copies(&copy, old.items, old.count)) ||
+        put_copies(&copy, list->items, list->count)) {
+        sm_budget_list_clear(&copy);
+        return -ENOMEM;
     }
     sm_budget_list_clear(&old);
     run->budget_items = copy.items;

@@ -19,5 +19,5 @@ int sm_budget_list_read(struct sm_budget_list *list, const char *path, struct sm
 int sm_budget_list_add(struct sm_budget_list *list, const char *text, struct sm_error *err);
 void sm_budget_list_clear(struct sm_budget_list *list);
 
-/* Puts copies of the lines in the place of the run's own. 0 or -ENOMEM. */
-int sm_budget_list_replace(const struct sm_budget_list *list, struct sm_run *run);
+/* Puts copies of the lines in the place of the run's own, or adds them to those. 0 or -ENOMEM. */
+int sm_budget_list_apply(const struct sm_budget_list *list, int is_added, struct sm_run *run);

@@ -19,6 +19,7 @@ static const double default_tolerance = 0.1;
 
 struct gate_arguments {
     struct sm_budget_list budget; /* empty: each run's own */
+    int has_budget_file;          /* else the limits are added to the run's own */
     const char *baselines[BASELINES_MAX];
     size_t baseline_count;
     const char *save, *format, *out;
@@ -58,6 +59,7 @@ static int take_option(int option, char **argv, struct gate_arguments *arguments
     switch (option) {
     case 'b':
         rc = sm_budget_list_read(&arguments->budget, optarg, &err);
+        arguments->has_budget_file = 1;
         break;
     case 'l':
         rc = sm_budget_list_add(&arguments->budget, optarg, &err);
@@ -115,7 +117,7 @@ static int open_run(const struct gate_arguments *arguments, const char *path,
     struct sm_outcome outcome = {0};
     int rc = sm_run_open(path, &outcome.run, err);
     if (rc == 0 && arguments->budget.count &&
-        sm_budget_list_replace(&arguments->budget, outcome.run))
+        sm_budget_list_apply(&arguments->budget, !arguments->has_budget_file, outcome.run))
         rc = sm_error_set(err, -ENOMEM, path, NULL, "out of memory");
     if (rc == 0)
         rc = sm_analysis_make(outcome.run, &outcome.analysis, err);

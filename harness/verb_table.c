@@ -69,7 +69,7 @@ static const struct sm_verb_option report_options[] = {
 static const struct sm_verb_option gate_options[] = {
     {"budget", 'b', 1, 0, 0, "FILE", "lines `name = limit` instead of the run's own budget",
      SM_COMPLETE_FILE, NULL},
-    {"limit", 'l', 0, 1, 0, "NAME=LIMIT", "one more of them, like heap_peak=64MB", 0, NULL},
+    {"limit", 'l', 0, 1, 0, "NAME=LIMIT", "one more, like heap_peak=64MB", 0, NULL},
     {"baseline", 'B', 0, 1, 0, "RUN",
      "compare with it: a run, a directory of runs, or a file of --save-baseline", SM_COMPLETE_FILE,
      NULL},
