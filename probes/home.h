@@ -42,14 +42,13 @@ struct smp_self {
 };
 _Static_assert(sizeof(struct smp_self) == 128, "two cache lines, which are prefetched together");
 
-/* A word of an index: hash in the upper half, entry number in the lower; 0 = empty. The words
- * looked at first lie in one page, SMP_INDEX_NEAR of them before the others, so that a program of
- * few sites makes no other page. */
+/* The words looked at first lie in one page, before the others: a program of few sites makes no
+ * other page. */
 enum { SMP_INDEX_NEAR = 512 };
 
 struct smp_index {
-    _Atomic uint64_t *words;
-    uint32_t mask;
+    _Atomic uint64_t *words; /* hash in the upper half, entry number in the lower; 0 = empty */
+    uint32_t mask;           /* of the words behind the near ones */
 };
 
 struct smp_home {

@@ -8,10 +8,10 @@
 #include "slot.h"
 #include "spillmark_mark.h"
 
-/* Entries are claimed by `reserved` going from 0 to 1, so that each is written by one thread. */
+/* Entries are claimed by `claimed` going from 0 to 1, so that each is written by one thread. */
 static bool claim(struct spillmark_mark *mark) {
     uint32_t unclaimed = 0;
-    return __atomic_compare_exchange_n(&mark->reserved, &unclaimed, 1, false, __ATOMIC_ACQ_REL,
+    return __atomic_compare_exchange_n(&mark->claimed, &unclaimed, 1, false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_RELAXED);
 }
 
@@ -72,7 +72,7 @@ void smp_marks_inherit(struct spillmark_slot *child) {
     for (uint32_t i = 0; i < from->used; i++) {
         const struct spillmark_mark *mark = &smp_process.marks[i];
         if (mark->ready != 0) {
-            marks[i].reserved = 1;
+            marks[i].claimed = 1;
             memcpy(marks[i].name, mark->name, sizeof mark->name);
             marks[i].ready = 1;
         }

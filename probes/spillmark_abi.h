@@ -157,7 +157,7 @@ struct spillmark_slot {
     int64_t heap_live_bytes, heap_high_bytes, heap_low_bytes;
     uint64_t unsampled_drops; /* sampled objects whose record found no room */
     uint64_t stack_failures;  /* stacks that could not be walked */
-    uint64_t self_bytes;      /* slot bytes touched by the probe itself */
+    uint64_t reserved1;
     char executable[SPILLMARK_MODULE_PATH];
     char command[SPILLMARK_MODULE_PATH]; /* arguments joined by spaces, cut at the end */
     /* A forked child: what it got from its parent; a program that the probe was loaded into: what
@@ -272,8 +272,8 @@ struct spillmark_module {
 
 /* Work in flight that the program declares itself (spillmark_mark.h). (level) */
 struct spillmark_mark {
-    uint32_t ready; /* published last */
-    uint32_t reserved;
+    uint32_t ready;   /* published last */
+    uint32_t claimed; /* (probe) a thread is writing it, or has */
     int64_t bytes, count;
     int64_t bytes_high, count_high;
     uint64_t added; /* units ever added */
