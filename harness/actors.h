@@ -1,7 +1,9 @@
 /* actors.h - what faults may do to the target and to the services. From the run's thread, while a
- * run is on; those that wait go on sampling meanwhile. */
+ * run is on; those that wait go on sampling meanwhile. All return 0 or a negative errno with *err
+ * filled; what they give back is set on success only. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config.h"
@@ -11,13 +13,13 @@ struct sm_execution_actor;
 struct sm_relay;
 struct sm_throttle;
 
-/* "target" or a service by its name; a usage error at `config` when there is none. Before the
- * start, too. */
-int sm_actor_find(struct sm_execution *execution, const struct sm_block *config, const char *name,
+/* What `name` of the fault says: "target" or a service; a usage error when there is none. Before
+ * the start, too. */
+int sm_actor_find(struct sm_execution *execution, const struct sm_block *config,
                   struct sm_execution_actor **ret_actor, struct sm_error *err);
 
 /* Stops it and all processes below it, and waits until the kernel says of each that it stands
- * still. *ret_count is their number. */
+ * still. *ret_count is their number; -ETIMEDOUT when one does not. */
 int sm_actor_pause(struct sm_execution_actor *actor, size_t *ret_count, struct sm_error *err);
 /* Continues them. Nothing when it has ended. */
 void sm_actor_resume(struct sm_execution_actor *actor);

@@ -34,7 +34,7 @@ struct sm_body_part {
 struct sm_body_variant {
     const struct sm_body_part *parts;
     size_t part_count;
-    size_t length;
+    size_t length; /* in bytes, of all parts */
 };
 
 struct sm_body {
@@ -45,8 +45,9 @@ struct sm_body {
     size_t payload_bytes;         /* of one unit: what text(n) made, else all; the variants' mean */
 };
 
-enum { SM_BODY_SCRATCH = 1 << 18 };
+enum { SM_BODY_SCRATCH = 1 << 18 }; /* bytes that a reader lends for what is made on the way */
 
+/* The bytes that a number takes when written so; 0 for none. */
 size_t sm_body_number_bytes(enum sm_body_number number);
 
 /* What the unit of this number carries. */
@@ -68,4 +69,5 @@ size_t sm_body_held(const struct sm_body_variant *variant, size_t offset, const 
 int sm_body_copy(const struct sm_body_variant *variant, int64_t unit_number, size_t offset,
                  char *to, size_t length);
 
+/* Whether both carry the same, part by part. */
 bool sm_body_same(const struct sm_body *a, const struct sm_body *b);

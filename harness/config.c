@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../reports/json_values.h"
 #include "config_value.h"
 
 static size_t find_key(const struct sm_block *block, const char *name) {
@@ -115,26 +116,10 @@ bool sm_block_same(const struct sm_block *a, const struct sm_block *b) {
     return true;
 }
 
-/* JSON is UTF-8, a path need not be: then every byte outside ASCII becomes a question mark. */
-static json_t *text_json(const char *text) {
-    json_t *json = json_string(text);
-    if (json)
-        return json;
-    char *ascii = strdup(text);
-    if (!ascii)
-        return NULL;
-    for (char *c = ascii; *c; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    json = json_string(ascii);
-    free(ascii);
-    return json;
-}
-
 static json_t *texts_json(const struct sm_value *value) {
     json_t *list = json_array();
     for (size_t i = 0; list && i < value->count; i++)
-        json_array_append_new(list, text_json(value->texts[i]));
+        json_array_append_new(list, sm_json_text(value->texts[i]));
     return list;
 }
 
@@ -158,7 +143,7 @@ static json_t *quantity_json(enum sm_unit unit, double value) {
 static json_t *value_json(const struct sm_key *key, const struct sm_value *value) {
     switch (key->type) {
     case SM_KEY_TEXT:
-        return text_json(value->text);
+        return sm_json_text(value->text);
     case SM_KEY_TEXTS:
     case SM_KEY_SETTINGS:
         return texts_json(value);

@@ -1,6 +1,6 @@
 /* doctor.h - what this machine allows: one test per way of working, each done on a small example
- * in a directory of its own. Used by verb_doctor.c, and by
- * faults to choose their way. */
+ * in a directory of its own. Used by verb_doctor.c, and by faults to choose their way. They fork:
+ * call them before the process has threads. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,8 +16,6 @@ struct sm_doctor_check {
      * seen, or stays empty. */
     int (*test)(const char *dir, char *note);
 };
-
-extern const struct sm_doctor_check sm_doctor_checks[]; /* ends with a NULL name */
 
 /* The tests (doctor_supervisor.c). */
 int sm_doctor_slow_disk(const char *dir, char *note);

@@ -1,12 +1,15 @@
 #include "environment.h"
 
 #include <gnu/libc-version.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
-char *sm_environment_json(void) {
+static char *environment_json(void) {
     struct utsname name;
     if (uname(&name))
         return NULL;
@@ -17,4 +20,14 @@ char *sm_environment_json(void) {
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
     return text;
+}
+
+void sm_environment_write(struct sm_record *record) {
+    char started[32];
+    char *environment = environment_json();
+    snprintf(started, sizeof started, "%lld", (long long)time(NULL));
+    sm_record_set_meta(record, SM_META_STARTED, started);
+    sm_record_set_meta(record, SM_META_VERSION, SPILLMARK_VERSION);
+    sm_record_set_meta(record, SM_META_ENVIRONMENT, environment ? environment : "{}");
+    free(environment);
 }

@@ -1,6 +1,9 @@
-/* environment.h - what machine this is, for the record. */
+/* environment.h - what the record says of its own making. */
 #pragma once
 
-/* A JSON object: kernel, cpus, memory_bytes, libc, machine. malloc'd; the caller frees. NULL
- * when out of memory. Values of environment variables are never in it. */
-char *sm_environment_json(void);
+#include "../reports/record.h"
+
+/* Begins a record: writes when, by which version and on which machine (kernel, cpus, memory, libc)
+ * it is made. Values of environment variables are never in it. Errors show when the record is
+ * committed. */
+void sm_environment_write(struct sm_record *record);

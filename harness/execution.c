@@ -69,16 +69,10 @@ static void write_shard(struct sm_execution *execution) {
 }
 
 static int open_record(struct sm_execution *execution, struct sm_error *err) {
-    char started[32];
     int rc = sm_record_create(execution->dir->record, &execution->record, err);
     if (rc)
         return rc;
-    snprintf(started, sizeof started, "%lld", (long long)time(NULL));
-    sm_record_set_meta(execution->record, SM_META_STARTED, started);
-    sm_record_set_meta(execution->record, SM_META_VERSION, SPILLMARK_VERSION);
-    char *environment = sm_environment_json();
-    sm_record_set_meta(execution->record, SM_META_ENVIRONMENT, environment ? environment : "{}");
-    free(environment);
+    sm_environment_write(execution->record);
     write_scenario(execution);
     write_shard(execution);
     return sm_record_commit(execution->record);

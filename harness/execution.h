@@ -3,9 +3,11 @@
  *
  * One file per step: execution.c (the order of things), execution_services.c and
  * execution_target.c (how they are started), execution_actors.c (ready, ended, stopped),
- * execution_phases.c (the timeline and its ticks), execution_load.c (drivers, latencies, the
- * ledger's totals), execution_faults.c (windows and receipts), execution_control.c (the
- * positive control). */
+ * execution_phases.c (the timeline and its ticks), execution_variables.c (the target's
+ * environment), execution_load.c (drivers, latencies, the ledger's totals), execution_faults.c
+ * (windows and receipts), execution_way.c and execution_acts.c (how faults reach files and
+ * processes), execution_limit.c (memory), execution_live.c (the page), execution_sure.c (when to
+ * stop), execution_control.c (the positive control). */
 #pragma once
 
 #include "load.h"

@@ -21,8 +21,9 @@ static void collect_names(const struct sm_execution *execution, const char **nam
     *ret_count = execution->service_count + 1;
 }
 
-int sm_actor_find(struct sm_execution *execution, const struct sm_block *config, const char *name,
+int sm_actor_find(struct sm_execution *execution, const struct sm_block *config,
                   struct sm_execution_actor **ret_actor, struct sm_error *err) {
+    const char *name = sm_block_text(config, "name");
     const char *names[SM_EXECUTION_SERVICES + 1];
     char todo[128] = "";
     size_t count;
@@ -68,11 +69,13 @@ int sm_actor_pause(struct sm_execution_actor *actor, size_t *ret_count, struct s
         if (!all_still)
             sm_sleep_until_ns(sm_now_ns() + poll_ns);
     }
-    *ret_count = list.count;
+    size_t count = list.count;
     sm_pid_list_free(&list);
-    return all_still ? 0
-                     : sm_error_set(err, -ETIMEDOUT, actor->name, NULL,
-                                    "it does not stand still after SIGSTOP");
+    if (!all_still)
+        return sm_error_set(err, -ETIMEDOUT, actor->name, NULL,
+                            "it does not stand still after SIGSTOP");
+    *ret_count = count;
+    return 0;
 }
 
 void sm_actor_resume(struct sm_execution_actor *actor) {

@@ -194,12 +194,12 @@ void sm_execution_write_variables(struct sm_execution *execution);
 /* execution_live.c: does nothing unless asked for. */
 int sm_execution_start_live(struct sm_execution *execution, struct sm_error *err);
 
-/* execution_phases.c. Each returns 0 to go on, 1 when the run is to end early (end->ended_by is
- * set). */
+/* execution_phases.c. A tick returns 0 to go on, 1 when the run is to end early: then ended_by is
+ * set, as it is by the other two. */
 int sm_execution_tick(struct sm_execution *execution);
 void sm_execution_tell_watch_failures(struct sm_execution *execution, int is_end);
-int sm_execution_run_phases(struct sm_execution *execution);
-int sm_execution_run_command(struct sm_execution *execution);
+void sm_execution_run_phases(struct sm_execution *execution);
+void sm_execution_run_command(struct sm_execution *execution);
 /* Ticks on until at_ns (since the zero) or until the actor is gone. */
 void sm_execution_tick_until(struct sm_execution *execution, const struct sm_execution_actor *actor,
                              int64_t at_ns);

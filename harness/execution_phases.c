@@ -206,14 +206,13 @@ static int run_phase(struct sm_execution *execution, const struct sm_scenario_ph
     return ended;
 }
 
-int sm_execution_run_phases(struct sm_execution *execution) {
+void sm_execution_run_phases(struct sm_execution *execution) {
     const struct sm_scenario *scenario = execution->scenario;
     int ended = 0;
     for (size_t i = 0; i < scenario->phase_count && !ended; i++)
         ended = run_phase(execution, &scenario->phases[i], (int32_t)i + 1);
     sm_execution_set_load(execution, 0, "");
     sm_progress_end(&execution->progress);
-    return ended;
 }
 
 /* A command that somebody told to end did not fail. */
@@ -224,7 +223,7 @@ static int has_failed(const struct sm_execution_actor *command) {
     return signal != SIGTERM && signal != SIGINT && signal != SIGHUP && signal != SIGPIPE;
 }
 
-int sm_execution_run_command(struct sm_execution *execution) {
+void sm_execution_run_command(struct sm_execution *execution) {
     struct sm_phase row = {.id = 1, .name = (char *)"run", .to_ns = -1, .load_factor = 1};
     int ended = 0;
     sm_record_add_phase(execution->record, &row);
@@ -240,7 +239,6 @@ int sm_execution_run_command(struct sm_execution *execution) {
         char how[64], line[100];
         snprintf(line, sizeof line, "the command failed: %s",
                  sm_exit_text(execution->target.status, how, sizeof how));
-        ended = end_early(execution, "target", line);
+        end_early(execution, "target", line);
     }
-    return ended;
 }

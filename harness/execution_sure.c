@@ -55,7 +55,7 @@ void sm_execution_stop_settler(struct sm_execution *execution) {
     char line[300];
     if (!execution->settler)
         return;
-    sm_settler_looks(execution->settler, &err);
+    sm_settler_failure(execution->settler, &err);
     if (err.code)
         sm_execution_event(execution, "error", "a look at the record so far failed: %s",
                            sm_error_format(&err, line, sizeof line));

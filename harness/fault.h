@@ -28,6 +28,8 @@ struct sm_fault_ops {
     const char *name; /* "slow_disk" */
     const char *help;
     const struct sm_key *keys;
+    /* The first three return 0 or a negative errno with *err; one that cannot begin is not at work,
+     * and *ret_fault, for close, is set on success only. */
     int (*open)(const struct sm_block *config, struct sm_fault_env *env, void **ret_fault,
                 struct sm_error *err);
     int (*begin)(void *fault, struct sm_error *err);

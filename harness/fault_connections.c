@@ -45,7 +45,7 @@ static const struct sm_key slow_keys[] = {
 static int open_either(const struct sm_block *config, struct sm_fault_env *env,
                        struct connections **ret_fault, struct sm_error *err) {
     struct sm_execution_actor *actor;
-    int rc = sm_actor_find(env->execution, config, sm_block_text(config, "name"), &actor, err);
+    int rc = sm_actor_find(env->execution, config, &actor, err);
     if (rc)
         return rc;
     if (!sm_actor_has_relay(actor))

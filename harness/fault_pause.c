@@ -26,15 +26,14 @@ static const struct sm_key keys[] = {
 
 static int pause_open(const struct sm_block *config, struct sm_fault_env *env, void **ret_fault,
                       struct sm_error *err) {
+    struct sm_execution_actor *actor;
+    int rc = sm_actor_find(env->execution, config, &actor, err);
+    if (rc)
+        return rc;
     struct paused *fault = calloc(1, sizeof *fault);
     if (!fault)
         return sm_error_set(err, -ENOMEM, config->where, NULL, "out of memory");
-    int rc =
-        sm_actor_find(env->execution, config, sm_block_text(config, "name"), &fault->actor, err);
-    if (rc) {
-        free(fault);
-        return rc;
-    }
+    fault->actor = actor;
     *ret_fault = fault;
     return 0;
 }

@@ -43,15 +43,14 @@ static const struct sm_key outage_keys[] = {COMMON_KEYS, SM_FAULT_TIME_KEYS, {.n
 
 static int open_either(const struct sm_block *config, struct sm_fault_env *env, double down_s,
                        void **ret_fault, struct sm_error *err) {
+    struct sm_execution_actor *actor;
+    int rc = sm_actor_find(env->execution, config, &actor, err);
+    if (rc)
+        return rc;
     struct restart *fault = calloc(1, sizeof *fault);
     if (!fault)
         return sm_error_set(err, -ENOMEM, config->where, NULL, "out of memory");
-    int rc =
-        sm_actor_find(env->execution, config, sm_block_text(config, "name"), &fault->actor, err);
-    if (rc) {
-        free(fault);
-        return rc;
-    }
+    fault->actor = actor;
     fault->execution = env->execution;
     fault->by_kill = strcmp(sm_block_text(config, "by"), "kill") == 0;
     fault->down_s = down_s;

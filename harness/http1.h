@@ -66,6 +66,8 @@ struct sm_http1_reply {
     bool is_head, is_done;
 };
 
+/* Begins to read the next reply of a connection; is_head: it has no body. Feed it what comes until
+ * it is not MORE. */
 void sm_http1_reply_begin(struct sm_http1_reply *reply, bool is_head);
 enum sm_http1_progress sm_http1_reply_feed(struct sm_http1_reply *reply, const char *bytes,
                                            size_t length);

@@ -34,6 +34,8 @@ struct sm_exit {
     int status; /* as by waitpid */
 };
 
+/* What returns an int: 0 where nothing else is said, or a negative errno (-EPIPE: the keeper is
+ * gone), with *err where there is one. To be started before threads. */
 int sm_keeper_start(struct sm_keeper **ret_keeper, struct sm_error *err);
 
 /* Starts a program in a process group of its own. exec failures come back here as an error

@@ -56,6 +56,7 @@ struct sm_load_ops {
     bool serves;      /* the target connects to it: it is started, paused, before the target */
     const char *help;
     const struct sm_key *keys;
+    /* open and start: 0 or a negative errno with *err; *ret_driver, for close, only on success. */
     int (*open)(const struct sm_block *config, void **ret_driver, struct sm_error *err);
     /* Before start. NULL: it is no process. */
     void (*attach)(void *driver, const struct sm_load_process *process);

@@ -55,9 +55,14 @@
     {.name = "url", .type = SM_KEY_TEXT, .help = "where to: \"http://127.0.0.1:8080/write\""},     \
         SM_WAY_KEYS, SM_TRUST_KEYS, SM_READER_KEYS
 
-/* For drivers of HTTP that ask for one thing. */
+/* For drivers of HTTP that ask for one thing; what each request is. */
 #define SM_PATH_KEY                                                                                \
     { .name = "path", .type = SM_KEY_TEXT, .help = "what is asked for, in place of the url's own" }
+#define SM_REQUEST_KEYS                                                                            \
+    SM_PATH_KEY, {.name = "method", .type = SM_KEY_TEXT, .help = "POST with a body, GET without"}, \
+        {.name = "headers", .type = SM_KEY_TEXTS, .help = "a list of \"Name: value\""}, {          \
+        .name = "body", .type = SM_KEY_BODY, .help = "what each request carries"                   \
+    }
 
 /* Addresses of what is no HTTP. */
 #define SM_STREAM_ADDRESS_KEYS                                                                     \

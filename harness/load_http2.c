@@ -65,14 +65,7 @@ static int http2_open(const struct sm_block *config, void **ret_driver, struct s
 }
 
 static const struct sm_key http2_keys[] = {
-    SM_LOAD_KEYS,
-    SM_ADDRESS_KEYS,
-    SM_PATH_KEY,
-    {.name = "method", .type = SM_KEY_TEXT, .help = "POST with a body, GET without"},
-    {.name = "headers", .type = SM_KEY_TEXTS, .help = "a list of \"Name: value\""},
-    {.name = "body", .type = SM_KEY_BODY, .help = "what each request carries"},
-    SM_HTTP2_KEYS,
-    {.name = NULL}};
+    SM_LOAD_KEYS, SM_ADDRESS_KEYS, SM_REQUEST_KEYS, SM_HTTP2_KEYS, {.name = NULL}};
 
 const struct sm_load_ops sm_http2_load = {
     .name = "http2_load",

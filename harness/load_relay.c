@@ -12,8 +12,8 @@
 
 #include "clock.h"
 #include "load_engine.h"
-#include "relay_ledger.h"
-#include "relay_script.h"
+#include "load_relay_ledger.h"
+#include "load_relay_script.h"
 #include "websocket_server.h"
 #include "websocket_upgrade.h"
 
@@ -34,8 +34,8 @@ struct relay {
     size_t longest;
     int64_t first; /* the number of the first event */
     struct sm_websocket_server *server;
-    struct sm_relay_ledger *ledger;
-    struct sm_relay_script script;
+    struct sm_load_relay_ledger *ledger;
+    struct sm_load_relay_script script;
     struct sm_peer *consumer; /* NULL: none */
     const char *cursor;       /* the name in its query; NULL: it cannot resume */
     bool is_text, was_connected;
@@ -57,20 +57,20 @@ static void note(struct relay *relay, const char *words) {
 
 /* Lets the ledger know how far the connection has taken what was put. */
 static void mark_handed(struct relay *relay) {
-    sm_relay_ledger_handed(relay->ledger, sm_websocket_sent_total(sm_peer_socket(relay->consumer)),
-                           sm_now_ns());
+    sm_load_relay_ledger_handed(
+        relay->ledger, sm_websocket_sent_total(sm_peer_socket(relay->consumer)), sm_now_ns());
 }
 
 static void lose_consumer(struct relay *relay) {
     relay->consumer = NULL;
     wait_for(relay, "nobody was connected");
-    sm_relay_ledger_lost(relay->ledger);
+    sm_load_relay_ledger_lost(relay->ledger);
     if (!relay->cursor)
-        sm_relay_ledger_forget(relay->ledger, "connection lost before it was read");
+        sm_load_relay_ledger_forget(relay->ledger, "connection lost before it was read");
 }
 
 static int64_t waiting_events(const struct relay *relay) {
-    return sm_tally_in_flight(relay->tally) - sm_relay_ledger_in_flight(relay->ledger);
+    return sm_tally_in_flight(relay->tally) - sm_load_relay_ledger_in_flight(relay->ledger);
 }
 
 static void on_opened(void *owner, struct sm_peer *peer, const char *target) {
@@ -85,20 +85,20 @@ static void on_opened(void *owner, struct sm_peer *peer, const char *target) {
     note(relay, relay->was_connected ? "connected again" : "connected");
     relay->was_connected = true;
     relay->consumer = peer;
-    sm_relay_script_connected(&relay->script);
+    sm_load_relay_script_connected(&relay->script);
     relay->waiting_then = waiting_events(relay);
     relay->pushed_then = relay->pushed;
     wait_for(relay, "the consumer was slow");
-    relay->position = sm_relay_ledger_taken(relay->ledger);
+    relay->position = sm_load_relay_ledger_taken(relay->ledger);
     if (relay->cursor && sm_upgrade_query_number(target, relay->cursor, &cursor) == 0) {
         int64_t resumed = cursor + 1 - relay->first;
         if (resumed < relay->position)
             relay->position = resumed < 0 ? 0 : resumed;
-        sm_relay_ledger_read(relay->ledger, relay->position);
+        sm_load_relay_ledger_read(relay->ledger, relay->position);
     } else {
-        sm_relay_ledger_forget(relay->ledger, "connection lost before it was read");
+        sm_load_relay_ledger_forget(relay->ledger, "connection lost before it was read");
     }
-    sm_relay_ledger_resume(relay->ledger, relay->position);
+    sm_load_relay_ledger_resume(relay->ledger, relay->position);
     relay->pinged_at = relay->position;
 }
 
@@ -110,7 +110,7 @@ static void on_pong(void *owner, struct sm_peer *peer, const void *bytes, size_t
     memcpy(&position, bytes, sizeof position);
     mark_handed(relay);
     if (position <= relay->position)
-        sm_relay_ledger_read(relay->ledger, position);
+        sm_load_relay_ledger_read(relay->ledger, position);
 }
 
 static void on_closed(void *owner, struct sm_peer *peer, const char *words) {
@@ -127,10 +127,10 @@ static void on_refused(void *owner, const char *words) {
     note(relay, text);
 }
 
-static void let_go(struct relay *relay, const struct sm_relay_step *step) {
+static void let_go(struct relay *relay, const struct sm_load_relay_step *step) {
     struct sm_peer *consumer = relay->consumer;
     lose_consumer(relay);
-    if (step->action == SM_RELAY_RESET)
+    if (step->action == SM_LOAD_RELAY_RESET)
         sm_peer_reset(consumer);
     else
         sm_peer_leave(consumer);
@@ -141,7 +141,7 @@ static void let_go(struct relay *relay, const struct sm_relay_step *step) {
 }
 
 /* A message of the script's own; where there is no room for it, the consumer never reads it. */
-static void send_message(struct relay *relay, const struct sm_relay_step *step) {
+static void send_message(struct relay *relay, const struct sm_load_relay_step *step) {
     struct sm_websocket *socket = sm_peer_socket(relay->consumer);
     const struct sm_body_variant *message = sm_body_variant(step->body, relay->pushed);
     char *bytes = malloc(message->length + 1);
@@ -159,10 +159,10 @@ static void tear(struct relay *relay) {
         sm_websocket_cut(socket, event->length / 2 + 1);
 }
 
-static void perform(struct relay *relay, const struct sm_relay_step *step) {
+static void perform(struct relay *relay, const struct sm_load_relay_step *step) {
     static const char *const notes[] = {
 #define X(id, name) "script: " name,
-        SM_RELAY_ACTION_TABLE(X)
+        SM_LOAD_RELAY_ACTION_TABLE(X)
 #undef X
     };
     struct sm_websocket *socket = sm_peer_socket(relay->consumer);
@@ -171,18 +171,18 @@ static void perform(struct relay *relay, const struct sm_relay_step *step) {
     if (step->body)
         send_message(relay, step);
     switch (step->action) {
-    case SM_RELAY_MESSAGE:
+    case SM_LOAD_RELAY_MESSAGE:
         return;
-    case SM_RELAY_BAD_FRAME:
+    case SM_LOAD_RELAY_BAD_FRAME:
         sm_websocket_raw(socket, "\x83\x03", 2); /* opcode 3, which RFC 6455 keeps for later */
         return;
-    case SM_RELAY_CLOSE:
+    case SM_LOAD_RELAY_CLOSE:
         sm_websocket_close(socket, step->code, step->reason);
         break;
-    case SM_RELAY_TORN:
+    case SM_LOAD_RELAY_TORN:
         tear(relay);
         break;
-    case SM_RELAY_RESET:
+    case SM_LOAD_RELAY_RESET:
         break;
     }
     let_go(relay, step);
@@ -190,8 +190,8 @@ static void perform(struct relay *relay, const struct sm_relay_step *step) {
 
 /* What is to happen before the next event. False: there is no consumer any more. */
 static bool follow_script(struct relay *relay) {
-    const struct sm_relay_step *step;
-    while (relay->consumer && (step = sm_relay_script_due(&relay->script, relay->pushed)))
+    const struct sm_load_relay_step *step;
+    while (relay->consumer && (step = sm_load_relay_script_due(&relay->script, relay->pushed)))
         perform(relay, step);
     return relay->consumer != NULL;
 }
@@ -206,7 +206,7 @@ static bool push(struct relay *relay, int64_t number) {
         sm_body_copy(event, relay->first + number, 0, relay->event, event->length) < 0 ||
         sm_websocket_message(socket, relay->is_text, relay->event, event->length) < 0)
         return false;
-    sm_relay_ledger_put(relay->ledger, number, sm_websocket_put_total(socket));
+    sm_load_relay_ledger_put(relay->ledger, number, sm_websocket_put_total(socket));
     relay->position = number + 1;
     relay->pushed++;
     return true;
@@ -214,7 +214,7 @@ static bool push(struct relay *relay, int64_t number) {
 
 /* What a consumer that came back asked for again comes before anything new. */
 static bool push_again(struct relay *relay) {
-    while (relay->position < sm_relay_ledger_taken(relay->ledger))
+    while (relay->position < sm_load_relay_ledger_taken(relay->ledger))
         if (!follow_script(relay) || !push(relay, relay->position))
             return false;
     return true;
@@ -223,12 +223,12 @@ static bool push_again(struct relay *relay) {
 static bool relay_send(void *driver, const struct sm_load_unit *unit, int64_t now_ns) {
     struct relay *relay = driver;
     if (!relay->consumer || !push_again(relay) || !follow_script(relay) ||
-        !sm_relay_ledger_take(relay->ledger, unit, now_ns))
+        !sm_load_relay_ledger_take(relay->ledger, unit, now_ns))
         return false;
     relay->position = unit->number;
     if (push(relay, unit->number))
         return true;
-    sm_relay_ledger_untake(relay->ledger);
+    sm_load_relay_ledger_untake(relay->ledger);
     return false;
 }
 
@@ -258,7 +258,7 @@ static int64_t earlier(int64_t one_ns, int64_t other_ns) {
 static void look_at_waiting(struct relay *relay) {
     int64_t older = relay->waiting_then - (relay->pushed - relay->pushed_then);
     int64_t waiting = waiting_events(relay) - (older > 0 ? older : 0);
-    const struct sm_relay_step *step = sm_relay_script_waiting(&relay->script, waiting);
+    const struct sm_load_relay_step *step = sm_load_relay_script_waiting(&relay->script, waiting);
     if (step)
         perform(relay, step);
 }
@@ -282,7 +282,7 @@ static int64_t relay_tick(void *driver, int64_t now_ns) {
         mark_handed(relay);
     }
     next_ns = earlier(next_ns, sm_websocket_server_tick(relay->server, now_ns));
-    return earlier(next_ns, sm_relay_ledger_expire(relay->ledger, now_ns));
+    return earlier(next_ns, sm_load_relay_ledger_expire(relay->ledger, now_ns));
 }
 
 static void relay_abandon(void *driver) {
@@ -293,7 +293,7 @@ static void relay_abandon(void *driver) {
         sm_peer_leave(relay->consumer);
         relay->consumer = NULL;
     }
-    sm_relay_ledger_stop(relay->ledger);
+    sm_load_relay_ledger_stop(relay->ledger);
 }
 
 static const struct sm_engine_ops relay_engine_ops = {relay_send, relay_ready, relay_tick,
@@ -305,8 +305,8 @@ static void relay_close(void *driver) {
         return;
     sm_engine_close(relay->engine);
     sm_websocket_server_close(relay->server);
-    sm_relay_ledger_free(relay->ledger);
-    sm_relay_script_free(&relay->script);
+    sm_load_relay_ledger_free(relay->ledger);
+    sm_load_relay_script_free(&relay->script);
     free(relay->event);
     free(relay);
 }
@@ -347,13 +347,13 @@ static int open_load(void *driver, const struct sm_block *config, struct sm_erro
     relay->is_text = strcmp(sm_block_text(config, "kind"), "text") == 0;
     int rc = make_events(relay, config, err);
     if (rc == 0)
-        rc = sm_relay_script_read(config, &relay->script, err);
+        rc = sm_load_relay_script_read(config, &relay->script, err);
     if (rc == 0)
         rc = sm_engine_open(config, &relay_engine_ops, relay, (int64_t)relay->body->payload_bytes,
                             &relay->engine, err);
     if (rc == 0)
         rc = listen_on(relay, config, err);
-    if (rc == 0 && !(relay->ledger = sm_relay_ledger_new(relay->engine)))
+    if (rc == 0 && !(relay->ledger = sm_load_relay_ledger_new(relay->engine)))
         rc = sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
     if (rc < 0)
         return rc;

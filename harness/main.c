@@ -8,7 +8,6 @@
 
 #include "../reports/render.h"
 #include "../reports/suggest.h"
-#include "../reports/units.h"
 #include "completion.h"
 #include "manual.h"
 #include "verb_table.h"
@@ -32,15 +31,6 @@ int sm_verb_usage(const char *verb, const char *what_format, ...) {
     return SM_STATUS_USAGE;
 }
 
-int sm_verb_control_rate(const char *verb, const char *text, double *ret_per_s) {
-    double per_s = -1;
-    if (text && (sm_unit_parse(SM_UNIT_BYTES_PER_S, text, &per_s) || per_s <= 0))
-        return sm_verb_usage(verb, "--positive-control=%s is not a rate like %s", text,
-                             sm_unit_example(SM_UNIT_BYTES_PER_S));
-    *ret_per_s = per_s;
-    return 0;
-}
-
 int sm_verb_worse(int a, int b) {
     static const int gravity[] = {[SM_STATUS_OK] = 0,
                                   [SM_STATUS_INCONCLUSIVE] = 1,
@@ -48,11 +38,6 @@ int sm_verb_worse(int a, int b) {
                                   [SM_STATUS_BROKEN] = 3,
                                   [SM_STATUS_USAGE] = 4};
     return gravity[a] >= gravity[b] ? a : b;
-}
-
-int sm_verb_bad_option(const char *verb, int code, char **argv) {
-    const char *text = argv[optind - 1];
-    return sm_verb_usage(verb, code == ':' ? "option %s needs a value" : "unknown option %s", text);
 }
 
 static int help(FILE *to) {

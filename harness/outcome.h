@@ -1,4 +1,5 @@
-/* outcome.h - from a finished record to what the user sees: symbols, analysis, a report. */
+/* outcome.h - from a finished record to what the user sees: symbols, analysis, a report. One
+ * thread; an int is 0 or a negative errno with *err where nothing else is said. */
 #pragma once
 
 #include <stdio.h>

@@ -37,14 +37,15 @@ uint32_t sm_pool_exhausted(const struct sm_pool *pool);    /* processes that fou
 uint64_t sm_pool_memory_bytes(const struct sm_pool *pool); /* really taken */
 
 /* Takes the memory of the first slot in advance, so that it counts as ours and not as that of the
- * first program; a control group charges whoever touches a page first. */
+ * first program; a control group charges whoever touches a page first. 0 or a negative errno. */
 int sm_pool_populate(struct sm_pool *pool);
 uint64_t sm_pool_charged_bytes(const struct sm_pool *pool); /* taken since, by programs */
 
 /* The process that claimed a slot, 0 = none. */
 pid_t sm_pool_claimed_by(const struct sm_pool *pool, uint32_t index);
 
-/* Clears the slot of a process that is gone and offers it again. Views of it are void. */
+/* Clears the slot of a process that is gone and offers it again. Views of it are void. 0, or a
+ * negative errno and it stays taken. */
 int sm_pool_recycle(struct sm_pool *pool, uint32_t index);
 
 /* A checked view of one slot. */

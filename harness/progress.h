@@ -1,5 +1,5 @@
 /* progress.h - what a user sees on standard error while a run goes on: one live line on a
- * terminal, a plain line every few seconds otherwise. */
+ * terminal, a plain line every few seconds otherwise. One thread. */
 #pragma once
 
 #include <stdint.h>
@@ -20,6 +20,7 @@ struct sm_progress_figures {
     double delivered; /* < 0 = not known */
 };
 
+/* Looks whether standard error is a terminal. */
 void sm_progress_init(struct sm_progress *progress, int quiet);
 
 /* Shows the figures if it is time to (every call on a terminal). now_ns is CLOCK_MONOTONIC. */

@@ -24,17 +24,22 @@ struct sm_relay_counts {
     double held_s;        /* time that something waited to be read, summed over connections */
 };
 
+/* Listens and starts the thread. 0 or a negative errno with *err; on success a relay for
+ * sm_relay_close. */
 int sm_relay_open(const struct sm_relay_places *places, struct sm_relay **ret_relay,
                   struct sm_error *err);
 
 /* Resets every connection; while `refuse` stays set, new ones too, as they come. */
 void sm_relay_cut(struct sm_relay *relay, int refuse);
+/* Lets new connections come through again. */
 void sm_relay_restore(struct sm_relay *relay);
 
 /* So many bytes per second are taken from all clients together; 0 = none at all. */
 void sm_relay_slow(struct sm_relay *relay, double bytes_per_s);
+/* Takes them as fast as they come again. */
 void sm_relay_unslow(struct sm_relay *relay);
 
+/* A copy of the counts as of now. */
 void sm_relay_counts(struct sm_relay *relay, struct sm_relay_counts *ret_counts);
 
 /* Ends the thread and all connections. NULL is allowed. */

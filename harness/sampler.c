@@ -184,8 +184,6 @@ void sm_sampler_exited(struct sm_sampler *sampler, pid_t pid, int wait_status, i
 void sm_sampler_now(const struct sm_sampler *sampler, struct sm_sampler_now *ret_now) {
     *ret_now = (struct sm_sampler_now){
         .heap_bytes = sampler->now.heap, .rss_bytes = sampler->now.rss, .fds = sampler->now.fds};
-    for (size_t i = 0; i < sampler->followed_count; i++)
-        ret_now->processes += sampler->followed[i]->alive;
 }
 
 struct sm_module_file *sm_sampler_take_module_files(struct sm_sampler *sampler, size_t *ret_count) {

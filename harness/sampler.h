@@ -35,8 +35,8 @@ int sm_sampler_create(const struct sm_sampler_options *options, struct sm_record
  * the sampler. NULL-terminated. */
 const char *const *sm_sampler_environment(struct sm_sampler *sampler);
 
-/* The pool's file, and the processes that write into it now, appended to *list: for whoever brings
- * the probe into programs that run already. */
+/* The pool's file (-1: outside only), and the processes that write into it now, appended to *list
+ * (0 or -ENOMEM): for whoever brings the probe into programs that run already. */
 int sm_sampler_pool_fd(const struct sm_sampler *sampler);
 int sm_sampler_writers(const struct sm_sampler *sampler, struct sm_pid_list *list);
 
@@ -52,10 +52,11 @@ void sm_sampler_follow(struct sm_sampler *sampler, pid_t root);
  * record fails. */
 int sm_sampler_tick(struct sm_sampler *sampler, int64_t now_ns);
 
-/* A full sample of sites and frees as well: at the end of a phase and of the run. */
+/* A full sample of sites and frees as well: at the end of a phase and of the run. Returns as
+ * above. */
 int sm_sampler_checkpoint(struct sm_sampler *sampler, int64_t now_ns);
 
-/* Adds a value of a series that others measure (gauges, load counts, delivered). */
+/* Adds a value of a series that others measure (gauges, load counts, delivered). As above. */
 int sm_sampler_put(struct sm_sampler *sampler, const char *series, enum sm_unit unit,
                    int64_t now_ns, double value);
 
@@ -77,7 +78,6 @@ void sm_sampler_exited(struct sm_sampler *sampler, pid_t pid, int wait_status, i
 /* Live figures for the progress line; 0 where unknown. */
 struct sm_sampler_now {
     double heap_bytes, rss_bytes, fds;
-    int processes;
 };
 void sm_sampler_now(const struct sm_sampler *sampler, struct sm_sampler_now *ret_now);
 
@@ -87,7 +87,7 @@ void sm_sampler_now(const struct sm_sampler *sampler, struct sm_sampler_now *ret
 struct sm_module_file *sm_sampler_take_module_files(struct sm_sampler *sampler, size_t *ret_count);
 
 /* Writes what a probe without a harness left in its pool file into a record: processes, sites, who
- * freed what, and one sample of each series, of the last state. */
+ * freed what, and one sample of each series, of the last state. 0 or a negative errno with *err. */
 int sm_sampler_import(const char *pool_path, struct sm_record *record, struct sm_error *err);
 
 /* Writes modules, stacks and frames still missing, frees everything. The pool goes with it. */

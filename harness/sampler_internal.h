@@ -2,8 +2,8 @@
  * sampler.h), sampler_process.c (one process from its first sight to its end),
  * sampler_discover.c (which processes there are), sampler_figures.c (the cheap figures of every
  * tick), sampler_allocator.c (what allocators say of themselves), sampler_control.c (the positive
- * control), sampler_slow.c (descriptors by
- * kind, sockets, sites, at their own pace), sampler_import.c (a pool that was left behind). */
+ * control), sampler_slow.c (descriptors by kind, sockets, sites, at their own pace),
+ * sampler_import.c (a pool that was left behind). */
 #pragma once
 
 #include "pool.h"

@@ -72,6 +72,7 @@ void sm_body_visit(struct sm_body_build *build, int index, const char *format,
 /* Whether the table at index is a list: an empty one is not. */
 bool sm_body_is_list(struct sm_body_build *build, int index);
 
+/* Add the value at index in their format. */
 void sm_body_add_json(struct sm_body_build *build, int index);
 void sm_body_add_msgpack(struct sm_body_build *build, int index);
 void sm_body_add_protobuf(struct sm_body_build *build, int index);

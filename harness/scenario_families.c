@@ -3,15 +3,20 @@
 
 #include <string.h>
 
+#include "allocator_library.h"
 #include "fault.h"
 #include "load.h"
-#include "relay_script.h"
+#include "load_relay_script.h"
 #include "scenario_experiments.h"
 #include "scenario_replay.h"
 #include "service.h"
 #include "sources.h"
 
-static const char *const allocator_names[] = {"glibc", "tcmalloc", "jemalloc", NULL};
+static const char *const allocator_names[] = {
+#define X(name) #name,
+    SM_ALLOCATORS(X)
+#undef X
+        NULL};
 
 static const struct sm_key scenario_keys[] = {
     {.name = "title", .type = SM_KEY_TEXT, .required = true, .help = "what it shows, in one line"},
@@ -143,7 +148,7 @@ static const struct sm_member program_members[] = {
 static const struct sm_member phase_members[] = {{"phase", phase_keys, "a span of the run", NULL},
                                                  {.name = NULL}};
 static const struct sm_member step_members[] = {
-    {"step", sm_relay_step_keys, "of a relay's script", NULL}, {.name = NULL}};
+    {"step", sm_load_relay_step_keys, "of a relay's script", NULL}, {.name = NULL}};
 static const struct sm_member body_members[] = {
     {"replay", sm_replay_keys, "bodies from files, which the units take in turn", NULL},
     {.name = NULL}};

@@ -104,9 +104,10 @@ void sm_library_fill(struct sm_loader *loader);
 
 /* scenario_lua.c */
 struct sm_loader *sm_loader_of(lua_State *lua);
-int sm_lua_open(struct sm_loader *loader);
+int sm_lua_open(struct sm_loader *loader); /* 0 or -ENOMEM */
 void sm_lua_close(struct sm_loader *loader);
-/* Runs main(loader) as a protected call; what went wrong is in loader->error. */
+/* Runs main(loader) as a protected call: 0, or a negative errno, and what went wrong is in
+ * loader->error. */
 int sm_lua_protect(struct sm_loader *loader, void (*main)(struct sm_loader *loader));
 /* The thread's processor time, which limits a script. Work that the loader does for it is not
  * counted: whoever does much of it moves cpu_end_ns. */

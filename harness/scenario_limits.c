@@ -41,34 +41,44 @@ static const char *limit_text(struct sm_loader *loader, int table, const char *n
     return lua_isnil(loader->lua, index) ? NULL : sm_value_text(loader, index);
 }
 
-void sm_budget_load(struct sm_loader *loader, int index) {
-    struct sm_scenario *scenario = loader->scenario;
+/* Takes a limit as the scenario says it; `limit` is NULL where it says nothing. */
+typedef void take_limit(struct sm_loader *loader, const char *name, const char *limit);
+
+static void each_limit(struct sm_loader *loader, int index, const char *table, take_limit *take) {
     const char *names[LIMITS_MAX];
-    sm_resolve(loader, index);
-    if (lua_isnil(loader->lua, index))
-        return;
-    size_t base = sm_path_add(loader, "budget");
+    size_t base = sm_path_add(loader, "%s", table);
     size_t count = sort_names(loader, index, names);
-    scenario->budget = sm_alloc(loader, (count + 1) * sizeof *scenario->budget);
     for (size_t i = 0; i < count; i++) {
-        struct sm_budget_item item;
-        struct sm_error err = {0};
         size_t before = sm_path_add(loader, ".%.80s", names[i]);
-        const char *limit = limit_text(loader, index, names[i]);
-        if (limit && sm_budget_check_name(names[i], limit, &item, &err))
-            sm_raise(loader, err.todo, "%s", err.what);
-        if (limit) {
-            scenario->budget[scenario->budget_count++] =
-                (struct sm_budget_item){.name = (char *)names[i],
-                                        .limit = (char *)limit,
-                                        .is_bounded = item.is_bounded,
-                                        .value = item.value};
-            sm_budget_item_clear(&item);
-        }
+        take(loader, names[i], limit_text(loader, index, names[i]));
         lua_settop(loader->lua, index);
         sm_path_cut(loader, before);
     }
     sm_path_cut(loader, base);
+}
+
+static void take_budget(struct sm_loader *loader, const char *name, const char *limit) {
+    struct sm_scenario *scenario = loader->scenario;
+    struct sm_budget_item item;
+    struct sm_error err = {0};
+    if (!limit)
+        return;
+    if (sm_budget_check_name(name, limit, &item, &err))
+        sm_raise(loader, err.todo, "%s", err.what);
+    scenario->budget[scenario->budget_count++] =
+        (struct sm_budget_item){.name = (char *)name,
+                                .limit = (char *)limit,
+                                .is_bounded = item.is_bounded,
+                                .value = item.value};
+    sm_budget_item_clear(&item);
+}
+
+void sm_budget_load(struct sm_loader *loader, int index) {
+    sm_resolve(loader, index);
+    if (lua_isnil(loader->lua, index))
+        return;
+    loader->scenario->budget = sm_alloc(loader, LIMITS_MAX * sizeof *loader->scenario->budget);
+    each_limit(loader, index, "budget", take_budget);
 }
 
 /* The unit of a series' values: bytes for what a program marks, counts for what it says. */
@@ -99,24 +109,18 @@ static enum sm_unit series_unit(struct sm_loader *loader, const char *series) {
     sm_raise_unknown(loader, series, names, count, "there is no series \"%.80s\"", series);
 }
 
-void sm_declared_load(struct sm_loader *loader, int index) {
+static void take_declared(struct sm_loader *loader, const char *name, const char *limit) {
     struct sm_scenario *scenario = loader->scenario;
-    const char *names[LIMITS_MAX];
+    const struct sm_key key = {.name = name, .unit = series_unit(loader, name)};
+    if (limit)
+        scenario->declared[scenario->declared_count++] = (struct sm_declared_bound){
+            .series = (char *)name, .value = sm_text_quantity(loader, limit, &key)};
+}
+
+void sm_declared_load(struct sm_loader *loader, int index) {
     sm_resolve(loader, index);
     if (lua_isnil(loader->lua, index))
         return;
-    size_t base = sm_path_add(loader, "declared");
-    size_t count = sort_names(loader, index, names);
-    scenario->declared = sm_alloc(loader, (count + 1) * sizeof *scenario->declared);
-    for (size_t i = 0; i < count; i++) {
-        size_t before = sm_path_add(loader, ".%.80s", names[i]);
-        const struct sm_key key = {.name = names[i], .unit = series_unit(loader, names[i])};
-        const char *limit = limit_text(loader, index, names[i]);
-        if (limit)
-            scenario->declared[scenario->declared_count++] = (struct sm_declared_bound){
-                .series = (char *)names[i], .value = sm_text_quantity(loader, limit, &key)};
-        lua_settop(loader->lua, index);
-        sm_path_cut(loader, before);
-    }
-    sm_path_cut(loader, base);
+    loader->scenario->declared = sm_alloc(loader, LIMITS_MAX * sizeof *loader->scenario->declared);
+    each_limit(loader, index, "declared", take_declared);
 }

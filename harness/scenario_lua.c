@@ -10,7 +10,7 @@
 #include <time.h>
 
 enum { MEMORY_MAX_BYTES = 64 << 20, HOOK_INSTRUCTIONS = 100, LARGE_BYTES = 1 << 16 };
-static const int64_t cpu_max_ns = 1000000000;
+static const int64_t cpu_max_ns = SPILLMARK_SLOWNESS * INT64_C(1000000000);
 
 struct sm_loader *sm_loader_of(lua_State *lua) {
     return *(struct sm_loader **)lua_getextraspace(lua);

@@ -17,7 +17,6 @@ struct sm_settler {
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t wanted;
     int is_wanted, is_all_seen, is_stopping;
-    long looks;
     struct sm_settled found;
     struct sm_error first_error;
 };
@@ -43,7 +42,6 @@ static void *look(void *argument) {
         struct sm_error err = {0};
         sm_settled_look(settler->record_path, is_all_seen, &settled, &err);
         pthread_mutex_lock(&settler->lock);
-        settler->looks++;
         if (!settler->found.is_settled)
             settler->found = settled;
         if (err.code && !settler->first_error.code)
@@ -94,12 +92,10 @@ int sm_settler_answer(struct sm_settler *settler, struct sm_settled *ret_settled
     return is_settled;
 }
 
-long sm_settler_looks(struct sm_settler *settler, struct sm_error *ret_first) {
+void sm_settler_failure(struct sm_settler *settler, struct sm_error *ret_first) {
     pthread_mutex_lock(&settler->lock);
-    long looks = settler->looks;
     *ret_first = settler->first_error;
     pthread_mutex_unlock(&settler->lock);
-    return looks;
 }
 
 void sm_settler_stop(struct sm_settler *settler) {

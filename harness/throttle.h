@@ -1,6 +1,7 @@
 /* throttle.h - the last way to a slow disk, where calls can neither be trapped nor served by FUSE:
  * the target runs in a control group whose writes to the disk below a rule's path the kernel holds
- * to a rate. It knows rates only, and the whole disk, not the path. Run's thread. */
+ * to a rate. It knows rates only, and the whole disk, not the path. Run's thread; an int is 0 or a
+ * negative errno. */
 #pragma once
 
 #include <stdbool.h>

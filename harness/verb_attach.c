@@ -10,7 +10,6 @@
 #include <time.h>
 
 #include "../reports/record.h"
-#include "../reports/units.h"
 #include "budget_file.h"
 #include "clock.h"
 #include "environment.h"
@@ -25,8 +24,7 @@
 #include "verb_table.h"
 #include "verbs.h"
 
-static const double rate_hz = 20, patience_s = 5;
-static const uint64_t default_seed = 20261;
+static const double patience_s = 5;
 static const int64_t second_ns = 1000000000;
 
 struct attach_arguments {
@@ -49,14 +47,12 @@ static int take_option(int option, char **argv, struct attach_arguments *argumen
         rc = sm_budget_list_read(&arguments->budget, optarg, &err);
     else if (option == 'i')
         arguments->is_injecting = 1;
-    else if (option == 's' && sm_unit_parse(SM_UNIT_BYTES, optarg, &arguments->interval_bytes))
-        return sm_verb_usage("attach", "--sample-bytes %s is not a size like %s", optarg,
-                             sm_unit_example(SM_UNIT_BYTES));
-    else if (option != 'F' && option != 's')
+    else if (option == 's')
+        return sm_verb_sample_bytes("attach", optarg, &arguments->interval_bytes);
+    else if (option == 'F')
+        return sm_verb_duration("attach", optarg, &arguments->duration_s);
+    else
         return sm_verb_bad_option("attach", option, argv);
-    else if (option == 'F' && sm_unit_parse(SM_UNIT_SECONDS, optarg, &arguments->duration_s))
-        return sm_verb_usage("attach", "--for %s is not a duration like %s", optarg,
-                             sm_unit_example(SM_UNIT_SECONDS));
     return rc ? sm_verb_fail("attach", &err, SM_STATUS_USAGE) : 0;
 }
 
@@ -81,21 +77,15 @@ static int parse_arguments(int argc, char **argv, struct attach_arguments *argum
 
 static void write_head(struct sm_record *record, const struct attach_arguments *arguments) {
     char text[64];
-    char *environment = sm_environment_json();
     sm_record_set_meta(record, SM_META_SCENARIO, "attach");
     snprintf(text, sizeof text, "process %d", (int)arguments->pid);
     sm_record_set_meta(record, SM_META_TITLE, text);
-    snprintf(text, sizeof text, "%lld", (long long)time(NULL));
-    sm_record_set_meta(record, SM_META_STARTED, text);
-    sm_record_set_meta(record, SM_META_VERSION, SPILLMARK_VERSION);
-    sm_record_set_meta(record, SM_META_ENVIRONMENT, environment ? environment : "{}");
-    free(environment);
+    sm_environment_write(record);
     for (size_t i = 0; i < arguments->budget.count; i++)
         sm_record_add_budget_item(record, &arguments->budget.items[i]);
     sm_record_commit(record);
 }
 
-/* One that has ended and was not waited for by its parent yet is there, too. */
 /* Until the time is up, the program ends, or the user has seen enough. */
 static int watch(struct sm_record *record, struct sm_sampler *sampler,
                  const struct attach_arguments *arguments, int64_t start_ns) {
@@ -110,7 +100,7 @@ static int watch(struct sm_record *record, struct sm_sampler *sampler,
             sm_record_commit(record);
             committed_ns = sm_now_ns();
         }
-        next_ns += (int64_t)(1e9 / rate_hz);
+        next_ns += (int64_t)(1e9 / SM_VERB_RATE_HZ);
         if (next_ns < sm_now_ns())
             next_ns = sm_now_ns(); /* a busy machine: no hurry to catch up */
         sm_sleep_until_ns(next_ns < until_ns ? next_ns : until_ns);
@@ -177,11 +167,11 @@ static int record_it(const struct attach_arguments *arguments, const struct sm_r
     struct sm_injector *injector = NULL;
     struct sm_module_file *files = NULL;
     size_t file_count = 0;
-    const struct sm_sampler_options options = {.rate_hz = rate_hz,
+    const struct sm_sampler_options options = {.rate_hz = SM_VERB_RATE_HZ,
                                                .want_probe = arguments->is_injecting,
                                                .sample_interval_bytes =
                                                    (uint64_t)arguments->interval_bytes,
-                                               .seed = default_seed};
+                                               .seed = SM_VERB_SEED};
     int64_t start_ns = sm_now_ns();
     struct sm_phase row = {.id = 1, .name = (char *)"watched", .to_ns = -1, .load_factor = 1};
     char duration[32];
@@ -232,7 +222,7 @@ static int attach(const struct attach_arguments *arguments) {
 }
 
 int sm_verb_attach(int argc, char **argv) {
-    struct attach_arguments arguments = {.interval_bytes = 512 * 1024};
+    struct attach_arguments arguments = {.interval_bytes = SM_VERB_SAMPLE_BYTES};
     int status = parse_arguments(argc, argv, &arguments);
     if (status == 0)
         status = attach(&arguments);

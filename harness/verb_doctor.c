@@ -10,7 +10,7 @@
 
 #include "doctor.h"
 
-const struct sm_doctor_check sm_doctor_checks[] = {
+static const struct sm_doctor_check checks[] = {
     {"slow disk", "faults on files, by seccomp notification",
      "Linux 5.14 or later; in a container: a seccomp profile that allows seccomp() and pidfd_getfd",
      true, sm_doctor_slow_disk},
@@ -66,7 +66,7 @@ static void print_result(const struct sm_doctor_check *check, int rc, const char
 
 static int examine(const char *dir) {
     bool works = true;
-    for (const struct sm_doctor_check *check = sm_doctor_checks; check->name; check++) {
+    for (const struct sm_doctor_check *check = checks; check->name; check++) {
         char note[SM_DOCTOR_NOTE_BYTES] = "";
         int rc = check->test(dir, note);
         print_result(check, rc, note);

@@ -30,18 +30,6 @@ struct gate_arguments {
     size_t run_count;
 };
 
-static int take_number(const char *option, double low, double high, double *ret_value) {
-    char *end;
-    double value = strtod(optarg, &end);
-    if (*end == '%')
-        end++;
-    if (end == optarg || *end || !(value >= low && value <= high))
-        return sm_verb_usage("gate", "%s %s is not a number from %g to %g", option, optarg, low,
-                             high);
-    *ret_value = value;
-    return 0;
-}
-
 static int take_figure(struct gate_arguments *arguments) {
     char names[200];
     int figure = sm_figures_find(optarg);
@@ -70,11 +58,11 @@ static int take_option(int option, char **argv, struct gate_arguments *arguments
         arguments->baselines[arguments->baseline_count++] = optarg;
         break;
     case 'n':
-        rc = take_number("--last", 1, SM_FIGURES_RUNS, &number);
+        rc = sm_verb_number("gate", "--last", optarg, 1, SM_FIGURES_RUNS, 0, &number);
         arguments->last = (int)number;
         return rc;
     case 't':
-        rc = take_number("--tolerance", 0, 1000, &number);
+        rc = sm_verb_number("gate", "--tolerance", optarg, 0, 1000, '%', &number);
         arguments->tolerance = number / 100;
         return rc;
     case 'F':

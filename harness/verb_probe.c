@@ -4,16 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../reports/units.h"
 #include "budget_file.h"
 #include "execution.h"
 #include "outcome.h"
 #include "run_dir.h"
 #include "verb_table.h"
 #include "verbs.h"
-
-static const double default_rate_hz = 20;
-static const uint64_t default_seed = 20261;
 
 struct probe_arguments {
     const char *out;
@@ -42,15 +38,9 @@ static int take_option(int option, char **argv, struct probe_arguments *argument
     case 'k':
         return sm_verb_control_rate("probe", optarg, &arguments->control_per_s);
     case 'F':
-        if (sm_unit_parse(SM_UNIT_SECONDS, optarg, &arguments->duration_s))
-            return sm_verb_usage("probe", "--for %s is not a duration like %s", optarg,
-                                 sm_unit_example(SM_UNIT_SECONDS));
-        break;
+        return sm_verb_duration("probe", optarg, &arguments->duration_s);
     case 's':
-        if (sm_unit_parse(SM_UNIT_BYTES, optarg, &arguments->interval_bytes))
-            return sm_verb_usage("probe", "--sample-bytes %s is not a size like %s", optarg,
-                                 sm_unit_example(SM_UNIT_BYTES));
-        break;
+        return sm_verb_sample_bytes("probe", optarg, &arguments->interval_bytes);
     default:
         return sm_verb_bad_option("probe", option, argv);
     }
@@ -86,9 +76,9 @@ static int probe(const struct probe_arguments *arguments) {
         .budget = arguments->budget.items,
         .budget_count = arguments->budget.count,
         .dir = &dir,
-        .sample_rate_hz = default_rate_hz,
+        .sample_rate_hz = SM_VERB_RATE_HZ,
         .sample_interval_bytes = (uint64_t)arguments->interval_bytes,
-        .seed = default_seed,
+        .seed = SM_VERB_SEED,
         .control_per_s = arguments->control_per_s,
     };
     if (sm_execute(&options, &end, &err))
@@ -97,7 +87,7 @@ static int probe(const struct probe_arguments *arguments) {
 }
 
 int sm_verb_probe(int argc, char **argv) {
-    struct probe_arguments arguments = {.interval_bytes = 512 * 1024};
+    struct probe_arguments arguments = {.interval_bytes = SM_VERB_SAMPLE_BYTES};
     int status = parse_arguments(argc, argv, &arguments);
     if (status == 0)
         status = probe(&arguments);

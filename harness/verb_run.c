@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "../reports/record.h"
-#include "../reports/units.h"
 #include "allocator_library.h"
 #include "execution.h"
 #include "interrupt.h"
@@ -17,10 +16,10 @@
 #include "verb_table.h"
 #include "verbs.h"
 
+#define LISTED(name) " " #name
+
 enum { SETTINGS_MAX = 64, SHARDS_MAX = 1024 };
-static const double default_rate_hz = 20, default_interval_bytes = 512 * 1024;
 static const int default_pairs = 6;
-static const uint64_t default_seed = 20261;
 
 struct run_arguments {
     const char *scenario, *out;
@@ -52,13 +51,10 @@ static int parse_setting(struct run_arguments *arguments, char *text) {
     return 0;
 }
 
-static int parse_number(const char *option, const char *text, double low, double high,
-                        double *ret_value) {
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end || !(value >= low && value <= high))
-        return sm_verb_usage("run", "%s %s is not a number from %g to %g", option, text, low, high);
-    *ret_value = value;
+static int parse_allocator(struct run_arguments *arguments, const char *name) {
+    if (!sm_allocator_is_known(name))
+        return sm_verb_usage("run", "--allocator %s is none of" SM_ALLOCATORS(LISTED), name);
+    arguments->allocator = name;
     return 0;
 }
 
@@ -84,15 +80,11 @@ static int parse_more(struct run_arguments *arguments, int option) {
         return 0;
     }
     if (option == 'm')
-        return sm_unit_parse(SM_UNIT_BYTES, optarg, &arguments->sample_bytes) == 0 &&
-                       arguments->sample_bytes >= 1
-                   ? 0
-                   : sm_verb_usage("run", "--sample-bytes %s is not a size like %s", optarg,
-                                   sm_unit_example(SM_UNIT_BYTES));
+        return sm_verb_sample_bytes("run", optarg, &arguments->sample_bytes);
     if (option == 'S')
         return parse_shard(optarg, &arguments->shard);
     if (option == 'T')
-        return parse_number("--start-at", optarg, 1, 1e11, &arguments->start_at_unix_s);
+        return sm_verb_number("run", "--start-at", optarg, 1, 1e11, 0, &arguments->start_at_unix_s);
     arguments->load_only = 1;
     return 0;
 }
@@ -112,21 +104,17 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
             arguments->out = optarg;
             break;
         case 'a':
-            rc = sm_allocator_is_known(optarg)
-                     ? 0
-                     : sm_verb_usage("run", "--allocator %s is not glibc, tcmalloc or jemalloc",
-                                     optarg);
-            arguments->allocator = optarg;
+            rc = parse_allocator(arguments, optarg);
             break;
         case 'c':
-            rc = optarg ? parse_number("--own-cost", optarg, 2, 100, &pairs) : 0;
+            rc = optarg ? sm_verb_number("run", "--own-cost", optarg, 2, 100, 0, &pairs) : 0;
             arguments->own_cost_pairs = (int)pairs;
             break;
         case 'k':
             rc = sm_verb_control_rate("run", optarg, &arguments->control_per_s);
             break;
         case 'l':
-            rc = parse_number("--live", optarg, 0, 65535, &port);
+            rc = sm_verb_number("run", "--live", optarg, 0, 65535, 0, &port);
             break;
         case 'S':
         case 'L':
@@ -137,10 +125,11 @@ static int parse_arguments(int argc, char **argv, struct run_arguments *argument
             rc = parse_more(arguments, option);
             break;
         case 't':
-            rc = parse_number("--time-scale", optarg, 0.001, 1000, &arguments->time_scale);
+            rc = sm_verb_number("run", "--time-scale", optarg, 0.001, 1000, 0,
+                                &arguments->time_scale);
             break;
         case 'r':
-            rc = parse_number("--repeat", optarg, 1, 1000, &repeat);
+            rc = sm_verb_number("run", "--repeat", optarg, 1, 1000, 0, &repeat);
             break;
         default:
             rc = sm_verb_bad_option("run", option, argv);
@@ -215,9 +204,9 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
     const struct sm_execution_options options = {
         .scenario = scenario,
         .dir = &dir,
-        .sample_rate_hz = default_rate_hz,
+        .sample_rate_hz = SM_VERB_RATE_HZ,
         .sample_interval_bytes = (uint64_t)arguments->sample_bytes,
-        .seed = default_seed,
+        .seed = SM_VERB_SEED,
         .allocator = arguments->allocator,
         .until_sure = arguments->until_sure,
         .shard = arguments->shard,
@@ -237,7 +226,7 @@ static int run_once(const struct run_arguments *arguments, const char *out) {
 }
 
 int sm_verb_run(int argc, char **argv) {
-    struct run_arguments arguments = {.sample_bytes = default_interval_bytes, .time_scale = 1};
+    struct run_arguments arguments = {.sample_bytes = SM_VERB_SAMPLE_BYTES, .time_scale = 1};
     int status = parse_arguments(argc, argv, &arguments);
     for (long i = 0; status != SM_STATUS_USAGE && i < arguments.repeat; i++) {
         char out[512];

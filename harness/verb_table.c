@@ -4,8 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../reports/figures.h"
 #include "../reports/render.h"
+#include "allocator_library.h"
 #include "verbs.h"
+
+/* The words of a completion, each followed by a space. */
+#define WORD(name)                  #name " "
+#define FIGURE_WORD(id, name, unit) name " "
 
 static const struct sm_verb_option run_options[] = {
     {"param", 'p', 1, 1, 0, "NAME=VALUE", "set a parameter of the scenario", 0, NULL},
@@ -19,7 +25,7 @@ static const struct sm_verb_option run_options[] = {
     {"record-env", 'e', 0, 0, 0, NULL,
      "record the values of the environment variables it sets, not only their names", 0, NULL},
     {"allocator", 'a', 0, 0, 0, "NAME", "put another allocator beneath the target",
-     SM_COMPLETE_WORDS, "glibc tcmalloc jemalloc"},
+     SM_COMPLETE_WORDS, SM_ALLOCATORS(WORD)},
     {"sample-bytes", 'm', 0, 0, 0, "N", "take a stack every N bytes on average; 1 for all", 0,
      NULL},
     {"shard", 'S', 0, 0, 0, "I/N", "offer only the I-th of N parts of the load", 0, NULL},
@@ -75,7 +81,7 @@ static const struct sm_verb_option gate_options[] = {
      NULL},
     {"last", 'n', 0, 0, 0, "N", "of a directory of runs only the last N: 10", 0, NULL},
     {"figure", 'F', 0, 1, 0, "NAME", "what to compare instead of memory and descriptors",
-     SM_COMPLETE_WORDS, "heap_peak heap_end rss_peak fds_peak latency_p99 undelivered"},
+     SM_COMPLETE_WORDS, SM_FIGURES_TABLE(FIGURE_WORD)},
     {"tolerance", 't', 0, 0, 0, "PERCENT", "how much more than the baseline is allowed: 10", 0,
      NULL},
     {"save-baseline", 'S', 0, 0, 0, "FILE", "write the figures of the runs there, to be committed",

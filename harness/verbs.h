@@ -24,8 +24,18 @@ int sm_verb_fail(const char *verb, const struct sm_error *err, int status);
 int sm_verb_usage(const char *verb, const char *what_format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* --positive-control[=RATE], as sm_execution_options has it; `text` may be NULL. Returns 0, or
- * SM_STATUS_USAGE and has told why. */
+/* What is the same for every way to record: sampled this often per second, a stack each so many
+ * bytes on average where no option says otherwise, by this seed. */
+enum { SM_VERB_RATE_HZ = 20, SM_VERB_SAMPLE_BYTES = 512 * 1024, SM_VERB_SEED = 20261 };
+
+/* verb_options.c: values of options that several verbs have. Each returns 0, or SM_STATUS_USAGE
+ * and has told why. */
+/* A number from low to high; a final `mark` ('%', or 0 for none) may follow. */
+int sm_verb_number(const char *verb, const char *option, const char *text, double low, double high,
+                   char mark, double *ret_value);
+int sm_verb_sample_bytes(const char *verb, const char *text, double *ret_bytes); /* 1 or more */
+int sm_verb_duration(const char *verb, const char *text, double *ret_s);         /* --for */
+/* --positive-control[=RATE], as sm_execution_options has it; `text` may be NULL. */
 int sm_verb_control_rate(const char *verb, const char *text, double *ret_per_s);
 
 /* Tells a getopt_long failure (opterr = 0, short options starting with ':') in one line. */

@@ -15,7 +15,8 @@ struct sm_watch_value {
 };
 
 /* `gauges` are blocks of the family "gauge" that can be read; `delivered` may be NULL. They are
- * asked every period_s. */
+ * asked every period_s (seconds, above 0) and stay the caller's until the end. 0 or a negative
+ * errno with *err. All but the thread itself: from the run's thread. */
 int sm_watcher_start(const struct sm_block *const *gauges, size_t gauge_count,
                      const struct sm_block *delivered, double period_s,
                      struct sm_watcher **ret_watcher, struct sm_error *err);

@@ -1,5 +1,5 @@
 /* websocket_upgrade.h - the handshake that turns an HTTP/1.1 connection into a WebSocket (RFC 6455,
- * section 4), from either side. Bytes in, bytes out; one thread at a time. */
+ * section 4), from either side. Bytes in, bytes out; one thread at a time for each. */
 #pragma once
 
 #include <http_parser.h>
@@ -32,6 +32,7 @@ struct sm_upgrade {
     bool in_value, is_websocket, is_version_13, is_done;
 };
 
+/* Begins to read what a client (to a server) or a server says; all that was read is forgotten. */
 void sm_upgrade_begin(struct sm_upgrade *upgrade, bool is_server);
 /* Takes bytes; *ret_used says how many belonged to the handshake, the rest are frames. A reply must
  * prove that the key sent (NULL on a server) has been read. */

@@ -1,4 +1,4 @@
-/* json_values.h - values of a record as JSON. Internal to the renderers.
+/* json_values.h - values as JSON. Any thread.
  *
  * Each returns a new reference, owned by the caller; NULL when out of memory, which jansson's
  * "_new" functions and json_pack pass on. */

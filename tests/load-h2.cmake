@@ -3,19 +3,9 @@ spillmark_unit_test(load-grpc unit/test_load_grpc.c unit/load_block.c unit/child
                     unit/temp_dir.c LIBS spillmark-harness)
 spillmark_unit_test(http2-outbox unit/test_http2_outbox.c
                     ${CMAKE_SOURCE_DIR}/harness/http2_outbox.c ${CMAKE_SOURCE_DIR}/harness/body.c)
-set(LOAD_NPM ${CMAKE_CURRENT_BINARY_DIR}/load-npm)
-add_custom_command(
-  OUTPUT ${LOAD_NPM}/installed
-  COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_SOURCE_DIR}/load/package.json
-          ${CMAKE_CURRENT_SOURCE_DIR}/load/package-lock.json ${LOAD_NPM}
-  COMMAND ${CMAKE_COMMAND} -E chdir ${LOAD_NPM} ${NPM} ci --ignore-scripts --no-audit --no-fund
-          --loglevel=error
-  COMMAND ${CMAKE_COMMAND} -E touch ${LOAD_NPM}/installed
-  DEPENDS load/package.json load/package-lock.json
-  COMMENT "Installing what the load drivers are tested against")
-add_custom_target(load-npm ALL DEPENDS ${LOAD_NPM}/installed)
+spillmark_npm(load-npm load "what the load drivers are tested against")
 target_compile_definitions(test-load-grpc PRIVATE SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}"
-                           SPILLMARK_NODE_MODULES="${LOAD_NPM}/node_modules")
+                           SPILLMARK_NODE_MODULES="${CMAKE_CURRENT_BINARY_DIR}/load-npm/node_modules")
 set_tests_properties(unit.load-grpc PROPERTIES LABELS e2e TIMEOUT 120)
 spillmark_unit_test(load-http2 unit/test_load_http2.c unit/load_block.c unit/child_server.c
                     unit/rude_server.c LIBS spillmark-harness)

@@ -8,6 +8,7 @@ spillmark_unit_test(scenario-language unit/test_scenario_language.c unit/scenari
 spillmark_unit_test(scenario-hostile unit/test_scenario_hostile.c unit/scenario_text.c
                     unit/temp_dir.c LIBS spillmark-harness)
 set_tests_properties(unit.scenario-hostile PROPERTIES TIMEOUT 120)
+target_compile_definitions(test-scenario-hostile PRIVATE SPILLMARK_SLOWNESS=${SPILLMARK_SLOWNESS})
 spillmark_unit_test(scenario-fuzz unit/test_scenario_fuzz.c unit/scenario_text.c unit/temp_dir.c
                     LIBS spillmark-harness)
 set_tests_properties(unit.scenario-fuzz PROPERTIES TIMEOUT 120)

@@ -29,6 +29,24 @@ local function bytes(name, unit)
   end
 end
 
+-- Calls with so many rows of so many bytes, which may be functions of the parameters. Every load
+-- needs a stream of its own, so that no two rows have the same number.
+local function calls(method, rows, row_bytes, own)
+  local load = {
+    unix = "${run}/sdk", method = "POST", timeout = "60s",
+    path = function(p)
+      local count = type(rows) == "function" and rows(p) or rows
+      local each = type(row_bytes) == "function" and row_bytes(p) or row_bytes
+      return ("/%s?rows=%d&row_bytes=%d&stream=%d"):format(method, count, each, own.stream or 0)
+    end,
+    body = number(), weight = rows,
+  }
+  for key, value in pairs(own) do
+    if key ~= "stream" then load[key] = value end
+  end
+  return http_load(load)
+end
+
 return {
   params = function(own)
     local all = {}
@@ -53,22 +71,13 @@ return {
     gauges = { http { unix = "${run}/stats", path = "/stats" } },
   },
 
-  -- Calls with so many rows of so many bytes, which may be functions of the parameters. Every load
-  -- needs a stream of its own, so that no two rows have the same number.
-  calls = function(method, rows, row_bytes, own)
-    local load = {
-      unix = "${run}/sdk", method = "POST", timeout = "60s",
-      path = function(p)
-        local count = type(rows) == "function" and rows(p) or rows
-        local each = type(row_bytes) == "function" and row_bytes(p) or row_bytes
-        return ("/%s?rows=%d&row_bytes=%d&stream=%d"):format(method, count, each, own.stream or 0)
-      end,
-      body = number(), weight = rows,
-    }
-    for key, value in pairs(own) do
-      if key ~= "stream" then load[key] = value end
-    end
-    return http_load(load)
+  calls = calls,
+
+  -- ${calls} of send_columns one after the other, each with ${megabytes} in ${rows} rows.
+  large_calls = function()
+    return calls("send_columns", function(p) return p.rows end,
+      function(p) return p.megabytes * 1000000 * p.scale // p.rows end,
+      { count = "${calls}", concurrency = 1 })
   end,
 
   -- What has to hold: the server's limit, nothing held in vain, nothing lost, by word or without.

@@ -16,9 +16,7 @@ return scenario {
   },
 
   target = recorder.target,
-  load   = recorder.calls("send_columns", function(p) return p.rows end,
-    function(p) return p.megabytes * 1000000 * p.scale // p.rows end,
-    { count = "${calls}", concurrency = 1 }),
+  load   = recorder.large_calls(),
 
   phases = {
     phase { "load", "${seconds}s" },

@@ -1,4 +1,5 @@
-"""What the tests of a single pipeline share: waiting for a condition, and HTTP on a unix socket."""
+"""What the tests of a single pipeline share: waiting for a condition, HTTP on a unix socket, the
+numbers of protobuf."""
 import http.client
 import socket
 
@@ -9,6 +10,14 @@ DEADLINE_S = 60
 
 def wait_for(condition, what):
     return spillmark.wait_for(condition, what, DEADLINE_S)
+
+
+def varint(number):
+    digits = b""
+    while number >= 0x80:
+        digits += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return digits + bytes([number])
 
 
 class UnixConnection(http.client.HTTPConnection):

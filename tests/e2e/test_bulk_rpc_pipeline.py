@@ -9,18 +9,11 @@ import zlib
 
 import grpc
 
+from daemon import DEADLINE_S, varint
+
 SERVER = os.environ["BULK_RPC"]
 NODE_MODULES = os.environ["NODE_MODULES"]
-DEADLINE_S = 60
 UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-
-
-def varint(number):
-    digits = b""
-    while number >= 0x80:
-        digits += bytes([number & 0x7F | 0x80])
-        number >>= 7
-    return digits + bytes([number])
 
 
 def chunk(data, total=0):

@@ -10,7 +10,7 @@ import unittest
 
 import grpc
 
-from daemon import DEADLINE_S, UnixConnection, wait_for
+from daemon import DEADLINE_S, UnixConnection, varint, wait_for
 
 RECORDER = os.environ["RECORDER"]
 ROWS = os.environ["RECORDER_ROWS"]
@@ -18,14 +18,6 @@ UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_le
 DISPOSABLE, STATIC, PERSISTENT = range(3)
 TAKEN, PRESSURE, TOO_LARGE, RELIEF = range(4)
 TRACKED = ("--in-flight", "tracked", "--collection", "early")
-
-
-def varint(number):
-    digits = b""
-    while number >= 0x80:
-        digits += bytes([number & 0x7F | 0x80])
-        number >>= 7
-    return digits + bytes([number])
 
 
 def log_msg(number, payload_bytes, kind=DISPOSABLE, wants_reply=True):

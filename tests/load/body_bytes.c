@@ -37,7 +37,7 @@ static int write_body(const struct sm_body_variant *variant, int64_t number) {
 
 /* ru_maxrss would count what the parent had before exec. Under a sanitizer it means nothing. */
 static long peak_rss_kb(void) {
-#ifdef __SANITIZE_ADDRESS__
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
     return 0;
 #endif
     char line[128];

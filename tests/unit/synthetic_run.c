@@ -381,8 +381,6 @@ static void run_phase(struct simulation *s, int phase, int *ticks, struct synthe
         idle ? 0 : 250,  idle ? 0 : 1280000,
         idle ? 0 : 19.2, "through seccomp user notification; stores through mmap are not seen"};
     sm_record_add_fault(s->record, &fault);
-    truth->slow_from_s = (double)from_ns / 1e9;
-    truth->slow_to_s = (double)row.to_ns / 1e9;
     truth->rate_bytes_per_s = (s->queue - held) * s->run.bytes_per_unit / schedule[phase].seconds;
 }
 

@@ -41,7 +41,6 @@ struct synthetic_run {
 
 /* What really happened. */
 struct synthetic_truth {
-    double slow_from_s, slow_to_s;
     double offered, delivered, dropped, lost;
     double rate_bytes_per_s; /* (offered - delivered - dropped) x bytes in the fault, per second */
 };

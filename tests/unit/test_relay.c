@@ -19,6 +19,7 @@
 
 #include "harness/clock.h"
 #include "harness/free_port.h"
+#include "harness/local_socket.h"
 #include "harness/relay.h"
 #include "temp_dir.h"
 
@@ -56,30 +57,25 @@ static void *serve(void *argument) {
     return NULL;
 }
 
-static int tcp_socket(uint16_t port, int is_server) {
+static int socket_at(const void *address, socklen_t bytes, int is_server) {
     const int yes = 1;
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = socket(((const struct sockaddr *)address)->sa_family, SOCK_STREAM, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    assert_int_equal(is_server ? bind(fd, (const struct sockaddr *)&address, sizeof address)
-                               : connect(fd, (const struct sockaddr *)&address, sizeof address),
-                     0);
+    assert_int_equal(is_server ? bind(fd, address, bytes) : connect(fd, address, bytes), 0);
     if (is_server)
         assert_int_equal(listen(fd, 100), 0);
     return fd;
 }
 
+static int tcp_socket(uint16_t port, int is_server) {
+    const struct sockaddr_in address = sm_loopback(port);
+    return socket_at(&address, sizeof address, is_server);
+}
+
 static int unix_socket(const char *path, int is_server) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(is_server ? bind(fd, (const struct sockaddr *)&address, sizeof address)
-                               : connect(fd, (const struct sockaddr *)&address, sizeof address),
-                     0);
-    if (is_server)
-        assert_int_equal(listen(fd, 100), 0);
-    return fd;
+    struct sockaddr_un address;
+    assert_int_equal(sm_unix_address(path, &address), 0);
+    return socket_at(&address, sizeof address, is_server);
 }
 
 static int set_up(void **state) {

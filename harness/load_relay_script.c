@@ -1,4 +1,4 @@
-#include "relay_script.h"
+#include "load_relay_script.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -6,11 +6,11 @@
 
 static const char *const action_names[] = {
 #define X(id, name) name,
-    SM_RELAY_ACTION_TABLE(X)
+    SM_LOAD_RELAY_ACTION_TABLE(X)
 #undef X
         NULL};
 
-const struct sm_key sm_relay_step_keys[] = {
+const struct sm_key sm_load_relay_step_keys[] = {
     {.name = "action",
      .type = SM_KEY_TEXT,
      .required = true,
@@ -49,12 +49,12 @@ const struct sm_key sm_relay_step_keys[] = {
      .help = "how long connections are reset after it"},
     {.name = NULL}};
 
-static int read_step(const struct sm_block *block, struct sm_relay_step *step,
+static int read_step(const struct sm_block *block, struct sm_load_relay_step *step,
                      struct sm_error *err) {
     const char *action = sm_block_text(block, "action");
     for (int i = 0; action_names[i]; i++)
         if (strcmp(action_names[i], action) == 0)
-            step->action = (enum sm_relay_action)i;
+            step->action = (enum sm_load_relay_action)i;
     step->body = sm_block_body(block, "body");
     step->code = (int)sm_block_quantity(block, "code");
     step->reason = sm_block_text(block, "reason");
@@ -67,24 +67,24 @@ static int read_step(const struct sm_block *block, struct sm_relay_step *step,
     if (given != 1)
         return sm_error_set(err, -EINVAL, block->where, "write after = 10000",
                             "a step has one of after, every and waiting");
-    if (step->action == SM_RELAY_MESSAGE && !step->body)
+    if (step->action == SM_LOAD_RELAY_MESSAGE && !step->body)
         return sm_error_set(err, -EINVAL, block->where, "add body = \"...\"",
                             "a message needs a body");
     return 0;
 }
 
-static void find_next(struct sm_relay_script *script) {
+static void find_next(struct sm_load_relay_script *script) {
     script->next_at = INT64_MAX;
     for (size_t i = 0; i < script->count; i++) {
-        const struct sm_relay_step *step = &script->steps[i];
+        const struct sm_load_relay_step *step = &script->steps[i];
         if (!step->waiting && !step->is_done && step->at < script->next_at)
             script->next_at = step->at;
     }
 }
 
-int sm_relay_script_read(const struct sm_block *config, struct sm_relay_script *ret_script,
-                         struct sm_error *err) {
-    struct sm_relay_script script = {0};
+int sm_load_relay_script_read(const struct sm_block *config,
+                              struct sm_load_relay_script *ret_script, struct sm_error *err) {
+    struct sm_load_relay_script script = {0};
     const struct sm_block *const *blocks = sm_block_blocks(config, "script", &script.count);
     script.steps = calloc(script.count + 1, sizeof *script.steps);
     int rc = script.steps
@@ -103,15 +103,16 @@ int sm_relay_script_read(const struct sm_block *config, struct sm_relay_script *
     return 0;
 }
 
-void sm_relay_script_free(struct sm_relay_script *script) {
+void sm_load_relay_script_free(struct sm_load_relay_script *script) {
     free(script->steps);
     script->steps = NULL;
 }
 
-const struct sm_relay_step *sm_relay_script_due(struct sm_relay_script *script, int64_t pushed) {
+const struct sm_load_relay_step *sm_load_relay_script_due(struct sm_load_relay_script *script,
+                                                          int64_t pushed) {
     if (pushed < script->next_at)
         return NULL;
-    struct sm_relay_step *step = script->steps;
+    struct sm_load_relay_step *step = script->steps;
     while (step->waiting || step->is_done || step->at > pushed)
         step++;
     if (step->every)
@@ -122,10 +123,10 @@ const struct sm_relay_step *sm_relay_script_due(struct sm_relay_script *script, 
     return step;
 }
 
-const struct sm_relay_step *sm_relay_script_waiting(struct sm_relay_script *script,
-                                                    int64_t waiting) {
+const struct sm_load_relay_step *sm_load_relay_script_waiting(struct sm_load_relay_script *script,
+                                                              int64_t waiting) {
     for (size_t i = 0; i < script->count; i++) {
-        struct sm_relay_step *step = &script->steps[i];
+        struct sm_load_relay_step *step = &script->steps[i];
         if (!step->waiting || step->is_done || step->waiting > waiting)
             continue;
         step->is_done = true;
@@ -134,7 +135,7 @@ const struct sm_relay_step *sm_relay_script_waiting(struct sm_relay_script *scri
     return NULL;
 }
 
-void sm_relay_script_connected(struct sm_relay_script *script) {
+void sm_load_relay_script_connected(struct sm_load_relay_script *script) {
     for (size_t i = 0; i < script->count; i++)
         if (script->steps[i].waiting)
             script->steps[i].is_done = false;

@@ -1,4 +1,4 @@
-#include "relay_ledger.h"
+#include "load_relay_ledger.h"
 
 #include <stdlib.h>
 
@@ -13,7 +13,7 @@ struct slot {
     uint64_t end_bytes; /* where it ends in the connection's bytes; 0: not put into this one */
 };
 
-struct sm_relay_ledger {
+struct sm_load_relay_ledger {
     struct sm_engine *engine;
     struct slot *slots;
     size_t slot_count;     /* a power of two */
@@ -22,9 +22,9 @@ struct sm_relay_ledger {
     int read_outcome, late_outcome, unread_outcome, slow_outcome;
 };
 
-struct sm_relay_ledger *sm_relay_ledger_new(struct sm_engine *engine) {
+struct sm_load_relay_ledger *sm_load_relay_ledger_new(struct sm_engine *engine) {
     struct sm_tally *tally = sm_engine_tally(engine);
-    struct sm_relay_ledger *ledger = calloc(1, sizeof *ledger);
+    struct sm_load_relay_ledger *ledger = calloc(1, sizeof *ledger);
     if (!ledger)
         return NULL;
     ledger->engine = engine;
@@ -41,27 +41,27 @@ struct sm_relay_ledger *sm_relay_ledger_new(struct sm_engine *engine) {
     return ledger;
 }
 
-void sm_relay_ledger_free(struct sm_relay_ledger *ledger) {
+void sm_load_relay_ledger_free(struct sm_load_relay_ledger *ledger) {
     if (!ledger)
         return;
     free(ledger->slots);
     free(ledger);
 }
 
-static struct slot *slot_of(const struct sm_relay_ledger *ledger, int64_t number) {
+static struct slot *slot_of(const struct sm_load_relay_ledger *ledger, int64_t number) {
     return &ledger->slots[(size_t)number & (ledger->slot_count - 1)];
 }
 
-int64_t sm_relay_ledger_taken(const struct sm_relay_ledger *ledger) {
+int64_t sm_load_relay_ledger_taken(const struct sm_load_relay_ledger *ledger) {
     return ledger->taken;
 }
 
-int64_t sm_relay_ledger_in_flight(const struct sm_relay_ledger *ledger) {
+int64_t sm_load_relay_ledger_in_flight(const struct sm_load_relay_ledger *ledger) {
     return ledger->taken - ledger->oldest;
 }
 
-static bool grow(struct sm_relay_ledger *ledger) {
-    struct sm_relay_ledger larger = *ledger;
+static bool grow(struct sm_load_relay_ledger *ledger) {
+    struct sm_load_relay_ledger larger = *ledger;
     larger.slot_count *= 2;
     if (larger.slot_count > MOST_SLOTS)
         return false;
@@ -76,10 +76,10 @@ static bool grow(struct sm_relay_ledger *ledger) {
     return true;
 }
 
-bool sm_relay_ledger_take(struct sm_relay_ledger *ledger, const struct sm_load_unit *unit,
-                          int64_t now_ns) {
+bool sm_load_relay_ledger_take(struct sm_load_relay_ledger *ledger, const struct sm_load_unit *unit,
+                               int64_t now_ns) {
     if (unit->number > ledger->taken) {
-        sm_relay_ledger_expire(ledger, now_ns); /* older than those, so all of them */
+        sm_load_relay_ledger_expire(ledger, now_ns); /* older than those, so all of them */
         ledger->oldest = ledger->taken = unit->number;
     }
     if ((size_t)(ledger->taken - ledger->oldest) == ledger->slot_count && !grow(ledger))
@@ -88,16 +88,18 @@ bool sm_relay_ledger_take(struct sm_relay_ledger *ledger, const struct sm_load_u
     return true;
 }
 
-void sm_relay_ledger_untake(struct sm_relay_ledger *ledger) {
+void sm_load_relay_ledger_untake(struct sm_load_relay_ledger *ledger) {
     ledger->taken--;
 }
 
-void sm_relay_ledger_put(struct sm_relay_ledger *ledger, int64_t number, uint64_t end_bytes) {
+void sm_load_relay_ledger_put(struct sm_load_relay_ledger *ledger, int64_t number,
+                              uint64_t end_bytes) {
     if (number >= ledger->oldest)
         slot_of(ledger, number)->end_bytes = end_bytes;
 }
 
-void sm_relay_ledger_handed(struct sm_relay_ledger *ledger, uint64_t sent_bytes, int64_t now_ns) {
+void sm_load_relay_ledger_handed(struct sm_load_relay_ledger *ledger, uint64_t sent_bytes,
+                                 int64_t now_ns) {
     if (ledger->handed < ledger->oldest)
         ledger->handed = ledger->oldest;
     for (; ledger->handed < ledger->taken; ledger->handed++) {
@@ -109,28 +111,28 @@ void sm_relay_ledger_handed(struct sm_relay_ledger *ledger, uint64_t sent_bytes,
     }
 }
 
-static void end_oldest(struct sm_relay_ledger *ledger, enum sm_ending ending, int outcome) {
+static void end_oldest(struct sm_load_relay_ledger *ledger, enum sm_ending ending, int outcome) {
     const struct slot *slot = slot_of(ledger, ledger->oldest++);
     bool knows = slot->latency_ns >= 0 || ending != SM_ENDING_ACCEPTED;
     sm_engine_end_after(ledger->engine, ending, outcome,
                         knows ? slot->latency_ns : sm_now_ns() - slot->due_ns);
 }
 
-void sm_relay_ledger_read(struct sm_relay_ledger *ledger, int64_t number) {
+void sm_load_relay_ledger_read(struct sm_load_relay_ledger *ledger, int64_t number) {
     while (ledger->oldest < number && ledger->oldest < ledger->taken)
         end_oldest(ledger, SM_ENDING_ACCEPTED, ledger->read_outcome);
 }
 
-void sm_relay_ledger_lost(struct sm_relay_ledger *ledger) {
+void sm_load_relay_ledger_lost(struct sm_load_relay_ledger *ledger) {
     for (int64_t number = ledger->oldest; number < ledger->taken; number++)
         slot_of(ledger, number)->end_bytes = 0;
 }
 
-void sm_relay_ledger_resume(struct sm_relay_ledger *ledger, int64_t number) {
+void sm_load_relay_ledger_resume(struct sm_load_relay_ledger *ledger, int64_t number) {
     ledger->handed = number;
 }
 
-void sm_relay_ledger_forget(struct sm_relay_ledger *ledger, const char *outcome) {
+void sm_load_relay_ledger_forget(struct sm_load_relay_ledger *ledger, const char *outcome) {
     if (ledger->oldest == ledger->taken)
         return;
     int number = sm_tally_outcome(sm_engine_tally(ledger->engine), outcome);
@@ -138,7 +140,7 @@ void sm_relay_ledger_forget(struct sm_relay_ledger *ledger, const char *outcome)
         end_oldest(ledger, SM_ENDING_UNANSWERED, number);
 }
 
-int64_t sm_relay_ledger_expire(struct sm_relay_ledger *ledger, int64_t now_ns) {
+int64_t sm_load_relay_ledger_expire(struct sm_load_relay_ledger *ledger, int64_t now_ns) {
     int64_t timeout_ns = sm_engine_timeout_ns(ledger->engine);
     while (ledger->oldest < ledger->taken) {
         int64_t late_ns = slot_of(ledger, ledger->oldest)->due_ns + timeout_ns;
@@ -149,7 +151,7 @@ int64_t sm_relay_ledger_expire(struct sm_relay_ledger *ledger, int64_t now_ns) {
     return SM_NEVER_NS;
 }
 
-void sm_relay_ledger_stop(struct sm_relay_ledger *ledger) {
+void sm_load_relay_ledger_stop(struct sm_load_relay_ledger *ledger) {
     while (ledger->oldest < ledger->taken)
         end_oldest(ledger, SM_ENDING_UNANSWERED,
                    slot_of(ledger, ledger->oldest)->latency_ns < 0 ? ledger->slow_outcome
