@@ -49,7 +49,7 @@ struct sm_site_result {
     int32_t freed_by_stack_id;       /* who frees most of it; 0 = nobody seen */
     double residence_before_s;       /* usual stay before the window; NAN */
     double residence_now_s;          /* usual stay at its end, or the age of what stays */
-    double residence_freed_s;        /* of what is freed at its end; NAN when nothing is any more */
+    double residence_freed_s;        /* the same of what is freed at its end; NAN: nothing is */
     double residence_p50_s, residence_p99_s; /* of what was freed over the run; NAN */
 };
 

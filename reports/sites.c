@@ -95,6 +95,21 @@ static void fill_first_stay(const struct sm_run *run, struct sm_site_result *sit
     }
 }
 
+/* How long stays what is freed in the last quarter of the window: by the slowest of those who free
+ * a fair part of `most`. */
+static void fill_stay_of_freed(const struct sm_run *run, const struct sm_sites_window *window,
+                               double most, struct sm_site_result *site) {
+    static const double fair = .05;
+    int64_t from_ns = window->to_ns - (window->to_ns - window->from_ns) / 4;
+    for (size_t i = 0; i < run->site_frees_count; i++) {
+        const struct sm_site_free *row = &run->site_frees[i];
+        if (row->alloc_stack_id == site->stack_id && row->t_ns > from_ns &&
+            row->t_ns <= window->to_ns + FREES_LATE_NS && row->count >= fair * most)
+            site->residence_freed_s = fmax(
+                isnan(site->residence_freed_s) ? 0 : site->residence_freed_s, row->residence_p50_s);
+    }
+}
+
 /* Who freed most of what the site allocated, and how long that stayed. */
 static void fill_frees(const struct sm_run *run, const struct sm_sites_window *window,
                        struct sm_site_result *site) {
@@ -121,12 +136,11 @@ static void fill_frees(const struct sm_run *run, const struct sm_sites_window *w
             now_weight = weight;
             now_ns = row->t_ns;
             site->residence_now_s = row->residence_p50_s;
-            int is_late = row->t_ns > window->to_ns - (window->to_ns - window->from_ns) / 4;
-            site->residence_freed_s = is_late ? row->residence_p50_s : NAN;
         }
     }
     if (isnan(site->residence_before_s))
         fill_first_stay(run, site, now_ns);
+    fill_stay_of_freed(run, window, most, site);
 }
 
 static int compare_times(const void *a, const void *b) {
