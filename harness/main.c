@@ -41,11 +41,10 @@ int sm_verb_worse(int a, int b) {
 }
 
 static int help(FILE *to) {
-    char usage[SM_VERB_USAGE_BYTES];
     fprintf(to, "spillmark finds what makes an ingest program's memory grow, under scripted load "
                 "and faults.\n\n");
     for (const struct sm_verb *verb = sm_verb_table; verb->name; verb++)
-        fprintf(to, "  %-40s %s\n", sm_verb_usage_text(verb, usage), verb->summary);
+        fprintf(to, "  %-7s  %-18s  %s\n", verb->name, verb->operands, verb->summary);
     fprintf(to,
             "\n\"spillmark VERB --help\" lists the options of a verb.\n\nExit status: 0 within "
             "budget and nothing growing; 1 a budget broken or a series growing;\n2 a usage or "
