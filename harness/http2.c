@@ -24,8 +24,9 @@ struct http2_connection {
     struct sm_connection base;
     nghttp2_session *session;
     struct sm_outbox outbox;
-    bool has_settings; /* the peer's have come: it does speak HTTP/2 */
-    bool is_leaving;   /* GOAWAY has come */
+    struct sm_http2_exchange *last; /* that was looked up */
+    bool has_settings;              /* the peer's have come: it does speak HTTP/2 */
+    bool is_leaving;                /* GOAWAY has come */
     uint32_t leaving_code;
     int32_t last_stream_id;
     int send_error;              /* negative errno; the peer may have said why all the same */
@@ -42,15 +43,19 @@ static struct http2_connection *connection_of(const struct sm_http2_exchange *ex
     return (struct http2_connection *)exchange->base.connection;
 }
 
+static bool is_at(const struct sm_http2_exchange *exchange,
+                  const struct http2_connection *connection, int32_t stream_id) {
+    return exchange && exchange->base.connection == &connection->base &&
+           exchange->stream_id == stream_id;
+}
+
 /* NULL where the unit has ended before its stream. Exchanges are used again, but never freed before
- * the sessions are, so a pointer that nghttp2 has kept too long can be looked at. */
-static struct sm_http2_exchange *exchange_at(const struct http2_connection *connection,
+ * the sessions are, so a pointer that was kept too long can be looked at. */
+static struct sm_http2_exchange *exchange_at(struct http2_connection *connection,
                                              int32_t stream_id) {
-    struct sm_http2_exchange *exchange =
-        nghttp2_session_get_stream_user_data(connection->session, stream_id);
-    bool is_on_it = exchange && exchange->base.connection == &connection->base &&
-                    exchange->stream_id == stream_id;
-    return is_on_it ? exchange : NULL;
+    if (!is_at(connection->last, connection, stream_id))
+        connection->last = nghttp2_session_get_stream_user_data(connection->session, stream_id);
+    return is_at(connection->last, connection, stream_id) ? connection->last : NULL;
 }
 
 void sm_http2_end(struct sm_http2_exchange *exchange, enum sm_ending ending, int outcome) {
@@ -441,12 +446,13 @@ static void opened(struct sm_connection *base) {
         {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW_BYTES},
     };
+    connection->last = NULL;
     connection->has_settings = connection->is_leaving = false;
     connection->send_error = 0;
     connection->words[0] = connection->greeting[0] = '\0';
     connection->greeting_length = 0;
-    if (nghttp2_session_client_new2(&connection->session, load->callbacks, connection,
-                                    load->option) != 0)
+    if (nghttp2_session_client_new3(&connection->session, load->callbacks, connection, load->option,
+                                    &load->memory.functions) != 0)
         return; /* no room: the unit is lost by begin */
     nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, settings,
                             sizeof settings / sizeof *settings);
@@ -464,19 +470,25 @@ static void closing(struct sm_connection *base) {
     base->room = 0;
 }
 
+/* The value of the last field, which nghttp2 copies. */
+static void set_length(struct sm_http2 *load, int64_t unit_number) {
+    nghttp2_nv *field = &load->fields[load->field_count - 1];
+    size_t bytes = sm_payload_length(&load->payload, unit_number);
+    if (field->value && bytes == load->length_bytes)
+        return;
+    load->length_bytes = bytes;
+    field->value = (uint8_t *)load->length;
+    field->valuelen = (size_t)snprintf(load->length, sizeof load->length, "%zu", bytes);
+}
+
 static void begin(struct sm_exchange *base) {
     struct sm_http2_exchange *exchange = (struct sm_http2_exchange *)base;
     struct http2_connection *connection = connection_of(exchange);
     struct sm_http2 *load = load_of(base->connection);
     nghttp2_data_provider provider = {.read_callback = on_read};
     bool has_data = load->messages > 0 && (load->payload.body || load->payload.has_prefix);
-    char length[24];
-    if (load->adds_length) {
-        nghttp2_nv *field = &load->fields[load->field_count - 1];
-        size_t bytes = sm_payload_length(&load->payload, base->unit.number);
-        field->value = (uint8_t *)length;
-        field->valuelen = (size_t)snprintf(length, sizeof length, "%zu", bytes);
-    }
+    if (load->adds_length)
+        set_length(load, base->unit.number);
     exchange->tries++;
     exchange->message = 0;
     exchange->offset = 0;
@@ -531,6 +543,7 @@ int sm_http2_open(struct sm_http2 *load, const struct sm_http2_manner *manner,
     const struct sm_body *body = load->payload.body;
     address.link.is_http2 = true;
     load->manner = manner;
+    sm_http2_memory_init(&load->memory);
     load->streams = (size_t)sm_block_quantity(config, "streams");
     load->protocol = (struct sm_protocol){.connection_bytes = sizeof(struct http2_connection),
                                           .exchange_bytes = manner->exchange_bytes,
@@ -556,6 +569,7 @@ void sm_http2_close(struct sm_http2 *load) {
     sm_connections_close(&load->pool);
     nghttp2_session_callbacks_del(load->callbacks);
     nghttp2_option_del(load->option);
+    sm_http2_memory_free(&load->memory);
     free(load->fields);
     free(load->field_texts);
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http2_memory.h"
 #include "http2_outbox.h"
 #include "load_connections.h"
 
@@ -55,9 +56,12 @@ struct sm_http2 {
     nghttp2_nv *fields;
     size_t field_count;
     bool adds_length; /* the last field is the length of the body */
+    char length[24];  /* its value, of bodies of length_bytes */
+    size_t length_bytes;
     char *field_texts;
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
+    struct sm_http2_memory memory;
     char scratch[SM_BODY_SCRATCH], received[1 << 16];
 };
 

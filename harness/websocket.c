@@ -6,7 +6,8 @@
 #include <wslay/wslay.h>
 
 enum {
-    HEAD_BYTES = 14,       /* of a frame, at the most */
+    HEAD_BYTES = 14, /* of a frame, at the most */
+    MASK_BYTES = 4,
     CONTROL_BYTES = 65536, /* kept free for answers to pings and for closing */
     LONGEST_CONTROL = 125,
     MOST_ANSWERS = 4096, /* that wait for room: whoever asks so much does not listen */
@@ -17,7 +18,6 @@ struct sm_websocket {
     void *owner;
     enum sm_websocket_role role;
     wslay_event_context_ptr incoming; /* and the control frames that answer it */
-    wslay_frame_context_ptr outgoing; /* messages, framed straight into the buffer */
     struct {
         uint8_t *bytes;
         size_t capacity, begin, end;
@@ -34,30 +34,43 @@ static size_t pending(const struct sm_websocket *socket) {
     return socket->out.end - socket->out.begin;
 }
 
-static void append(struct sm_websocket *socket, const void *bytes, size_t length) {
+/* Room at the end of the buffer, to be filled. */
+static uint8_t *extend(struct sm_websocket *socket, size_t length) {
     if (socket->out.capacity - socket->out.end < length) {
         memmove(socket->out.bytes, socket->out.bytes + socket->out.begin, pending(socket));
         socket->out.end -= socket->out.begin;
         socket->out.begin = 0;
     }
-    memcpy(socket->out.bytes + socket->out.end, bytes, length);
+    uint8_t *room = socket->out.bytes + socket->out.end;
     socket->out.end += length;
     socket->out.put_total += length;
+    return room;
 }
 
-static ssize_t put_frame(const uint8_t *bytes, size_t length, int flags, void *user) {
-    (void)flags;
-    append(user, bytes, length);
-    return (ssize_t)length;
+static void append(struct sm_websocket *socket, const void *bytes, size_t length) {
+    memcpy(extend(socket, length), bytes, length);
 }
 
-static int make_mask(uint8_t *mask, size_t length, void *user) {
-    struct sm_websocket *socket = user;
+static void make_mask(struct sm_websocket *socket, uint8_t *mask, size_t length) {
     socket->random ^= socket->random << 13; /* Marsaglia's xorshift64 */
     socket->random ^= socket->random >> 7;
     socket->random ^= socket->random << 17;
     memcpy(mask, &socket->random, length);
-    return 0;
+}
+
+/* Eight bytes at a time: by single ones it would be most of the cost of a large message. */
+static void copy_masked(uint8_t *to, const uint8_t *from, size_t length, const uint8_t *mask) {
+    uint64_t masks, eight;
+    size_t i = 0;
+    memcpy(&masks, mask, MASK_BYTES);
+    memcpy((uint8_t *)&masks + MASK_BYTES, mask, MASK_BYTES);
+    for (; i + sizeof eight <= length; i += sizeof eight) {
+        memcpy(&eight, from + i, sizeof eight);
+        eight ^= masks;
+        memcpy(to + i, &eight, sizeof eight);
+    }
+    for (; i < length; i++)
+        to[i] = from[i] ^ mask[i % MASK_BYTES];
 }
 
 static ssize_t put_control(wslay_event_context_ptr context, const uint8_t *bytes, size_t length,
@@ -75,7 +88,8 @@ static ssize_t put_control(wslay_event_context_ptr context, const uint8_t *bytes
 static int make_control_mask(wslay_event_context_ptr context, uint8_t *mask, size_t length,
                              void *user) {
     (void)context;
-    return make_mask(mask, length, user);
+    make_mask(user, mask, length);
+    return 0;
 }
 
 static ssize_t take_input(wslay_event_context_ptr context, uint8_t *bytes, size_t length, int flags,
@@ -144,8 +158,6 @@ int sm_websocket_new(enum sm_websocket_role role, size_t room_bytes,
         .on_frame_recv_start_callback = on_frame,
         .on_msg_recv_callback = on_message,
     };
-    const struct wslay_frame_callbacks frame_callbacks = {.send_callback = put_frame,
-                                                          .genmask_callback = make_mask};
     struct sm_websocket *socket = calloc(1, sizeof *socket);
     if (!socket)
         return -ENOMEM;
@@ -158,8 +170,6 @@ int sm_websocket_new(enum sm_websocket_role role, size_t room_bytes,
     int rc = role == SM_WEBSOCKET_SERVER
                  ? wslay_event_context_server_init(&socket->incoming, &event_callbacks, socket)
                  : wslay_event_context_client_init(&socket->incoming, &event_callbacks, socket);
-    if (rc == 0)
-        rc = wslay_frame_context_init(&socket->outgoing, &frame_callbacks, socket);
     if (rc != 0 || !socket->out.bytes) {
         sm_websocket_free(socket);
         return -ENOMEM;
@@ -175,8 +185,6 @@ void sm_websocket_free(struct sm_websocket *socket) {
         return;
     if (socket->incoming)
         wslay_event_context_free(socket->incoming);
-    if (socket->outgoing)
-        wslay_frame_context_free(socket->outgoing);
     free(socket->out.bytes);
     free(socket);
 }
@@ -190,16 +198,28 @@ bool sm_websocket_has_room(const struct sm_websocket *socket, size_t length) {
     return taken <= socket->out.capacity && socket->out.capacity - taken >= length;
 }
 
+/* A frame (RFC 6455, 5.2). */
 static void put_data(struct sm_websocket *socket, uint8_t opcode, bool is_last, const void *bytes,
                      size_t length) {
-    struct wslay_frame_iocb frame = {.fin = is_last,
-                                     .opcode = opcode,
-                                     .payload_length = length,
-                                     .mask = socket->role == SM_WEBSOCKET_CLIENT,
-                                     .data = bytes,
-                                     .data_length = length};
-    /* It goes into memory, so that it never stops half way. */
-    wslay_frame_send(socket->outgoing, &frame);
+    enum { END = 0x80, MASKED = 0x80, LENGTH_OF_2 = 126, LENGTH_OF_8 = 127 };
+    bool is_masked = socket->role == SM_WEBSOCKET_CLIENT;
+    size_t length_bytes = length < LENGTH_OF_2 ? 0 : length <= UINT16_MAX ? 2 : 8, count = 2;
+    uint8_t head[HEAD_BYTES] = {(uint8_t)((is_last ? END : 0) | opcode),
+                                (uint8_t)(length_bytes == 0   ? length
+                                          : length_bytes == 2 ? LENGTH_OF_2
+                                                              : LENGTH_OF_8)};
+    for (size_t left = length_bytes; left > 0; left--)
+        head[count++] = (uint8_t)(length >> (8 * (left - 1)));
+    if (is_masked) {
+        head[1] |= MASKED;
+        make_mask(socket, head + count, MASK_BYTES);
+        count += MASK_BYTES;
+    }
+    append(socket, head, count);
+    if (is_masked)
+        copy_masked(extend(socket, length), bytes, length, head + count - MASK_BYTES);
+    else
+        append(socket, bytes, length);
 }
 
 static uint8_t opcode_of(bool is_text) {

@@ -1,5 +1,6 @@
 /* websocket.h - one WebSocket connection after its handshake (RFC 6455): messages on one side,
- * bytes on the other. wslay does the framing; whoever owns the connection moves the bytes.
+ * bytes on the other. wslay reads frames and makes those of control, messages are framed
+ * here; whoever owns the connection moves the bytes.
  *
  * What is to be sent lies in a buffer of fixed size, whole frames only. What comes in is counted,
  * not kept, so that no peer can make it grow. Pings are answered as they come. Thread rule: one
