@@ -44,7 +44,7 @@ static int help(FILE *to) {
     fprintf(to, "spillmark finds what makes an ingest program's memory grow, under scripted load "
                 "and faults.\n\n");
     for (const struct sm_verb *verb = sm_verb_table; verb->name; verb++)
-        fprintf(to, "  %-7s  %-18s  %s\n", verb->name, verb->operands, verb->summary);
+        fprintf(to, "  %-7s  %-19s  %s\n", verb->name, verb->operands, verb->summary);
     fprintf(to,
             "\n\"spillmark VERB --help\" lists the options of a verb.\n\nExit status: 0 within "
             "budget and nothing growing; 1 a budget broken or a series growing;\n2 a usage or "
