@@ -7,8 +7,8 @@ stopped (SIGSTOP) meanwhile; the server has core 1. All are measured from outsid
 as the server counts them (uploads: bytes as the loopback device counts them), the client's processor
 time as the kernel counts it. Two ratios to the peer come of each round:
 
-  rate      what was driven, which the server has a part in: "busy" is how much of its core the client
-            used, and one that is far below 100 % waited for the server
+  rate      what was driven, which the server has a part in: "busy" is how much of their cores client
+            and server used, and a client far below 100 % waited for the server
   per core  the peer's processor time of a request over ours: what a core of the client could drive
 
 Printed are their medians and the 95 % intervals of these. A goal is met when the median reaches it,
@@ -59,7 +59,7 @@ listen 127.0.0.1:{self.http2} http2; return 200 'ok'; }}
 server {{ listen 127.0.0.1:{self.status}; stub_status; }}
 }}
 """)
-        self.start("nginx", "-e", f"{directory}/error.log", "-c", config)
+        self.nginx = self.start("nginx", "-e", f"{directory}/error.log", "-c", config)
         self.watch = http.client.HTTPConnection("127.0.0.1", self.status)
         wait_until(self.is_up)
         load = os.path.join(HERE, "..", "load")
@@ -86,6 +86,11 @@ server {{ listen 127.0.0.1:{self.status}; stub_status; }}
         """How many nginx has had."""
         self.watch.request("GET", "/")
         return int(self.watch.getresponse().read().split()[9])
+
+    def pids(self):
+        """Of the servers and of nginx's one worker."""
+        with open(f"/proc/{self.nginx.pid}/task/{self.nginx.pid}/children", encoding="ascii") as file:
+            return [process.pid for process in self.processes] + file.read().split()
 
     def stop(self):
         for process in self.processes:
@@ -118,8 +123,8 @@ def wait_until(is_so):
 class Client:
     """A load on core 0, stopped but in its turns."""
 
-    def __init__(self, count, *command, says_lost=False):
-        self.count, self.says_lost = count, says_lost
+    def __init__(self, count, servers, *command, says_lost=False):
+        self.count, self.servers, self.says_lost = count, servers, says_lost
         self.process = subprocess.Popen(pinned(0, *command), text=True, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL)
         began = count()
@@ -142,13 +147,18 @@ class Client:
         return now
 
     def turn(self):
-        """What it did per second, and CPU seconds per second."""
-        counted, used_s, began_s = self.settled(), cpu_s(self.process.pid), time.monotonic()
+        """What it did per second, and CPU seconds per second, its own and of the servers."""
+        counted, used_s, served_s = self.settled(), cpu_s(self.process.pid), self.served_s()
+        began_s = time.monotonic()
         self.process.send_signal(signal.SIGCONT)
         time.sleep(TURN_S)
         self.hold()
         took_s = time.monotonic() - began_s
-        return ((self.settled() - counted) / took_s, (cpu_s(self.process.pid) - used_s) / took_s)
+        return ((self.settled() - counted) / took_s, (cpu_s(self.process.pid) - used_s) / took_s,
+                (self.served_s() - served_s) / took_s)
+
+    def served_s(self):
+        return sum(cpu_s(pid) for pid in self.servers())
 
     def close(self):
         self.process.terminate()
@@ -168,7 +178,7 @@ class Iperf3(Client):
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: f":{port} " in subprocess.run(["ss", "-ltn"], text=True, check=True,
                                                          stdout=subprocess.PIPE).stdout)
-        super().__init__(loopback_bytes, "iperf3", "-c", "127.0.0.1", "-p", port, "-l1M", "-t3600")
+        super().__init__(loopback_bytes, lambda: [self.server.pid], "iperf3", "-c", "127.0.0.1", "-p", port, "-l1M", "-t3600")
 
     def close(self):
         self.server.kill()
@@ -187,13 +197,14 @@ def make_groups(servers):
         file.write('wrk.method = "POST"\nwrk.body = string.rep("x", 1024)\n')
 
     def wrk(*arguments):
-        return lambda: Client(servers.requests, "wrk", "-t1", "-d3600", *arguments)
+        return lambda: Client(servers.requests, servers.pids, "wrk", "-t1", "-d3600", *arguments)
 
     def h2load(*arguments):
-        return lambda: Client(servers.requests, "h2load", "-t1", "-D3600", *arguments)
+        return lambda: Client(servers.requests, servers.pids, "h2load", "-t1", "-D3600",
+                              *arguments)
 
     def us(*arguments, count=servers.requests):
-        return lambda: Client(count, BENCH, 3600, *arguments, says_lost=True)
+        return lambda: Client(count, servers.pids, BENCH, 3600, *arguments, says_lost=True)
 
     def upload(*arguments, body="noise '150MB'"):
         return us(*arguments, f"body={body}", "concurrency=1", count=loopback_bytes)
@@ -269,7 +280,8 @@ def show_case(case, figures, goals):
         cost_us = statistics.median(turn[1] / turn[0] for turn in turns) * 1e6
         line = (f"{case:10} {client:15} {rate / 1e6:8.0f} MB/s {cost_us * MB_150:9.0f} us/150 MB"
                 if is_upload else f"{case:10} {client:15} {rate:8.0f} /s   {cost_us:9.2f} us each   ")
-        line += f" busy {statistics.median(turn[1] for turn in turns) * 100:3.0f} %"
+        line += " busy {:3.0f} and {:3.0f} %".format(
+            *(statistics.median(turn[i] for turn in turns) * 100 for i in (1, 2)))
         if turns is not first:
             rates, costs = ratios(turns, first)
             line += (f"  rate {shown(rates)} {verdict(goals[client], rates):22}"
