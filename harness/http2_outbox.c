@@ -115,13 +115,15 @@ struct gathered {
     char *scratch;
 };
 
-/* How much of an entry, from `sent` on, is to be taken next, and from where; NULL: it is to be
- * copied. */
+/* How much of an entry, from `sent` on, is to be taken next: from *ret_bytes when it is held there,
+ * otherwise it is to be copied. */
 static size_t next_piece(const struct sm_outbox *outbox, const struct sm_outbox_entry *entry,
-                         size_t sent, const struct sm_payload *payload, const char **ret_bytes) {
+                         size_t sent, const struct sm_payload *payload, const char **ret_bytes,
+                         bool *ret_is_held) {
     size_t prefix = payload->has_prefix ? SM_PAYLOAD_PREFIX : 0, left = entry->length - sent;
     size_t at = entry->offset + sent, held = 0;
     *ret_bytes = NULL;
+    *ret_is_held = false;
     if (entry->is_literal) {
         held = left;
         *ret_bytes = outbox->literal + at;
@@ -132,9 +134,9 @@ static size_t next_piece(const struct sm_outbox *outbox, const struct sm_outbox_
     }
     if (held > left)
         held = left;
-    if (held >= DIRECT_BYTES)
+    *ret_is_held = held >= DIRECT_BYTES;
+    if (*ret_is_held)
         return held;
-    *ret_bytes = NULL;
     return left < COPY_BYTES ? left : COPY_BYTES;
 }
 
@@ -157,10 +159,11 @@ static int gather(const struct sm_outbox *outbox, const struct sm_payload *paylo
     for (size_t i = outbox->next; rc == 0 && i < outbox->entry_count && to->count < PARTS;) {
         const struct sm_outbox_entry *entry = &outbox->entries[i];
         const char *bytes;
-        size_t now = next_piece(outbox, entry, sent, payload, &bytes);
-        if (!bytes && now > SM_BODY_SCRATCH - to->copied)
+        bool is_held;
+        size_t now = next_piece(outbox, entry, sent, payload, &bytes, &is_held);
+        if (!is_held && now > SM_BODY_SCRATCH - to->copied)
             break;
-        if (bytes)
+        if (is_held)
             to->parts[to->count++] = (struct iovec){(char *)bytes, now};
         else if (entry->is_literal)
             memcpy(add_copied(to, now), outbox->literal + entry->offset + sent, now);
