@@ -216,18 +216,15 @@ uint32_t sm_slot_frames(const struct sm_slot *slot, const struct spillmark_stack
 }
 
 int sm_slot_live(const struct sm_slot *slot, uint32_t index, struct spillmark_live *ret_live) {
-    enum { NO_OBJECT_BELOW = 4096 };
     if (index == 0 || !is_within(slot, SPILLMARK_SECTION_LIVE, index))
         return 0;
     const struct spillmark_live *live = entry_at(slot, SPILLMARK_SECTION_LIVE, index);
-    uint64_t address = LOAD_PUBLISHED(&live->address);
-    struct spillmark_live copy = {.address = address,
-                                  .bytes_of_stack = LOAD(&live->bytes_of_stack),
-                                  .born_ms = LOAD(&live->born_ms)};
-    if (address < NO_OBJECT_BELOW ||
-        !is_within(slot, SPILLMARK_SECTION_STACKS, spillmark_live_stack(&copy)))
+    uint64_t word = LOAD_PUBLISHED(&live->word);
+    uint32_t stack = spillmark_live_stack(word);
+    if (!spillmark_live_is_object(word) || stack == 0 ||
+        !is_within(slot, SPILLMARK_SECTION_STACKS, stack))
         return 0;
-    *ret_live = copy;
+    ret_live->word = word;
     return 1;
 }
 

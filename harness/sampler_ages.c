@@ -69,9 +69,10 @@ int sm_sites_measure_ages(struct sm_sites *sites, int64_t now_ns) {
     for (uint32_t i = 1; i < lives; i++) {
         struct spillmark_live live;
         if (sm_slot_live(sites->slot, i, &live))
-            look_at(sites, spillmark_live_stack(&live),
-                    age_us(now_ns, start_ns + live.born_ms * UINT64_C(1000000)), i % stride == 0,
-                    &used);
+            look_at(
+                sites, spillmark_live_stack(live.word),
+                age_us(now_ns, start_ns + spillmark_live_born_ms(live.word) * UINT64_C(1000000)),
+                i % stride == 0, &used);
     }
     for (uint32_t i = 0; i < descriptors; i++) {
         struct spillmark_descriptor descriptor;

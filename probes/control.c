@@ -28,12 +28,10 @@ static void count(struct spillmark_slot *slot, size_t bytes) {
 /* Every block is a sample that stands for itself alone. The live table, whose private part would
  * grow by it, has it only where it has every object. */
 static void add_to_site(const struct smp_guard *guard, uint32_t entry, void *block, size_t bytes) {
-    struct spillmark_live live = {.address = (uintptr_t)block,
-                                  .bytes_of_stack = spillmark_live_pack(bytes, entry),
-                                  .born_ms = smp_live_now_ms()};
     struct spillmark_stack *stack = &smp_process.stacks[entry];
-    bool is_listed = smp_process.record_all;
-    if (entry != 0 && (!is_listed || smp_live_insert(guard, smp_tls, &live))) {
+    if (entry != 0 &&
+        (!smp_process.record_all ||
+         smp_live_insert(guard, (uintptr_t)block, smp_live_pack(entry, smp_live_now_ms())))) {
         smp_add_shared(&stack->samples, 1);
         smp_add_shared(&stack->alloc_bytes, bytes);
         smp_add_shared(&stack->alloc_count_q10, 1024);

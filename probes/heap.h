@@ -37,9 +37,9 @@ __attribute__((noinline)) void smp_free_event(void *block, struct smp_self *self
 
 /* An object that realloc is about to take. */
 struct smp_object {
+    void *block;
     size_t bytes;
-    bool sampled;
-    struct spillmark_live live; /* if sampled */
+    uint64_t live; /* what the live table had of it; 0 = not sampled */
 };
 
 /* Around the real realloc: takes a sampled object out of the live table; counts it as freed; or

@@ -6,6 +6,7 @@
 #include "live.h"
 #include "process.h"
 #include "raw.h"
+#include "regions.h"
 
 struct smp_home *smp_home;
 
@@ -18,14 +19,17 @@ static uint32_t power_of_two(uint32_t at_least) {
 }
 
 struct sizes {
-    uint32_t stack_words, free_words, live_heads;
+    uint32_t stack_words, free_words, live_heads, live_units;
 };
 
 static struct sizes home_sizes(void) {
+    uint32_t blocks = smp_section(SPILLMARK_SECTION_LIVE)->capacity / smp_block_words[0];
+    uint32_t regions = blocks < SMP_REGIONS_MAX ? blocks : SMP_REGIONS_MAX;
     return (struct sizes){
         .stack_words = power_of_two(smp_section(SPILLMARK_SECTION_STACKS)->capacity / 2 * 3),
         .free_words = power_of_two(smp_section(SPILLMARK_SECTION_FREES)->capacity / 2 * 3),
-        .live_heads = power_of_two(smp_section(SPILLMARK_SECTION_LIVE)->capacity / 2),
+        .live_heads = power_of_two(regions / 2),
+        .live_units = regions * (sizeof(struct smp_region) / sizeof(struct smp_unit)),
     };
 }
 
@@ -33,7 +37,7 @@ int smp_home_create(void) {
     struct sizes sizes = home_sizes();
     size_t bytes = sizeof(struct smp_home) +
                    8ul * (sizes.stack_words + sizes.free_words + 2 * SMP_INDEX_NEAR) +
-                   4ul * sizes.live_heads;
+                   sizeof(struct smp_unit) * sizes.live_units + 4ul * sizes.live_heads;
     bytes = (bytes + 4095) & ~4095ul;
     long at = smp_raw_mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -50,15 +54,6 @@ int smp_home_create(void) {
     return 0;
 }
 
-/* Sampled objects are far apart: a chain for every 64 bytes would make a page of heads for each. */
-static uint32_t live_shift(void) {
-    uint32_t shift = 6;
-    while (shift < 12 && smp_process.sample_interval_bytes >> (shift + 5) != 0) {
-        shift++;
-    }
-    return shift;
-}
-
 void smp_home_arrange(void) {
     struct sizes sizes = home_sizes();
     struct smp_home *home = smp_home;
@@ -67,9 +62,10 @@ void smp_home_arrange(void) {
     words += SMP_INDEX_NEAR + sizes.stack_words;
     home->free_index = (struct smp_index){words, sizes.free_words - 1};
     words += SMP_INDEX_NEAR + sizes.free_words;
-    home->live_heads = (_Atomic uint32_t *)words;
+    home->live_regions = (struct smp_unit *)words;
+    home->free_regions.fresh = (uint64_t)sizes.live_units << 32 | 1;
+    home->live_heads = (_Atomic uint32_t *)(home->live_regions + sizes.live_units);
     home->live_mask = sizes.live_heads - 1;
-    home->live_shift = live_shift();
     home->pid = smp_raw_getpid();
     smp_filter_reset();
 }

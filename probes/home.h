@@ -10,13 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "blocks.h"
 #include "hidden.h"
 #include "spillmark_abi.h"
 
-enum {
-    SMP_FD_CLASSES_KEPT = 65536,
-    SMP_LIVE_LOCAL = 64, /* free entries of the live table that one thread keeps */
-};
+enum { SMP_FD_CLASSES_KEPT = 65536 };
 
 struct smp_memo;
 
@@ -33,12 +31,10 @@ struct smp_self {
     int64_t free_stack_bytes; /* to the next freeing stack, when all is recorded */
     struct smp_memo *memos;   /* walks made before (memo.h), or NULL */
     uint32_t index;
-    uint32_t live_free; /* first of this thread's free live entries, 0 = none */
-    uint32_t live_free_count;
     uint32_t attachments; /* threads that have had this */
     uint32_t next_memo;   /* the way to be replaced next */
     uint32_t life;        /* smp_life when it was attached */
-    uint32_t reserved[6];
+    uint32_t reserved[8];
 };
 _Static_assert(sizeof(struct smp_self) == 128, "two cache lines, which are prefetched together");
 
@@ -55,14 +51,15 @@ struct smp_home {
     _Atomic uint32_t ready; /* enum smp_phase; SMP_COLD after a fork */
     uint32_t pid;
     _Atomic uint32_t modules_busy;
-    _Atomic uint64_t live_free; /* entry number, tagged against ABA in the upper half */
     struct smp_self selves[SPILLMARK_THREADS] __attribute__((aligned(128)));
     uint8_t fd_class[SMP_FD_CLASSES_KEPT]; /* class + 1; 0 = not known */
     struct smp_index stack_index;
     struct smp_index free_index;
-    _Atomic uint32_t *live_heads;
+    _Atomic uint32_t *live_heads; /* regions (live.h), 0 = none */
     uint32_t live_mask;
-    uint32_t live_shift; /* of addresses: what lies closer together has one chain */
+    struct smp_unit *live_regions; /* the regions themselves */
+    struct smp_blocks free_regions;
+    struct smp_blocks live_blocks[SMP_BLOCK_CLASSES];
 };
 
 extern SMP_HIDDEN struct smp_home *smp_home;

@@ -9,8 +9,9 @@ static const uint32_t entry_bytes[SPILLMARK_SECTIONS] = {
 #undef X
 };
 
-/* A live entry has so many bits for its stack. */
-enum { LARGE_SLOT = 16 << 20, ENTRIES_MAX = 1 << SPILLMARK_LIVE_STACK_BITS };
+/* A live entry has so many bits for its stack, and a cache line is left free before the first. */
+enum { LARGE_SLOT = 16 << 20, STACKS_MAX = 1 << SPILLMARK_LIVE_STACK_BITS, LIVE_FIRST = 8 };
+enum { ENTRIES_MAX = 1 << 30 };
 
 /* Per cent of what the fixed sections leave. Recording every allocation, the live table is what
  * grows; sampling, the stacks are. */
@@ -51,7 +52,8 @@ void smp_layout_sections(struct spillmark_section sections[SPILLMARK_SECTIONS], 
     for (int i = 0; i < SPILLMARK_SECTIONS; i++) {
         if (share[i] != 0) {
             uint64_t entries = rest / 100 * share[i] / entry_bytes[i];
-            capacity[i] = (uint32_t)(entries < ENTRIES_MAX ? entries : ENTRIES_MAX);
+            uint64_t most = i == SPILLMARK_SECTION_STACKS ? STACKS_MAX : ENTRIES_MAX;
+            capacity[i] = (uint32_t)(entries < most ? entries : most);
         }
         sections[i] = (struct spillmark_section){
             .offset = offset, .entry_bytes = entry_bytes[i], .capacity = capacity[i]};
@@ -59,7 +61,7 @@ void smp_layout_sections(struct spillmark_section sections[SPILLMARK_SECTIONS], 
     }
     /* Entry 0 of these is never used. */
     sections[SPILLMARK_SECTION_STACKS].used = 1;
-    sections[SPILLMARK_SECTION_LIVE].used = 1;
+    sections[SPILLMARK_SECTION_LIVE].used = LIVE_FIRST;
     sections[SPILLMARK_SECTION_FREES].used = 1;
 }
 

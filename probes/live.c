@@ -4,9 +4,12 @@
 #include <sys/single_threaded.h>
 
 #include "process.h"
+#include "raw.h"
 
 enum {
-    PATIENCE = 20000,
+    PAUSES = 200,
+    NAPS = 1000,
+    NAP_NS = 50000,
     FILTER_FULL = 255, /* more than it can count: stays for good */
 };
 
@@ -16,30 +19,47 @@ void smp_filter_reset(void) {
     memset(smp_filter, smp_process.record_all ? FILTER_FULL : 0, sizeof smp_filter);
 }
 
-static __attribute__((noinline)) bool hold_locked(_Atomic uint32_t *head, uint32_t *ret_first) {
-    for (int i = 0; i < PATIENCE; i++) {
+static void wait_for_turn(int turn) {
+    if (turn < PAUSES) {
+        __builtin_ia32_pause();
+    } else {
+        static const struct timespec nap = {.tv_nsec = NAP_NS};
+        smp_raw6(SYS_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
+    }
+}
+
+/* The holder may have lost its processor. One that nobody saw let go in all that time is given up,
+ * until it does. */
+static __attribute__((noinline)) bool hold_patiently(_Atomic uint32_t *head) {
+    for (int turn = 0; turn < PAUSES + NAPS; turn++) {
         uint32_t first = atomic_load_explicit(head, memory_order_relaxed);
-        if ((first & SMP_LIVE_HELD) == 0 &&
-            atomic_compare_exchange_weak_explicit(head, &first, first | SMP_LIVE_HELD,
+        if ((first & SMP_CHAIN_HELD) == 0 &&
+            atomic_compare_exchange_weak_explicit(head, &first,
+                                                  (first & ~SMP_CHAIN_BITS) | SMP_CHAIN_HELD,
                                                   memory_order_acquire, memory_order_relaxed)) {
-            *ret_first = first;
             return true;
         }
-        __builtin_ia32_pause();
+        if ((first & SMP_CHAIN_BITS) == SMP_CHAIN_BITS) {
+            break;
+        }
+        wait_for_turn(turn);
     }
+    atomic_fetch_or_explicit(head, SMP_CHAIN_GIVEN_UP, memory_order_relaxed);
     __atomic_fetch_add(&smp_process.slot->unsampled_drops, 1, __ATOMIC_RELAXED);
     return false;
 }
 
-static inline bool hold(_Atomic uint32_t *head, uint32_t *ret_first) {
-    if (__libc_single_threaded) { /* the guard keeps signal handlers away */
-        *ret_first = atomic_load_explicit(head, memory_order_relaxed) & ~SMP_LIVE_HELD;
-        return true;
-    }
-    return hold_locked(head, ret_first);
+static inline bool hold(_Atomic uint32_t *head) {
+    uint32_t first = atomic_load_explicit(head, memory_order_relaxed) & ~SMP_CHAIN_BITS;
+    /* With one thread the guard is enough: it keeps signal handlers away. */
+    return __libc_single_threaded ||
+           atomic_compare_exchange_strong_explicit(head, &first, first | SMP_CHAIN_HELD,
+                                                   memory_order_acquire, memory_order_relaxed) ||
+           hold_patiently(head);
 }
 
-static void let_go(_Atomic uint32_t *head, uint32_t first) {
+static inline void let_go(_Atomic uint32_t *head) {
+    uint32_t first = atomic_load_explicit(head, memory_order_relaxed) & ~SMP_CHAIN_BITS;
     atomic_store_explicit(head, first, memory_order_release);
 }
 
@@ -52,117 +72,67 @@ static void filter_add(uintptr_t address, int change) {
     }
 }
 
-static uint32_t pop_shared(void) {
-    uint64_t top = atomic_load_explicit(&smp_home->live_free, memory_order_acquire);
-    while ((uint32_t)top != 0) {
-        uint64_t next = ((top >> 32) + 1) << 32 | smp_process.live[(uint32_t)top].next;
-        if (atomic_compare_exchange_weak(&smp_home->live_free, &top, next)) {
-            return (uint32_t)top;
-        }
-    }
-    return 0;
+static __attribute__((noinline)) void drop(void) {
+    __atomic_fetch_add(&smp_section(SPILLMARK_SECTION_LIVE)->dropped, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&smp_process.slot->unsampled_drops, 1, __ATOMIC_RELAXED);
 }
 
-static void push_shared(uint32_t entry) {
-    uint64_t top = atomic_load_explicit(&smp_home->live_free, memory_order_relaxed);
-    uint64_t next;
-    do {
-        smp_process.live[entry].next = (uint32_t)top;
-        next = ((top >> 32) + 1) << 32 | entry;
-    } while (!atomic_compare_exchange_weak(&smp_home->live_free, &top, next));
-}
-
-static uint32_t take_entry(struct smp_self *self) {
-    uint32_t entry = self->live_free;
-    if (entry != 0) {
-        self->live_free = smp_process.live[entry].next;
-        self->live_free_count--;
-        return entry;
-    }
-    entry = pop_shared();
-    struct spillmark_section *section = smp_section(SPILLMARK_SECTION_LIVE);
-    if (entry == 0 && __atomic_load_n(&section->used, __ATOMIC_RELAXED) < section->capacity) {
-        entry = __atomic_fetch_add(&section->used, 1, __ATOMIC_RELAXED);
-        if (entry >= section->capacity) {
-            __atomic_fetch_sub(&section->used, 1, __ATOMIC_RELAXED);
-            entry = 0;
-        }
-    }
-    if (entry == 0) {
-        __atomic_fetch_add(&section->dropped, 1, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&smp_process.slot->unsampled_drops, 1, __ATOMIC_RELAXED);
-    }
-    return entry;
-}
-
-static void give_entry(struct smp_self *self, uint32_t entry) {
-    if (self == &smp_everybody || self->live_free_count >= SMP_LIVE_LOCAL) {
-        push_shared(entry);
-        return;
-    }
-    smp_process.live[entry].next = self->live_free;
-    self->live_free = entry;
-    self->live_free_count++;
-}
-
-bool smp_live_insert(const struct smp_guard *guard, struct smp_self *self,
-                     const struct spillmark_live *object) {
+bool smp_live_insert(const struct smp_guard *guard, uintptr_t address, uint64_t packed) {
     (void)guard;
-    uint32_t entry = take_entry(self);
-    if (entry == 0) {
-        return false;
-    }
-    struct spillmark_live *live = &smp_process.live[entry];
-    live->bytes_of_stack = object->bytes_of_stack;
-    live->born_ms = object->born_ms;
-    _Atomic uint32_t *head = smp_live_chain(object->address);
-    if (!hold(head, &live->next)) {
-        give_entry(self, entry);
-        return false;
-    }
-    __atomic_store_n(&live->address, object->address, __ATOMIC_RELEASE);
-    let_go(head, entry);
-    filter_add(object->address, 1);
-    return true;
-}
-
-bool smp_live_remove(const struct smp_guard *guard, struct smp_self *self, uintptr_t address,
-                     struct spillmark_live *ret_object) {
-    (void)guard;
-    uint32_t first;
     _Atomic uint32_t *head = smp_live_chain(address);
-    if ((atomic_load_explicit(head, memory_order_relaxed) & ~SMP_LIVE_HELD) == 0 ||
-        !hold(head, &first)) {
+    if (!hold(head)) {
         return false;
     }
-    uint32_t *link = &first;
-    struct spillmark_live *live = NULL;
-    while (*link != 0 && (live = &smp_process.live[*link])->address != address) {
-        link = &live->next;
-    }
-    uint32_t entry = *link;
-    if (entry == 0) {
-        let_go(head, first);
+    uint64_t key = address >> SMP_REGION_BITS;
+    struct smp_region *region = smp_region_find(head, key);
+    if (__builtin_expect(region == NULL || region->left == 0, 0) &&
+        (region = smp_region_make_room(head, region, key)) == NULL) {
+        let_go(head);
+        drop();
         return false;
     }
-    /* One by one, as they were written: loads of two words at once would wait for the stores. */
-    ret_object->address = address;
-    ret_object->bytes_of_stack = __atomic_load_n(&live->bytes_of_stack, __ATOMIC_RELAXED);
-    ret_object->born_ms = live->born_ms;
-    *link = live->next;
-    __atomic_store_n(&live->address, 0, __ATOMIC_RELEASE);
-    let_go(head, first);
-    filter_add(address, -1);
-    give_entry(self, entry);
+    /* In this order there is never less room than is thought. */
+    region->left--;
+    region->spare++;
+    smp_region_put(region->entries, region->words, smp_region_place(address) | packed);
+    let_go(head);
+    filter_add(address, 1);
     return true;
 }
 
-void smp_live_give_back(const struct smp_guard *guard, struct smp_self *self) {
-    (void)guard;
-    while (self->live_free != 0) {
-        uint32_t entry = self->live_free;
-        self->live_free = smp_process.live[entry].next;
-        push_shared(entry);
+/* Where the entry is that belongs into a place; NULL if there is none. */
+static inline uint64_t *find_entry(const struct smp_region *region, uint64_t place) {
+    uint32_t words = region->words, slot = smp_region_slot(place, words);
+    for (uint32_t left = words; left > 0; left--) {
+        if ((region->entries[slot] ^ place) >> (63 - SPILLMARK_LIVE_PLACE_BITS) == 0) {
+            return &region->entries[slot];
+        }
+        slot = slot + 1 < words ? slot + 1 : 0;
     }
-    self->live_free_count = 0;
+    return NULL;
+}
+
+uint64_t smp_live_remove(const struct smp_guard *guard, uintptr_t address) {
+    (void)guard;
+    _Atomic uint32_t *head = smp_live_chain(address);
+    if (atomic_load_explicit(head, memory_order_relaxed) == 0 || !hold(head)) {
+        return 0;
+    }
+    struct smp_region *region = smp_region_find(head, address >> SMP_REGION_BITS);
+    uint64_t *at = region != NULL ? find_entry(region, smp_region_place(address)) : NULL;
+    if (at == NULL) {
+        let_go(head);
+        return 0;
+    }
+    uint64_t entry = *at;
+    __atomic_store_n(at, 0, __ATOMIC_RELEASE);
+    region->left++;
+    if (__builtin_expect(region->spare == 0, 0)) {
+        smp_region_look(head, region);
+    } else {
+        region->spare--;
+    }
+    let_go(head);
+    filter_add(address, -1);
+    return entry;
 }

@@ -1,6 +1,6 @@
-/* live.h - the sampled objects that are alive, found by address.
+/* live.h - the sampled objects that are alive, found by address: by chains of the heap's regions
+ * (regions.h), then by the place in the region.
  *
- * Entries lie in the slot's LIVE section without gaps at its end; private chains lead to them.
  * A chain is held for a few instructions by the bit in its head; whoever finds it held too long
  * (its holder was interrupted by a signal handler that never returned) gives up and counts. */
 #pragma once
@@ -9,24 +9,24 @@
 
 #include "clock.h"
 #include "process.h"
+#include "regions.h"
 #include "self.h"
 
+/* What is kept of an object beside its address: never 0. Its size its allocator knows. */
+static inline uint64_t smp_live_pack(uint32_t stack, uint32_t born_ms) {
+    return (uint64_t)born_ms << SPILLMARK_LIVE_STACK_BITS | stack;
+}
+
 /* Puts an object in. False, and counted, if there is no room. */
-bool smp_live_insert(const struct smp_guard *guard, struct smp_self *self,
-                     const struct spillmark_live *object);
+bool smp_live_insert(const struct smp_guard *guard, uintptr_t address, uint64_t packed);
 
-/* Takes the object at `address` out. False if it is not there. */
-bool smp_live_remove(const struct smp_guard *guard, struct smp_self *self, uintptr_t address,
-                     struct spillmark_live *ret_object);
+/* Takes the object at `address` out: what was kept of it, or 0 if it is not there. */
+uint64_t smp_live_remove(const struct smp_guard *guard, uintptr_t address);
 
-#define SMP_LIVE_HELD (UINT32_C(1) << 31) /* bit of a chain's head */
-
-/* The head of the chain that an object is in. */
+/* The head of the chain that an object's region is in: most heaps are far smaller than what all the
+ * heads stand for, and lie in one piece. */
 static inline _Atomic uint32_t *smp_live_chain(uintptr_t address) {
-    /* Neighbours share cache lines; regions of a thousand heads are scattered. */
-    uint64_t at = address >> smp_home->live_shift;
-    uint64_t region = (at >> 10) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-    return &smp_home->live_heads[(uint32_t)(at + region) & smp_home->live_mask];
+    return &smp_home->live_heads[(address >> SMP_REGION_BITS) & smp_home->live_mask];
 }
 
 /* For born_ms: never less than what it was before. */
@@ -35,15 +35,6 @@ static inline uint32_t smp_live_now_ms(void) {
     uint64_t ms = now_ns > start_ns ? (now_ns - start_ns) / 1000000 : 0;
     return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
 }
-
-/* Fetches what either will touch into the cache, while there is other work. The probe is on. */
-static inline void smp_live_prefetch(const struct smp_self *self, uintptr_t address) {
-    __builtin_prefetch((const void *)smp_live_chain(address), 1);
-    __builtin_prefetch(&smp_process.live[self->live_free], 1);
-}
-
-/* A thread that ends hands its free entries to all. */
-void smp_live_give_back(const struct smp_guard *guard, struct smp_self *self);
 
 enum { SMP_FILTER_BYTES = 4096 };
 
@@ -66,6 +57,6 @@ static inline bool smp_live_maybe(uintptr_t address) {
 
 /* The same by a look that is right more often and costs more. The probe is on. */
 static inline bool smp_live_likely(uintptr_t address) {
-    return (atomic_load_explicit(smp_live_chain(address), memory_order_relaxed) & ~SMP_LIVE_HELD) !=
-           0;
+    return (atomic_load_explicit(smp_live_chain(address), memory_order_relaxed) &
+            ~SMP_CHAIN_BITS) != 0;
 }

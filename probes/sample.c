@@ -45,24 +45,18 @@ static inline uint64_t weight_of(uint64_t bytes) {
 
 static void sample_alloc(const struct smp_guard *guard, struct smp_self *self,
                          const struct smp_origin *origin, void *block, size_t bytes) {
-    smp_live_prefetch(self, (uintptr_t)block);
     uint32_t entry = smp_stack_of(guard, self, origin, SPILLMARK_KIND_HEAP);
-    struct spillmark_live live = {
-        .address = (uintptr_t)block,
-        .bytes_of_stack = spillmark_live_pack(bytes, entry),
-        .born_ms = smp_live_now_ms(),
-    };
     if (entry == 0) {
         drop();
         return;
     }
-    if (!smp_live_insert(guard, self, &live)) {
+    if (!smp_live_insert(guard, (uintptr_t)block, smp_live_pack(entry, smp_live_now_ms()))) {
         return; /* counted there */
     }
     struct spillmark_stack *stack = &smp_process.stacks[entry];
-    uint64_t kept = spillmark_live_bytes(&live), weight_q10 = weight_of(kept);
+    uint64_t weight_q10 = weight_of(bytes);
     smp_add_shared(&stack->samples, 1);
-    smp_add_shared(&stack->alloc_bytes, kept * weight_q10 >> 10);
+    smp_add_shared(&stack->alloc_bytes, bytes * weight_q10 >> 10);
     smp_add_shared(&stack->alloc_count_q10, weight_q10);
 }
 
@@ -195,16 +189,16 @@ static uint32_t residence_bucket(uint64_t microseconds) {
 static __attribute__((noinline)) void record_free_stack(const struct smp_guard *guard,
                                                         struct smp_self *self,
                                                         const struct smp_origin *origin,
-                                                        const struct spillmark_live *live,
+                                                        uint64_t live, size_t bytes,
                                                         uint64_t weight_q10) {
-    uint32_t alloc_stack = spillmark_live_stack(live);
     uint32_t free_stack = smp_stack_of(guard, self, origin, SPILLMARK_KIND_HEAP);
-    uint32_t entry = free_stack != 0 ? pair_of((struct pair_key){alloc_stack, free_stack}) : 0;
+    uint32_t entry =
+        free_stack != 0 ? pair_of((struct pair_key){spillmark_live_stack(live), free_stack}) : 0;
     if (entry == 0) {
         return;
     }
-    uint64_t age_us = (smp_live_now_ms() - live->born_ms) * UINT64_C(1000);
-    uint64_t bytes = spillmark_live_bytes(live), count_q10 = weight_of(bytes);
+    uint64_t age_us = (smp_live_now_ms() - spillmark_live_born_ms(live)) * UINT64_C(1000);
+    uint64_t count_q10 = weight_of(bytes);
     struct spillmark_free_pair *pair = &smp_process.frees[entry];
     smp_add_shared(&pair->bytes, (bytes * count_q10 >> 10) * weight_q10 >> 10);
     smp_add_shared(&pair->count_q10, count_q10 * weight_q10 >> 10);
@@ -214,23 +208,19 @@ static __attribute__((noinline)) void record_free_stack(const struct smp_guard *
 }
 
 static inline void record_free(const struct smp_guard *guard, struct smp_self *self,
-                               const struct smp_origin *origin, const struct spillmark_live *live) {
+                               const struct smp_origin *origin, uint64_t live, size_t bytes) {
     struct spillmark_stack *stack = &smp_process.stacks[spillmark_live_stack(live)];
-    uint64_t bytes = spillmark_live_bytes(live), count_q10 = weight_of(bytes);
+    uint64_t count_q10 = weight_of(bytes);
     smp_add_shared(&stack->free_bytes, bytes * count_q10 >> 10);
     smp_add_shared(&stack->free_count_q10, count_q10);
     uint64_t weight_q10 = free_weight_q10(self, bytes);
     if (weight_q10 != 0) {
-        record_free_stack(guard, self, origin, live, weight_q10);
+        record_free_stack(guard, self, origin, live, bytes, weight_q10);
     }
 }
 
 static inline void forget(struct smp_self *self, const struct smp_origin *origin, void *block) {
     struct smp_guard guard;
-    bool may_be_live = smp_phase() == SMP_ON && smp_live_maybe((uintptr_t)block);
-    if (may_be_live) {
-        smp_live_prefetch(self, (uintptr_t)block);
-    }
     if (busy(&guard)) {
         return;
     }
@@ -238,9 +228,11 @@ static inline void forget(struct smp_self *self, const struct smp_origin *origin
         self->free_countdown = SMP_EVENT_BYTES;
     }
     smp_publish_step(self);
-    struct spillmark_live live;
-    if (may_be_live && smp_live_remove(&guard, self, (uintptr_t)block, &live)) {
-        record_free(&guard, self, origin, &live);
+    uint64_t live = smp_phase() == SMP_ON && smp_live_maybe((uintptr_t)block)
+                        ? smp_live_remove(&guard, (uintptr_t)block)
+                        : 0;
+    if (live != 0) {
+        record_free(&guard, self, origin, live, smp_size_of(block));
     }
     smp_guard_leave(&guard);
     smp_allocator_answer();
@@ -306,21 +298,22 @@ void smp_free_slow(void *block) {
 }
 
 void smp_realloc_before(struct smp_object *object, void *block) {
+    object->block = block;
     object->bytes = smp_size_of(block);
-    object->sampled = false;
+    object->live = 0;
     struct smp_self *self = smp_live_maybe((uintptr_t)block) ? counting_self() : NULL;
     struct smp_guard guard;
     if (self != NULL && smp_phase() == SMP_ON && !busy(&guard)) {
-        object->sampled = smp_live_remove(&guard, self, (uintptr_t)block, &object->live);
+        object->live = smp_live_remove(&guard, (uintptr_t)block);
         smp_guard_leave(&guard);
     }
 }
 
 void smp_realloc_failed(struct smp_object *object) {
-    struct smp_self *self = object->sampled ? counting_self() : NULL;
+    struct smp_self *self = object->live != 0 ? counting_self() : NULL;
     struct smp_guard guard;
     if (self != NULL && !busy(&guard)) {
-        smp_live_insert(&guard, self, &object->live);
+        smp_live_insert(&guard, (uintptr_t)object->block, object->live);
         smp_guard_leave(&guard);
     }
 }
@@ -333,8 +326,8 @@ void smp_realloc_after(struct smp_object *object) {
         return;
     }
     count(self, true, object->bytes);
-    if (object->sampled && !busy(&guard)) {
-        record_free(&guard, self, &origin, &object->live);
+    if (object->live != 0 && !busy(&guard)) {
+        record_free(&guard, self, &origin, object->live, object->bytes);
         smp_guard_leave(&guard);
     }
 }

@@ -76,7 +76,6 @@ static void detach(void *argument) {
     struct smp_guard guard;
     if (smp_guard_enter(&guard)) {
         smp_publish(self);
-        smp_live_give_back(&guard, self);
         smp_tls = &smp_everybody;
         struct spillmark_thread *block = self->block;
         self->quick = NULL;

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define SPILLMARK_MAGIC     UINT64_C(0x314b524d4c505357) /* "WSPLMRK1" */
-#define SPILLMARK_ABI_MAJOR 2u                           /* a reader refuses another major */
+#define SPILLMARK_ABI_MAJOR 3u                           /* a reader refuses another major */
 #define SPILLMARK_ABI_MINOR 0u /* fields may be added at the end of a section */
 
 /* Environment. SPILLMARK_REGION: the pool's path. Without it the probe makes its own pool of one
@@ -41,8 +41,9 @@ enum {
     X(UNKNOWN, "unknown")                                                                          \
     X(FILE, "file")                                                                                \
     X(SOCKET, "socket")                                                                            \
-    X(UNIX, "unix-socket") X(PIPE, "pipe") X(PROC, "proc") X(DEVICE, "device") X(EVENT, "event")   \
-        X(EPOLL, "epoll") X(DIRECTORY, "directory") X(MEMORY, "memory") X(OTHER, "other")
+    X(UNIX, "unix-socket")                                                                         \
+    X(PIPE, "pipe") X(PROC, "proc") X(DEVICE, "device") X(EVENT, "event") X(EPOLL, "epoll")        \
+        X(DIRECTORY, "directory") X(MEMORY, "memory") X(OTHER, "other")
 enum spillmark_fd_class {
 #define X(id, text) SPILLMARK_FD_##id,
     SPILLMARK_FD_CLASS_TABLE(X)
@@ -75,8 +76,8 @@ enum spillmark_state {
     X(ABI, "pool of another version")                                                              \
     X(MAP, "the slot could not be mapped")                                                         \
     X(SYMBOLS, "libc's functions were not found")                                                  \
-        X(HIDDEN_ALLOCATOR, "the program has an allocator of its own that the probe cannot see")   \
-            X(INTERNAL, "internal failure") X(NO_SLOT, "no slot of the pool was free")
+    X(HIDDEN_ALLOCATOR, "the program has an allocator of its own that the probe cannot see")       \
+    X(INTERNAL, "internal failure") X(NO_SLOT, "no slot of the pool was free")
 enum spillmark_off_reason {
 #define X(id, text) SPILLMARK_OFF_##id,
     SPILLMARK_OFF_REASON_TABLE(X)
@@ -130,9 +131,9 @@ struct spillmark_section {
     X(THREADS, struct spillmark_thread)                                                            \
     X(STACKS, struct spillmark_stack)                                                              \
     X(FRAMES, uint64_t)                                                                            \
-    X(LIVE, struct spillmark_live) X(FREES, struct spillmark_free_pair)                            \
-        X(DESCRIPTORS, struct spillmark_descriptor) X(MODULES, struct spillmark_module)            \
-            X(MARKS, struct spillmark_mark)
+    X(LIVE, struct spillmark_live)                                                                 \
+    X(FREES, struct spillmark_free_pair) X(DESCRIPTORS, struct spillmark_descriptor)               \
+        X(MODULES, struct spillmark_module) X(MARKS, struct spillmark_mark)
 enum spillmark_section_id {
 #define X(id, type) SPILLMARK_SECTION_##id,
     SPILLMARK_SECTION_TABLE(X)
@@ -212,30 +213,27 @@ struct spillmark_stack {
     uint64_t reserved[2];
 };
 
-/* A sampled object that is live, in no order: entries [1, used) of the section, where gaps are
- * refilled. Small, for there may be millions. Its weight follows from its size (above). */
+/* A sampled object that is live: the highest bit of its one word is set; all other words are none.
+ * They are in no order, and for a moment one may stand twice. Small, for there may be millions: its
+ * site's totals have its bytes, and the probe alone knows its address.
+ *   bits 0 to 19: its stack; 20 to 51: when it was born; 52 to 62: (probe) */
 struct spillmark_live {
-    uint64_t address;        /* published last; below 4096: no object */
-    uint64_t bytes_of_stack; /* usable size of this one object, and the stack in the lowest bits */
-    uint32_t born_ms;        /* since start_ns of the slot, by the coarse clock */
-    uint32_t next;           /* (probe) */
+    uint64_t word;
 };
 
-enum { SPILLMARK_LIVE_STACK_BITS = 24 };
-#define SPILLMARK_LIVE_BYTES_MAX ((UINT64_C(1) << (64 - SPILLMARK_LIVE_STACK_BITS)) - 1)
+enum { SPILLMARK_LIVE_STACK_BITS = 20, SPILLMARK_LIVE_PLACE_BITS = 11 };
 
-/* Sizes beyond the largest, 1 TiB, stand as that. */
-static inline uint64_t spillmark_live_pack(uint64_t bytes, uint32_t stack) {
-    uint64_t kept = bytes < SPILLMARK_LIVE_BYTES_MAX ? bytes : SPILLMARK_LIVE_BYTES_MAX;
-    return kept << SPILLMARK_LIVE_STACK_BITS | stack;
+static inline int spillmark_live_is_object(uint64_t word) {
+    return (word >> 63) != 0;
 }
 
-static inline uint64_t spillmark_live_bytes(const struct spillmark_live *live) {
-    return live->bytes_of_stack >> SPILLMARK_LIVE_STACK_BITS;
+static inline uint32_t spillmark_live_stack(uint64_t word) {
+    return (uint32_t)word & ((UINT32_C(1) << SPILLMARK_LIVE_STACK_BITS) - 1);
 }
 
-static inline uint32_t spillmark_live_stack(const struct spillmark_live *live) {
-    return (uint32_t)live->bytes_of_stack & ((UINT32_C(1) << SPILLMARK_LIVE_STACK_BITS) - 1);
+/* In milliseconds since start_ns of the slot, by the coarse clock. */
+static inline uint32_t spillmark_live_born_ms(uint64_t word) {
+    return (uint32_t)(word >> SPILLMARK_LIVE_STACK_BITS);
 }
 
 /* Who frees what: sampled objects of one allocating stack freed by one freeing stack. */
@@ -291,7 +289,7 @@ SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_section) == 24, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_slot) == 936, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_thread) == 384, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_stack) == 80, "ABI");
-SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_live) == 24, "ABI");
+SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_live) == 8, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_free_pair) == 200, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_descriptor) == 24, "ABI");
 SPILLMARK_STATIC_ASSERT(sizeof(struct spillmark_module) == 336, "ABI");

@@ -2,9 +2,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#include "../../probes/exponential.h"
 
 static int fault(const struct spillmark_slot *slot, const char *what, int64_t got, int64_t wanted) {
     fprintf(stderr, "pid %u (%s): %s: %" PRId64 ", expected %" PRId64 "\n", slot->pid,
@@ -73,31 +72,49 @@ static int inspect_stacks(const struct spillmark_slot *slot,
     return faults;
 }
 
-/* The live objects, summed apart from everything else, against totals and site sums. */
+/* A site's totals against its objects that the live table has. */
+static int inspect_site(const struct spillmark_slot *slot, const struct inspect_options *options,
+                        const struct spillmark_stack *stack, int64_t objects) {
+    int64_t count_q10 = (int64_t)(stack->alloc_count_q10 - stack->free_count_q10);
+    if (options->interval_bytes == 1) {
+        return expect(slot, "objects of a site, from the live table", objects * 1024, count_q10);
+    }
+    int faults = 0;
+    if (objects == 0) { /* whatever was added was taken away again */
+        faults += expect(slot, "objects of a site that has none", 0, count_q10);
+        faults += expect(slot, "bytes of a site that has no objects", 0,
+                         (int64_t)(stack->alloc_bytes - stack->free_bytes));
+    }
+    return faults + (count_q10 >= objects * 1024
+                         ? 0
+                         : fault(slot, "a site with less than its objects", count_q10, objects));
+}
+
+/* The live objects, counted apart from everything else, against totals and site sums. */
 static int inspect_live(const struct spillmark_slot *slot, const struct inspect_options *options) {
     const struct spillmark_live *live = view_entries(slot, SPILLMARK_SECTION_LIVE);
-    int64_t bytes = 0, count = 0, estimate = 0;
-    for (uint32_t i = 1; i < used_of(slot, SPILLMARK_SECTION_LIVE); i++) {
-        if (live[i].address >= 4096) {
-            uint64_t size = spillmark_live_bytes(&live[i]);
-            bytes += (int64_t)size;
-            estimate += (int64_t)(size * smp_weight_q10(size, options->interval_bytes) >> 10);
-            count++;
-        }
-    }
     const struct spillmark_stack *stacks = view_entries(slot, SPILLMARK_SECTION_STACKS);
-    int64_t site_bytes = 0;
-    for (uint32_t i = 1; i < used_of(slot, SPILLMARK_SECTION_STACKS); i++) {
+    uint32_t stack_count = used_of(slot, SPILLMARK_SECTION_STACKS);
+    int64_t *of_stack = calloc(stack_count, sizeof *of_stack), count = 0, site_bytes = 0;
+    int faults = of_stack != NULL ? 0 : fault(slot, "no memory for the stacks", stack_count, 0);
+    for (uint32_t i = 1; i < used_of(slot, SPILLMARK_SECTION_LIVE) && !faults; i++) {
+        uint32_t stack = spillmark_live_stack(live[i].word);
+        if (!spillmark_live_is_object(live[i].word)) {
+            continue;
+        }
+        count++;
+        faults += stack > 0 && stack < stack_count ? 0 : fault(slot, "an object's stack", stack, 1);
+        of_stack[stack < stack_count ? stack : 0]++;
+    }
+    for (uint32_t i = 1; i < stack_count && !options->torn && !faults; i++) {
         if (stacks[i].depth != 0 && stacks[i].kind == SPILLMARK_KIND_HEAP) {
+            faults += inspect_site(slot, options, &stacks[i], of_stack[i]);
             site_bytes += (int64_t)(stacks[i].alloc_bytes - stacks[i].free_bytes);
         }
     }
-    if (options->torn) {
-        return 0;
-    }
-    int faults = expect(slot, "sum of the sites, from the live table", estimate, site_bytes);
-    if (options->exact && !options->drops && slot->inherited_count == 0) {
-        faults += expect(slot, "bytes in the live table", bytes, view_live_bytes(slot));
+    free(of_stack);
+    if (!options->torn && options->exact && !options->drops && slot->inherited_count == 0) {
+        faults += expect(slot, "bytes of all sites", site_bytes, view_live_bytes(slot));
         faults += expect(slot, "objects in the live table", count, view_live_count(slot));
     }
     return faults;

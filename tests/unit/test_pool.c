@@ -173,11 +173,15 @@ static void test_entries_are_taken_only_when_published(void **state) {
     assert_false(sm_slot_stack(&view, 0, &stack));
     assert_false(sm_slot_stack(&view, FAKE_STACKS, &stack));
     struct spillmark_live live, *object = fake_entry(slot, SPILLMARK_SECTION_LIVE, 1);
-    *object = (struct spillmark_live){.address = 0x5000, .bytes_of_stack = FAKE_STACKS};
+    *object = (struct spillmark_live){UINT64_C(1) << 63 | FAKE_STACKS};
     assert_false(sm_slot_live(&view, 1, &live)); /* a stack that cannot be */
-    object->bytes_of_stack = spillmark_live_pack(48, 3);
+    object->word = UINT64_C(1) << 63 | UINT64_C(70000) << SPILLMARK_LIVE_STACK_BITS;
+    assert_false(sm_slot_live(&view, 1, &live));
+    object->word |= 3;
     assert_true(sm_slot_live(&view, 1, &live));
-    object->address = 1;
+    assert_int_equal(spillmark_live_stack(live.word), 3);
+    assert_int_equal(spillmark_live_born_ms(live.word), 70000);
+    object->word &= ~(UINT64_C(1) << 63);
     assert_false(sm_slot_live(&view, 1, &live));
     struct spillmark_module module, *file = fake_entry(slot, SPILLMARK_SECTION_MODULES, 0);
     *file = (struct spillmark_module){.low = 10, .high = 20, .ready = 1, .build_id_bytes = 400};
@@ -198,7 +202,7 @@ static void test_section_tables_are_checked(void **state) {
     const struct spillmark_section good = *section;
     const struct spillmark_section bad[] = {
         {.offset = UINT64_MAX - 7, .entry_bytes = good.entry_bytes, .capacity = 1},
-        {.offset = FAKE_SLOT_BYTES - 8, .entry_bytes = good.entry_bytes, .capacity = 1},
+        {.offset = FAKE_SLOT_BYTES - 8, .entry_bytes = good.entry_bytes, .capacity = 2},
         {.offset = 0, .entry_bytes = good.entry_bytes, .capacity = 1},
         {.offset = 4097, .entry_bytes = good.entry_bytes, .capacity = 1},
         {.offset = 4096, .entry_bytes = good.entry_bytes - 8, .capacity = 1},
