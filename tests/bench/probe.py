@@ -1,27 +1,29 @@
 #!/usr/bin/env python3
-"""What the probe costs, beside its peers: two tables, of wall time and of processor time.
+"""What the probe costs, beside its peers: a table of processor time.
 
     probe.py BUILD-DIRECTORY [--repeat PAIRS] [--only WORKLOAD,...] [--tools TOOL,...]
-             [--peers all|fast|none] [--share PART-OF-THE-WORK] [--keep FILE]
+             [--peers all|fast|none] [--share PART-OF-THE-WORK] [--keep FILE] [--apart]
 
-Each run of a tool has a run of the same program without one beside it, now before and now after it
-(ABBA), and the cells take turns, so that what else the machine does meets all of them. Printed is
-the median of the pairs' ratios with its 95 % interval, which assumes nothing about how they scatter
-(order statistics; from six pairs on). The row "nothing" compares the program with itself: it shows
-what the machine's noise is. The peers that bring an allocator of their own are compared with that
-allocator, not sampling; the slow ones (--peers all) do a tenth of the work, in a fifth of the pairs.
+Each run with a tool has a run of the same program without one beside it: the two share one
+processor (programs of two threads and of two processes: all of them), which they have in turns of
+milliseconds, so that whatever else the machine does meets both alike. Printed is the median of the
+pairs' ratios with its 95 % interval, which assumes nothing about how they scatter (order
+statistics; from six pairs on). The row "nothing" compares the program with itself: it shows what
+the noise is. The peers that bring an allocator of their own are compared with that allocator, not
+sampling; the slow ones do a tenth of the work, in a fifth of the pairs.
 
-Processor time is that of all processes, of redis that of the server alone while it is under load;
-the client's would dilute it. The probe's memory is shared memory, as under `spillmark run`; by
-itself it would make a file of it.
+Processor time is that of all processes of the run, its start included; of redis that of the server
+alone while it is under load, for the client's would dilute it. The probe's memory is shared memory,
+as under `spillmark run`; by itself it would make a file of it.
 
---keep adds the pairs to those in FILE as they are made: a bench that was cut short goes on.
+--apart lets the two of a pair run one after the other, now this and now that one first, and prints
+wall time too: for a machine that does nothing else. --keep adds the pairs to those in FILE as they
+are made: a bench that was cut short (^C) goes on.
 """
 import argparse
 import json
 import math
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -31,6 +33,7 @@ import time
 
 LIBRARIES = "/usr/lib/x86_64-linux-gnu/"
 SLOW_WORK, SLOW_PAIRS = 0.1, 0.2
+ONE_PROCESSOR = ["taskset", "-c", str(max(os.sched_getaffinity(0)))]
 
 
 def workloads(build, share):
@@ -40,13 +43,13 @@ def workloads(build, share):
     def times(count):
         return str(max(1, round(count * share)))
 
-    python = ["/usr/bin/python3", os.path.join(here, "workload.py"), times(25)]
+    python = ONE_PROCESSOR + ["/usr/bin/python3", os.path.join(here, "workload.py"), times(25)]
     redis = ["sh", os.path.join(here, "workload_redis.sh")]
     return {
-        "churn, 1 thread": ([f"{tests}/bench-churn", times(1500000), "1"], {}),
+        "churn, 1 thread": (ONE_PROCESSOR + [f"{tests}/bench-churn", times(1500000), "1"], {}),
         "churn, 2 threads": ([f"{tests}/bench-churn", times(1500000), "2"], {}),
-        "SQLite inserts": ([f"{tests}/bench-sqlite", times(150000)], {}),
-        "C++ containers": ([f"{tests}/bench-containers", times(60)], {}),
+        "SQLite inserts": (ONE_PROCESSOR + [f"{tests}/bench-sqlite", times(150000)], {}),
+        "C++ containers": (ONE_PROCESSOR + [f"{tests}/bench-containers", times(60)], {}),
         "Python, malloc": (python, {"PYTHONMALLOC": "malloc"}),
         "Python, own": (python, {}),
         "redis SET": (redis + [times(100000), "1"], {}),
@@ -98,34 +101,58 @@ def clear(directory):
         shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
 
 
-def run(command, environment, directory):
-    """Seconds of wall time and of processor time, or None."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.monotonic()
-    done = subprocess.run(command, env={**os.environ, **environment}, cwd=directory,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    wall = time.monotonic() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    measured = os.path.join(directory, "measured")  # by the workload itself
-    if os.path.exists(measured):
-        with open(measured, encoding="ascii") as file:
-            seconds = tuple(float(word) for word in file.read().split())
-    clear(directory)
-    if "SPILLMARK_OUT" in environment:
-        clear(environment["SPILLMARK_OUT"])
-    return seconds if done.returncode == 0 else None
+class Run:
+    """One program, in a directory of its own."""
+
+    def __init__(self, command, environment, directory):
+        os.makedirs(directory, exist_ok=True)
+        self.directory = directory
+        self.start = time.monotonic()
+        self.process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=directory,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def ended(self, status, usage):
+        """Seconds of wall time and of processor time, or None."""
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - self.start, usage.ru_utime + usage.ru_stime
+        measured = os.path.join(self.directory, "measured")  # by the workload itself
+        if os.path.exists(measured):
+            with open(measured, encoding="ascii") as file:
+                seconds = tuple(float(word) for word in file.read().split())
+        clear(self.directory)
+        return seconds if self.process.returncode == 0 else None
 
 
-def pair(work, tool, tool_first, directory):
+def finish(runs):
+    """Waits for all; what each took."""
+    by_pid = {run.process.pid: i for i, run in enumerate(runs)}
+    took = [None] * len(runs)
+    while by_pid:
+        pid, status, usage = os.wait4(-1, 0)
+        if pid in by_pid:
+            i = by_pid.pop(pid)
+            took[i] = runs[i].ended(status, usage)
+    return took
+
+
+def pair(work, tool, options, tool_first, directory):
     """Ratios of wall time and of processor time, or None."""
     command, settings = work
     front, environment, baseline, _ = tool
-    runs = [(command, {**settings, **baseline}), (front + command, {**settings, **environment})]
-    seconds = [run(*runs[i], directory) for i in ((1, 0) if tool_first else (0, 1))]
-    if None in seconds:
+    if "heaptrack" in front:  # works in two processes
+        command = command[len(ONE_PROCESSOR):] if command[0] == ONE_PROCESSOR[0] else command
+    starts = [(command, {**settings, **baseline}, os.path.join(directory, "plain")),
+              (front + command, {**settings, **environment}, os.path.join(directory, "tool"))]
+    if tool_first:
+        starts.reverse()
+    if options.apart:
+        took = [finish([Run(*start)])[0] for start in starts]
+    else:
+        took = finish([Run(*start) for start in starts])
+    clear(environment.get("SPILLMARK_OUT", directory))
+    if None in took:
         return None
-    plain, with_tool = reversed(seconds) if tool_first else seconds
+    plain, with_tool = reversed(took) if tool_first else took
     return [tool / without for tool, without in zip(with_tool, plain)]
 
 
@@ -141,8 +168,8 @@ def interval(ratios):
 
 
 def cell(pairs, clock):
-    if None in pairs:
-        return "failed"
+    if None in pairs or not pairs:
+        return "failed" if pairs else "-"
     ratios = [ratio[clock] for ratio in pairs]
     bounds = interval(ratios)
     digits = 3 if statistics.median(ratios) < 2 else 2 if statistics.median(ratios) < 10 else 1
@@ -165,7 +192,8 @@ def measure(options, build, rows, columns, directory, kept):
                 pairs = kept.setdefault(f"{column} | {name}", [])
                 enough = max(1, round(options.repeat * SLOW_PAIRS)) if slow else options.repeat
                 if len(pairs) <= turn < enough and None not in pairs:
-                    pairs.append(pair(works[column], tool, turn % 2 == 1, directory))
+                    pairs.append(pair(works[column], tool, options, turn % 2 == 1,
+                                      directory))
         if options.keep:
             with open(options.keep + ".new", "w", encoding="ascii") as file:
                 json.dump(kept, file)
@@ -174,14 +202,12 @@ def measure(options, build, rows, columns, directory, kept):
     print(file=sys.stderr)
 
 
-def show(rows, columns, kept):
-    for clock, title in enumerate(("wall time over no tool", "processor time over no tool")):
-        print(f"| {title} | " + " | ".join(columns) + " |")
-        print("|---" * (len(columns) + 1) + "|")
-        for name in rows:
-            cells = [cell(kept[f"{column} | {name}"], clock) for column in columns]
-            print(f"| {name} | " + " | ".join(cells) + " |")
-        print()
+def show(rows, columns, kept, clock, title):
+    print(f"| {title} | " + " | ".join(columns) + " |")
+    print("|---" * (len(columns) + 1) + "|")
+    for name in rows:
+        cells = [cell(kept.get(f"{column} | {name}", []), clock) for column in columns]
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 def main():
@@ -193,6 +219,7 @@ def main():
     parser.add_argument("--peers", choices=["all", "fast", "none"], default="fast")
     parser.add_argument("--share", type=float, default=0.3)
     parser.add_argument("--keep", default="")
+    parser.add_argument("--apart", action="store_true")
     options = parser.parse_args()
     build = os.path.abspath(options.build)
     columns = wanted(workloads(build, 1), options.only)
@@ -204,8 +231,14 @@ def main():
           tempfile.TemporaryDirectory(prefix="spillmark-bench-", dir="/dev/shm") as memory):
         table = tools(build, options.peers, memory)
         rows = {name: table[name] for name in wanted(table, options.tools)}
-        measure(options, build, rows, columns, directory, kept)
-    show(rows, columns, kept)
+        try:
+            measure(options, build, rows, columns, directory, kept)
+        except KeyboardInterrupt:
+            print("\ncut short", file=sys.stderr)
+    if options.apart:
+        show(rows, columns, kept, 0, "wall time over no tool")
+        print()
+    show(rows, columns, kept, 1, "processor time over no tool")
 
 
 if __name__ == "__main__":

@@ -10,12 +10,13 @@ server_cpu() { # the process itself, without the client and without a tool's hel
     $client info cpu | tr -d '\r' | awk -F: '/^used_cpu_(sys|user):/ { sum += $2 } END { print sum }'
 }
 
-redis-server --port 0 --unixsocket "$PWD/redis.sock" --save "" >/dev/null 2>&1 &
+last=$(($(nproc) - 1))
+taskset -c "$last" redis-server --port 0 --unixsocket "$PWD/redis.sock" --save "" >/dev/null 2>&1 &
 server=$!
 until $client ping >/dev/null 2>&1; do kill -0 $server; done
 cpu=$(server_cpu)
 start=$(date +%s.%N)
-$unset_tool redis-benchmark -s redis.sock -n "$1" -r 100000 -P "$2" -q -t set >/dev/null
+$unset_tool taskset -c "0-$((last > 0 ? last - 1 : 0))" redis-benchmark -s redis.sock -n "$1" -r 100000 -P "$2" -q -t set >/dev/null
 end=$(date +%s.%N)
 awk -v start="$start" -v end="$end" -v before="$cpu" -v after="$(server_cpu)" \
     'BEGIN { printf "%.6f %.6f\n", end - start, after - before }' >measured
