@@ -83,7 +83,7 @@ def tools(build, peers, memory):
                                   preload(tcmalloc, TCMALLOC_SAMPLE_PARAMETER="0"), False)
     table["jemalloc, 512 KiB"] = ([], preload(jemalloc, MALLOC_CONF="prof:true,lg_prof_sample:19"),
                                   preload(jemalloc), False)
-    table["heaptrack"] = (["heaptrack", "-o", "recording"], {}, {}, True)
+    table["heaptrack"] = (["heaptrack", "-o", "recording"], {}, {}, False)
     if peers == "all":
         table["jemalloc, every"] = ([], preload(jemalloc, MALLOC_CONF="prof:true,lg_prof_sample:0"),
                                     preload(jemalloc), True)
@@ -141,6 +141,8 @@ def pair(work, tool, options, tool_first, directory):
     front, environment, baseline, _ = tool
     if "heaptrack" in front:  # works in two processes
         command = command[len(ONE_PROCESSOR):] if command[0] == ONE_PROCESSOR[0] else command
+    if command[0] == "sh":  # which starts a server and a client
+        environment, front = {**environment, "SERVER_FRONT": " ".join(front)}, []
     starts = [(command, {**settings, **baseline}, os.path.join(directory, "plain")),
               (front + command, {**settings, **environment}, os.path.join(directory, "tool"))]
     if tool_first:

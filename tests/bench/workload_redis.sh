@@ -1,6 +1,6 @@
 # workload_redis.sh - a server under load until it has done a fixed amount of work. The tool that is
-# measured is in the environment or in front of this script; the client runs without it. Leaves the
-# load's time and the server's own processor time during it, in seconds, in the file `measured`.
+# measured is in the environment or in SERVER_FRONT; the client runs without it. Leaves the load's
+# time and the server's own processor time during it, in seconds, in the file `measured`.
 #     workload_redis.sh REQUESTS PIPELINED
 set -eu
 unset_tool="env -u LD_PRELOAD -u MALLOC_CONF -u HEAPPROFILE"
@@ -11,7 +11,7 @@ server_cpu() { # the process itself, without the client and without a tool's hel
 }
 
 last=$(($(nproc) - 1))
-taskset -c "$last" redis-server --port 0 --unixsocket "$PWD/redis.sock" --save "" >/dev/null 2>&1 &
+taskset -c "$last" ${SERVER_FRONT:-} redis-server --port 0 --unixsocket "$PWD/redis.sock" --save "" >/dev/null 2>&1 &
 server=$!
 until $client ping >/dev/null 2>&1; do kill -0 $server; done
 cpu=$(server_cpu)
