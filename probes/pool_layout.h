@@ -14,7 +14,7 @@ enum { SPILLMARK_PAGE_BYTES = 4096 };
 #define SPILLMARK_SLOT_BYTES_MIN (UINT64_C(1) << 20)
 /* Sampling at 64 KiB or more: 100 000 sites, 300 000 sampled objects alive at once. */
 #define SPILLMARK_SLOT_BYTES_SAMPLED (UINT64_C(64) << 20)
-/* Every allocation: 9 to 14 million objects alive at once. Only what is used takes memory: 10 to
+/* Every allocation: 9 to 12 million objects alive at once. Only what is used takes memory: 10 to
  * 16 bytes an object, more where they are larger than a kilobyte. */
 #define SPILLMARK_SLOT_BYTES_EXACT (UINT64_C(256) << 20)
 

@@ -1,5 +1,6 @@
 /* host_control.c - the positive control, asked for as the harness does: bytes that are kept,
  * counted and told apart, also by a forked child and by many threads. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sys/wait.h>
@@ -24,14 +25,16 @@ static void work_until_kept(uint64_t bytes) {
     }
 }
 
-/* One site, of one frame, has all of it. */
+/* One site, of one frame that has a name, has all of it. */
 static void check_site(void) {
     const struct spillmark_stack *stacks =
         (const struct spillmark_stack *)view_entries(host_slot(), SPILLMARK_SECTION_STACKS);
-    uint64_t found = 0;
+    const uint64_t *frames = view_entries(host_slot(), SPILLMARK_SECTION_FRAMES);
+    uint64_t found = 0, named = (uint64_t)dlsym(RTLD_DEFAULT, "spillmark_positive_control");
     for (uint32_t i = 1; i < host_slot()->sections[SPILLMARK_SECTION_STACKS].used; i++) {
         if (stacks[i].depth == 1 && stacks[i].alloc_bytes == kept()) {
             HOST_CHECK(stacks[i].alloc_count_q10 == slot->control_count * 1024);
+            HOST_CHECK(frames[stacks[i].first_frame] == named + 1);
             found++;
         }
     }

@@ -89,7 +89,8 @@ static void others(void) {
         HOST_CHECK(table[fd].open == 1 && table[fd].stack != 0);
         HOST_CHECK(fclose(streams[i]) == 0 && table[fd].open == 0);
     }
-    FILE *again = freopen64("/dev/zero", "r", fopen("/dev/null", "r"));
+    FILE *again = freopen64("/dev/zero", "r", fopen("/proc/self/stat", "r"));
+    HOST_CHECK(table[fileno(again)].fd_class == SPILLMARK_FD_DEVICE);
     HOST_CHECK(table[fileno(again)].open == 1 && fclose(again) == 0);
 }
 
