@@ -13,6 +13,7 @@ enum {
     WINDOW_BYTES = 16 << 20, /* of replies under way, which are thrown away as they come */
     TURN_BYTES = 2 << 20,    /* sent on one connection before the others and the schedule are due */
     FRAME_BYTES = 1 << 20,   /* at the most, where the peer allows as much */
+    FRAMES_BYTES = 4 << 20,  /* of all connections together: nghttp2 makes room for one on each */
     TURN_READS = 16,
     SHORT_BYTES = 16384, /* less than that received at once, a record of TLS: that was all */
     GREETING = 48,
@@ -118,8 +119,16 @@ static ssize_t on_read(nghttp2_session *session, int32_t stream_id, uint8_t *buf
 static ssize_t on_read_length(nghttp2_session *session, uint8_t type, int32_t stream_id,
                               int32_t session_window, int32_t stream_window, uint32_t most_in_frame,
                               void *user) {
-    int64_t length = most_in_frame < FRAME_BYTES ? most_in_frame : FRAME_BYTES;
-    (void)session, (void)type, (void)stream_id, (void)user;
+    const struct sm_connection *connection = user;
+    int64_t length = FRAME_BYTES,
+            share = FRAMES_BYTES / (int64_t)connection->pool->connection_count;
+    (void)session, (void)type, (void)stream_id;
+    if (length > share)
+        length = share;
+    if (length < SHORT_BYTES)
+        length = SHORT_BYTES;
+    if (length > most_in_frame)
+        length = most_in_frame;
     if (length > session_window)
         length = session_window;
     return (ssize_t)(length > stream_window ? stream_window : length);

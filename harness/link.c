@@ -26,9 +26,10 @@ enum {
      * which takes some 30 KB: few connections can have short lists, many cannot. */
     FEWEST_PER_PART = 4,
     MOST_PER_PART = 32,
-    PARTS = 32, /* until they are full */
-    RECEIVE_BYTES = 65536,
-    RECORD_BYTES = 16384, /* of TLS, at the most */
+    PARTS = 32,            /* until they are full */
+    CONNECT_BYTES = 1024,  /* libcurl's buffer, which nothing uses but connecting */
+    RECEIVE_BYTES = 65536, /* at once at the most, which libcurl takes from its buffer's size */
+    RECORD_BYTES = 16384,  /* of TLS, at the most */
     WATCHES = 4, /* sockets of one link at a time: two address families and the resolver's */
 };
 
@@ -173,8 +174,6 @@ static int make_easy(struct sm_link *link, const struct sm_link_options *options
     curl_easy_setopt(easy, CURLOPT_PRIVATE, link);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, link->words);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 24L * 3600);
-    /* Untouched, but no receive takes more than would fit into it. */
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver at the end */
     /* Without one: not by the environment of whoever runs it. */
@@ -212,7 +211,7 @@ static int make_links(struct sm_links *links, const struct sm_link_options *opti
     links->per_part = links->count / PARTS;
     if (links->per_part < FEWEST_PER_PART)
         links->per_part = FEWEST_PER_PART;
-    if (links->per_part > MOST_PER_PART)
+    if (links->per_part > MOST_PER_PART || links->is_plain)
         links->per_part = MOST_PER_PART;
     links->part_count = (links->count + links->per_part - 1) / links->per_part;
     links->all = calloc(links->count, sizeof *links->all);
@@ -295,6 +294,7 @@ void sm_link_set_owner(struct sm_link *link, void *owner) {
 }
 
 int sm_link_connect(struct sm_link *link) {
+    curl_easy_setopt(link->easy, CURLOPT_BUFFERSIZE, (long)CONNECT_BYTES);
     CURLMcode rc = curl_multi_add_handle(link->part->multi, link->easy);
     if (rc != CURLM_OK)
         return rc == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
@@ -524,6 +524,7 @@ static void finish_connect(struct sm_link *link, CURLcode result) {
         return;
     }
     link->state = LINK_CONNECTED;
+    curl_easy_setopt(link->easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     memset(link->watches, 0, sizeof link->watches);
     link->watches[0] = (struct watch){link, link->fd};
     watch(&link->watches[0], EPOLLIN);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "give_back.h"
 #include "interrupt.h"
 
 enum {
@@ -417,6 +418,7 @@ int sm_driver_start(void *driver, struct sm_error *err) {
         engine->orders.has_factor = true;
         engine->orders.factor = 1;
     }
+    sm_give_back_code();
     engine->orders.factor_at_ns = sm_now_ns();
     int rc = sm_interrupt_start_thread(&engine->thread, engine_thread, engine);
     if (rc < 0)

@@ -13,9 +13,11 @@
 enum {
     DEFAULT_CONNECTIONS = 64,
     RECEIVE_BYTES = 65536,
-    WHOLE_BYTES = 65536,    /* a longer message is put frame by frame */
-    FRAGMENT_BYTES = 32768, /* of it, whatever the number of connections that hold one */
-    TURN_BYTES = 2 << 20,   /* put on one connection before the others and the schedule are due */
+    WHOLE_BYTES = 65536,         /* a longer message is put frame by frame */
+    FRAGMENT_BYTES = 32768,      /* of it, where few connections hold one */
+    FRAGMENTS_BYTES = 1 << 20,   /* of all of them together, but for */
+    LEAST_FRAGMENT_BYTES = 4000, /* which with its head takes a page */
+    TURN_BYTES = 2 << 20, /* put on one connection before the others and the schedule are due */
     HEADERS = 64,
     WORDS = 128,
 };
@@ -31,8 +33,8 @@ struct exchange {
 struct connection {
     struct sm_connection base;
     struct sm_websocket *socket;
-    struct sm_upgrade upgrade;
-    bool is_up;         /* the handshake is over */
+    struct sm_upgrade *upgrade; /* NULL once the handshake is over */
+    bool is_up;
     size_t asked_bytes; /* of the handshake's request, sent */
     char key[SM_UPGRADE_KEY];
     char words[WORDS]; /* why it ends; "": it does not */
@@ -44,7 +46,7 @@ struct websocket_load {
     struct sm_http1_request request;
     size_t key_at; /* where in the request the key stands */
     char *message; /* the one that is put, or its next fragment */
-    size_t replies, pipeline;
+    size_t replies, pipeline, fragment_bytes;
     bool is_text;
     int64_t opened; /* connections so far, for their keys */
     int sent_outcome, answered_outcome, unasked_note;
@@ -120,8 +122,8 @@ static int put(struct connection *connection, struct exchange *exchange) {
     const struct sm_body_variant *variant = sm_body_variant(load->body, number);
     size_t length = variant->length - exchange->put;
     const void *unused;
-    if (variant->length > WHOLE_BYTES && length > FRAGMENT_BYTES)
-        length = FRAGMENT_BYTES;
+    if (variant->length > WHOLE_BYTES && length > load->fragment_bytes)
+        length = load->fragment_bytes;
     if (exchange->put > 0 ? sm_websocket_pending(connection->socket, &unused) > 0
                           : !sm_websocket_has_room(connection->socket, length))
         return -EAGAIN;
@@ -156,7 +158,8 @@ static void put_all(struct connection *connection) {
         uint64_t before = sm_websocket_put_total(connection->socket);
         int rc = put_waiting(connection);
         if (rc < 0 && rc != -EAGAIN) {
-            lose_all(connection, "the body's file cannot be read");
+            lose_all(connection,
+                     rc == -ENOMEM ? "out of memory" : "the body's file cannot be read");
             return;
         }
         turn += sm_websocket_put_total(connection->socket) - before;
@@ -188,19 +191,39 @@ static void feed(struct connection *connection, const char *bytes, size_t length
         lose_all(connection, connection->words);
 }
 
+static void free_upgrade(struct connection *connection) {
+    free(connection->upgrade);
+    connection->upgrade = NULL;
+}
+
+/* What the handshake took goes before what the frames take comes. False: the connection has ended.
+ */
+static bool go_up(struct connection *connection) {
+    static const struct sm_websocket_events events = {.message = on_message, .closing = on_closing};
+    free_upgrade(connection);
+    if (sm_websocket_new(SM_WEBSOCKET_CLIENT, WHOLE_BYTES, &events, connection,
+                         &connection->socket) < 0) {
+        lose_all(connection, "out of memory");
+        return false;
+    }
+    connection->is_up = true;
+    sm_connection_set_room(&connection->base, load_of(connection)->pipeline);
+    return true;
+}
+
 static void shake_hands(struct connection *connection, const char *bytes, size_t length) {
     char words[WORDS];
     size_t used;
-    switch (sm_upgrade_feed(&connection->upgrade, connection->key, bytes, length, &used)) {
+    switch (sm_upgrade_feed(connection->upgrade, connection->key, bytes, length, &used)) {
     case SM_UPGRADE_MORE:
         return;
     case SM_UPGRADE_REFUSED:
-        snprintf(words, sizeof words, "no handshake: %s", connection->upgrade.words);
+        snprintf(words, sizeof words, "no handshake: %s", connection->upgrade->words);
         lose_all(connection, words);
         return;
     case SM_UPGRADE_DONE:
-        connection->is_up = true;
-        sm_connection_set_room(&connection->base, load_of(connection)->pipeline);
+        if (!go_up(connection))
+            return;
         put_all(connection);
         if (connection->base.state == SM_CONNECTION_OPEN && used < length)
             feed(connection, bytes + used, length - used);
@@ -226,26 +249,27 @@ static void pull(struct connection *connection) {
 }
 
 static void opened(struct sm_connection *base) {
-    static const struct sm_websocket_events events = {.message = on_message, .closing = on_closing};
     struct connection *connection = (struct connection *)base;
     struct websocket_load *load = load_of(connection);
     connection->is_up = false;
     connection->asked_bytes = 0;
     connection->words[0] = '\0';
     sm_connection_set_room(base, 1);
-    sm_upgrade_begin(&connection->upgrade, false);
     sm_upgrade_make_key((uint64_t)load->opened++, connection->key);
-    if (sm_websocket_new(SM_WEBSOCKET_CLIENT, WHOLE_BYTES, &events, connection,
-                         &connection->socket) < 0)
+    connection->upgrade = malloc(sizeof *connection->upgrade);
+    if (!connection->upgrade) {
         lose_all(connection, "out of memory");
-    else
-        ask(connection);
+        return;
+    }
+    sm_upgrade_begin(connection->upgrade, false);
+    ask(connection);
 }
 
 static void closing(struct sm_connection *base) {
     struct connection *connection = (struct connection *)base;
     sm_websocket_free(connection->socket);
     connection->socket = NULL;
+    free_upgrade(connection);
 }
 
 static void begin(struct sm_exchange *base) {
@@ -335,6 +359,13 @@ static int read_messages(struct websocket_load *load, const struct sm_block *con
                : sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
 }
 
+static size_t share_of_fragments(size_t connections) {
+    size_t share = FRAGMENTS_BYTES / connections;
+    if (share < LEAST_FRAGMENT_BYTES)
+        share = LEAST_FRAGMENT_BYTES;
+    return share < FRAGMENT_BYTES ? share : FRAGMENT_BYTES;
+}
+
 static int open_load(void *driver, const struct sm_block *config, struct sm_error *err) {
     struct websocket_load *load = driver;
     struct sm_address address;
@@ -350,6 +381,7 @@ static int open_load(void *driver, const struct sm_block *config, struct sm_erro
     sm_address_free(&address);
     if (rc < 0)
         return rc;
+    load->fragment_bytes = share_of_fragments(load->pool.connection_count);
     load->sent_outcome = sm_tally_outcome(load->pool.tally, "sent");
     load->answered_outcome = sm_tally_outcome(load->pool.tally, "answered");
     load->unasked_note = sm_tally_outcome(load->pool.tally, "messages that no unit asked for");
