@@ -180,7 +180,10 @@ static int bring_up(struct sm_execution *execution, struct sm_error *err) {
  * it, count what was delivered. */
 static void wind_up(struct sm_execution *execution) {
     char duration[32];
-    sm_execution_stop_loads(execution, sm_interrupt_pending() ? 0 : load_grace_s);
+    bool is_interrupted = sm_interrupt_pending();
+    if (is_interrupted)
+        sm_interrupt_hurry();
+    sm_execution_stop_loads(execution, is_interrupted ? 0 : load_grace_s);
     if (execution->watcher && execution->target.is_running)
         sm_watcher_ask_now(execution->watcher);
     sm_execution_stop(execution, &execution->target);
@@ -189,6 +192,8 @@ static void wind_up(struct sm_execution *execution) {
     sm_execution_write_ledger(execution);
     sm_execution_stop_services(execution);
     sm_progress_end(&execution->progress);
+    if (is_interrupted && execution->scenario)
+        fprintf(stderr, "load and target have stopped; the report follows\n");
     sm_execution_write_limit(execution);
     sm_execution_write_control(execution);
     snprintf(duration, sizeof duration, "%lld", (long long)sm_execution_now(execution));

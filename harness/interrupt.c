@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <sys/resource.h>
 
 static volatile sig_atomic_t pending;
 
@@ -21,6 +22,10 @@ void sm_interrupt_install(void) {
 
 int sm_interrupt_pending(void) {
     return pending;
+}
+
+void sm_interrupt_hurry(void) {
+    setpriority(PRIO_PROCESS, 0, -20); /* of the thread: 0 is the calling one */
 }
 
 void sm_interrupt_ignore(void) {

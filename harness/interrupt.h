@@ -10,6 +10,10 @@ void sm_interrupt_install(void);
 /* The signal that asked to stop, 0 while none has. Async-safe, any thread. */
 int sm_interrupt_pending(void);
 
+/* Where that is allowed, the calling thread and what it starts from now on go before what else this
+ * machine does: whoever has asked to stop is waiting. */
+void sm_interrupt_hurry(void);
+
 /* In a process of the harness's own, after its fork: it goes when the harness goes, so that what a
  * user or a terminal sends to the group is ignored; SIGCHLD is as by default. */
 void sm_interrupt_ignore(void);

@@ -77,11 +77,6 @@ def processes_with(text):
     return found
 
 
-def scratch_of(pid):
-    """Scratch directories are named after the harness that made them."""
-    return [name for name in os.listdir("/tmp") if name.startswith(f"spillmark-{pid}-")]
-
-
 class Case(unittest.TestCase):
     maxDiff = None
 
