@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include "own_frame.h"
 #include "pool_view.h"
 
 enum { STACK = 65536, PAGE = 4096 };
@@ -40,7 +41,7 @@ static const unsigned char code[] = {
 static void (*with_rbp)(void (*callee)(void), void *rbp);
 static char *beyond;
 
-static __attribute__((noipa)) void allocate(void) {
+static OWN_FRAME void allocate(void) {
     free(malloc(300));
 }
 

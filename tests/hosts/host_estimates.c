@@ -42,7 +42,7 @@ OWN_FRAME static void *at5(size_t n) {
     __asm__("" : "+r"(p));
     return p;
 }
-static __attribute__((noipa)) void *at6(size_t n) {
+static OWN_FRAME void *at6(size_t n) {
     void *p = malloc(n);
     __asm__("" : "+r"(p));
     return p;

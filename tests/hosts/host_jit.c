@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "own_frame.h"
 #include "pool_view.h"
 
 enum { CODE_BYTES = 4096, REACH = 64 };
@@ -40,7 +41,7 @@ static made_function *make(uintptr_t near, const void *instructions, size_t byte
     return (made_function *)(uintptr_t)at;
 }
 
-static __attribute__((noipa)) void *leaf(void *unused) {
+static OWN_FRAME void *leaf(void *unused) {
     void *block = malloc(4321);
     __asm__ volatile("" : "+r"(block) : "r"(unused));
     return block;
@@ -50,13 +51,13 @@ static bool is_in(uint64_t frame, const void *function) {
     return frame > (uint64_t)(uintptr_t)function && frame < (uint64_t)(uintptr_t)function + REACH;
 }
 
-static __attribute__((noipa)) void *outermost(made_function *first, made_function *second) {
+static OWN_FRAME void *outermost(made_function *first, made_function *second) {
     void *block = first((void *)(uintptr_t)second, (void *)(uintptr_t)leaf);
     __asm__ volatile("" : "+r"(block));
     return block;
 }
 
-static __attribute__((noipa)) void *outermost_bare(made_function *first, void *callee) {
+static OWN_FRAME void *outermost_bare(made_function *first, void *callee) {
     void *block = first(callee, NULL);
     __asm__ volatile("" : "+r"(block));
     return block;
