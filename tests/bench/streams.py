@@ -17,6 +17,7 @@ import threading
 import time
 
 BENCH = os.path.join(os.environ.get("SPILLMARK_BUILD", "build"), "tests", "bench-load")
+FLOOR = os.path.join(os.path.dirname(BENCH), "bench-floor")
 
 
 def pinned(core, *command):
@@ -159,6 +160,13 @@ def relay(seconds):
     return rows
 
 
+def floor(seconds, spin_us):
+    """What the machine itself is late, in turns with the driver: a loop that does nothing else."""
+    out = subprocess.run([*ahead_of_others(), *pinned(0, FLOOR, seconds, 10000, spin_us)],
+                         check=True, text=True, stdout=subprocess.PIPE).stdout
+    return [float(word) for word in out.split()]
+
+
 def issue(seconds):
     rows = {"slip p50, us": {}, "slip p99, us": {}}
     for spin in ("0us", "25us", "100us"):
@@ -166,6 +174,9 @@ def issue(seconds):
                         before=ahead_of_others())
         rows["slip p50, us"][f"10000/s, spin {spin}"] = figures[4]
         rows["slip p99, us"][f"10000/s, spin {spin}"] = figures[5]
+        bare = floor(seconds, spin.removesuffix("us"))
+        rows["slip p50, us"][f"a bare loop, spin {spin}"] = bare[0]
+        rows["slip p99, us"][f"a bare loop, spin {spin}"] = bare[1]
     return rows
 
 
