@@ -126,10 +126,10 @@ void sm_fault_rule_end(struct sm_fault_rule *rule) {
             throttle(rule, 0, NULL);
         return;
     }
-    __atomic_store_n(&rule->rule->active, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&rule->rule->active, 0, __ATOMIC_SEQ_CST);
     int64_t start_ns = sm_now_ns();
     for (int64_t now_ns = start_ns; now_ns - start_ns < patience_ns; now_ns = sm_now_ns()) {
-        if (__atomic_load_n(&rule->rule->waiting, __ATOMIC_ACQUIRE) == 0)
+        if (__atomic_load_n(&rule->rule->waiting, __ATOMIC_SEQ_CST) == 0)
             return;
         sm_sleep_until_ns(now_ns + step_ns);
     }

@@ -29,7 +29,7 @@ struct sm_disk_rule {
     uint32_t used;                 /* set last, before the target starts */
     uint32_t active;               /* the fault is at work now */
     uint32_t epoch;                /* one more at each begin, before active is set */
-    uint32_t waiting;              /* (supervisor) calls held back at this moment */
+    uint32_t waiting;              /* (supervisor) calls judged or held back now */
     char path[SM_RULE_PATH_BYTES]; /* absolute, without links; a directory covers all below it */
     /* Throttle: a token bucket on bytes written, a delay per call, a full stall. */
     uint64_t bytes_per_s;    /* 0 = not limited */

@@ -15,10 +15,18 @@ static void count(uint64_t *counter, uint64_t by) {
     __atomic_fetch_add(counter, by, __ATOMIC_RELAXED);
 }
 
-static void count_waiting(struct sm_delay *delay, sm_rule_set rules, int by) {
+/* Those of the rules that are at work still, which then wait for the call. */
+static sm_rule_set enter(struct sm_delay *delay, sm_rule_set rules) {
+    sm_rule_set entered = 0;
     for (; rules; rules &= rules - 1)
-        __atomic_fetch_add(&delay->shared->rules[__builtin_ctz(rules)].waiting, (uint32_t)by,
-                           __ATOMIC_RELEASE);
+        if (sm_rule_enter(&delay->shared->rules[__builtin_ctz(rules)]))
+            entered |= rules & -rules;
+    return entered;
+}
+
+static void leave(struct sm_delay *delay, sm_rule_set rules) {
+    for (; rules; rules &= rules - 1)
+        sm_rule_leave(&delay->shared->rules[__builtin_ctz(rules)]);
 }
 
 static void account(struct sm_delay *delay, struct sm_waiting_call *call, int64_t now_ns) {
@@ -61,7 +69,7 @@ static void sift_down(struct sm_delay *delay, size_t at) {
 }
 
 static void take_out(struct sm_delay *delay, size_t at) {
-    count_waiting(delay, delay->heap[at].rules, -1);
+    leave(delay, delay->heap[at].rules);
     delay->heap[at] = delay->heap[--delay->count];
 }
 
@@ -133,6 +141,7 @@ static void plan(struct sm_delay *delay, struct sm_waiting_call *call, int64_t n
 
 bool sm_delay_admit(struct sm_delay *delay, uint64_t id, sm_rule_set rules, uint64_t bytes,
                     const struct sm_answer *answer, int64_t now_ns) {
+    rules = enter(delay, rules);
     struct sm_waiting_call call = {
         .id = id, .accounted_ns = now_ns, .bytes = bytes, .rules = rules, .answer = *answer};
     for (sm_rule_set rest = rules; rest; rest &= rest - 1) {
@@ -140,9 +149,10 @@ bool sm_delay_admit(struct sm_delay *delay, uint64_t id, sm_rule_set rules, uint
         count(&delay->shared->rules[__builtin_ctz(rest)].bytes, bytes);
     }
     plan(delay, &call, now_ns);
-    if (call.due_ns <= now_ns || delay->count == SM_DELAY_CALLS)
+    if (call.due_ns <= now_ns || delay->count == SM_DELAY_CALLS) {
+        leave(delay, rules);
         return false;
-    count_waiting(delay, rules, 1);
+    }
     delay->heap[delay->count] = call;
     sift_up(delay, delay->count++);
     return true;

@@ -44,9 +44,10 @@ struct sm_delay {
     struct sm_waiting_call heap[SM_DELAY_CALLS]; /* soonest due first */
 };
 
-/* Takes on a call that arrived now under the given active rules, all of which delay, and counts
- * it in their receipts. Returns false when it need not wait (or too many do): answer it at once. A
- * call under several rules waits for the slowest, and goes as soon as one of their faults ends. */
+/* Takes on a call that arrived now under those of the rules, all of which delay, that are at work,
+ * and counts it in their receipts. Returns false when it need not wait (or too many do): answer it
+ * at once. A call under several rules waits for the slowest, and goes as soon as one of their
+ * faults ends. */
 bool sm_delay_admit(struct sm_delay *delay, uint64_t id, sm_rule_set rules, uint64_t bytes,
                     const struct sm_answer *answer, int64_t now_ns);
 

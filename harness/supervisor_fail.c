@@ -46,7 +46,11 @@ struct sm_verdict sm_fail_judge(struct sm_fail *fail, sm_rule_set rules, enum sm
                                 uint64_t bytes) {
     for (; rules; rules &= rules - 1) {
         int i = __builtin_ctz(rules);
-        if (judge_one(fail, i, kind, bytes)) {
+        if (!sm_rule_enter(&fail->shared->rules[i]))
+            continue;
+        bool is_failed = judge_one(fail, i, kind, bytes);
+        sm_rule_leave(&fail->shared->rules[i]);
+        if (is_failed) {
             int code = (int)fail->shared->rules[i].fail_code;
             return (struct sm_verdict){.code = code, .cut_short = code == 0};
         }

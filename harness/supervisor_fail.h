@@ -18,7 +18,7 @@ struct sm_verdict {
     bool cut_short; /* write less than asked */
 };
 
-/* Judges a call of one kind under the given active rules and counts it in their receipts. Rules
- * that only delay have no say. The first rule that fails it decides. */
+/* Judges a call of one kind under those of the rules that are at work, and counts it in their
+ * receipts. Rules that only delay have no say. The first rule that fails it decides. */
 struct sm_verdict sm_fail_judge(struct sm_fail *fail, sm_rule_set rules, enum sm_disk_call kind,
                                 uint64_t bytes);

@@ -1,7 +1,6 @@
 /* supervisor_match.c - which rules cover a path. */
 #include "supervisor_match.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 static const char deleted_mark[] = " (deleted)";
@@ -42,6 +41,19 @@ sm_rule_set sm_rules_active(const struct sm_supervisor_shared *shared, sm_rule_s
             active |= (sm_rule_set)1 << i;
     }
     return active;
+}
+
+/* Against sm_fault_rule_end, which first clears active and then looks at waiting. */
+bool sm_rule_enter(struct sm_disk_rule *rule) {
+    __atomic_add_fetch(&rule->waiting, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&rule->active, __ATOMIC_SEQ_CST))
+        return true;
+    sm_rule_leave(rule);
+    return false;
+}
+
+void sm_rule_leave(struct sm_disk_rule *rule) {
+    __atomic_sub_fetch(&rule->waiting, 1, __ATOMIC_RELEASE);
 }
 
 sm_rule_set sm_rules_failing(const struct sm_supervisor_shared *shared, sm_rule_set set) {

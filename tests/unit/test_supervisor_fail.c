@@ -1,5 +1,7 @@
 /* Which calls fail: by kind, number, space and chance. */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "harness/fault_rule.h"
 #include "harness/supervisor_fail.h"
 
 static struct sm_supervisor_shared shared;
@@ -95,6 +98,34 @@ static void a_single_byte_is_not_cut(void **state) {
     assert_int_equal(rule->calls, 1);
 }
 
+/* Fails calls until it is told to stop; returns how many. */
+static void *fail_on(void *stop) {
+    uint64_t failed = 0;
+    while (!__atomic_load_n((bool *)stop, __ATOMIC_RELAXED))
+        failed += judge(SM_CALL_WRITE, 1) != 0;
+    return (void *)(uintptr_t)failed;
+}
+
+static void a_fault_that_ended_has_counted_all_that_failed(void **state) {
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        bool stop = false;
+        pthread_t judging;
+        void *failed;
+        fresh(NULL);
+        pthread_create(&judging, NULL, fail_on, &stop);
+        while (__atomic_load_n(&rule->calls, __ATOMIC_RELAXED) < 10)
+            sched_yield();
+        struct sm_fault_rule ended = {.shared = &shared, .rule = rule};
+        sm_fault_rule_end(&ended);
+        uint64_t calls = __atomic_load_n(&rule->calls, __ATOMIC_RELAXED);
+        __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+        pthread_join(judging, &failed);
+        assert_int_equal((uintptr_t)failed, calls);
+        assert_int_equal(rule->waiting, 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(only_the_calls_named_fail, fresh),
@@ -102,6 +133,7 @@ int main(void) {
         cmocka_unit_test_setup(each_begin_counts_anew, fresh),
         cmocka_unit_test_setup(a_seed_repeats_its_chances, fresh),
         cmocka_unit_test_setup(a_single_byte_is_not_cut, fresh),
+        cmocka_unit_test_setup(a_fault_that_ended_has_counted_all_that_failed, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
