@@ -22,12 +22,13 @@ enum sm_load_relay_action {
 
 extern const struct sm_key sm_load_relay_step_keys[];
 
+/* Body and reason are the config's. */
 struct sm_load_relay_step {
     enum sm_load_relay_action action;
     const struct sm_body *body; /* NULL: none */
-    int code;
+    int code;                   /* to close with */
     const char *reason;
-    int64_t away_ns;
+    int64_t away_ns; /* so long connections are reset afterwards */
     /* private */
     int64_t at, every, waiting; /* in events; 0: not by that */
     bool is_done;

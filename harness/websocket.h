@@ -42,14 +42,14 @@ int sm_websocket_message(struct sm_websocket *socket, bool is_text, const void *
 int sm_websocket_last_message(struct sm_websocket *socket, bool is_text, const void *bytes,
                               size_t length);
 /* One frame of a message that is put frame by frame, so that none of any length is held whole.
- * Nothing but control frames may be put between them. Returns as
- * sm_websocket_message does. */
+ * Nothing but control frames may be put between them. Returns as sm_websocket_message does. */
 int sm_websocket_fragment(struct sm_websocket *socket, bool is_text, bool is_first, bool is_last,
                           const void *bytes, size_t length);
-/* At most 125 bytes; -EAGAIN as above. */
+/* At most 125 bytes. Returns 0, -EAGAIN as above, -ENOMEM, or -EPIPE when it is closing. */
 int sm_websocket_ping(struct sm_websocket *socket, const void *bytes, size_t length);
+/* In the room that is kept for it; of a reason 123 bytes at most. Returns 0, -ENOMEM, or -EPIPE. */
 int sm_websocket_close(struct sm_websocket *socket, int status, const char *reason);
-/* Bytes as they are, frame or not. */
+/* Bytes as they are, frame or not. Returns 0, or -EAGAIN as above. */
 int sm_websocket_raw(struct sm_websocket *socket, const void *bytes, size_t length);
 /* Takes the last `length` bytes that were put and not sent back out of the buffer. */
 void sm_websocket_cut(struct sm_websocket *socket, size_t length);
@@ -62,5 +62,5 @@ uint64_t sm_websocket_put_total(const struct sm_websocket *socket);
 uint64_t sm_websocket_sent_total(const struct sm_websocket *socket);
 
 /* Takes what has come. Returns 0, or -EPROTO when it breaks the protocol (the status to close with
- * has been put into the buffer), or -ENOMEM. */
+ * has been put into the buffer) or asks for thousands of answers and takes none, or -ENOMEM. */
 int sm_websocket_feed(struct sm_websocket *socket, const void *bytes, size_t length);

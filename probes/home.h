@@ -55,7 +55,7 @@ struct smp_home {
     uint8_t fd_class[SMP_FD_CLASSES_KEPT]; /* class + 1; 0 = not known */
     struct smp_index stack_index;
     struct smp_index free_index;
-    _Atomic uint32_t *live_heads; /* regions (live.h), 0 = none */
+    _Atomic uint32_t *live_heads; /* of the chains of regions (regions.h) */
     uint32_t live_mask;
     struct smp_unit *live_regions; /* the regions themselves */
     struct smp_blocks free_regions;

@@ -1,4 +1,4 @@
-/* batch.h - events on their way to one transaction. */
+/* batch.h - events on their way to one transaction. One thread at a time. */
 #pragma once
 
 #include "event.h"
@@ -12,6 +12,7 @@ struct fh_batch {
 
 /* NULL when there is no memory. */
 struct fh_batch *fh_batch_create(void);
+/* Takes the event over. */
 void fh_batch_add(struct fh_batch *batch, struct fh_event *event);
 
 /* Frees the batch and its events. NULL is allowed. */

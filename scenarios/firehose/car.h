@@ -32,7 +32,7 @@ struct fh_car_table;
 
 /* NULL when the bytes are not a CAR file, or there is no memory. */
 struct fh_car_table *fh_car_table_read(struct fh_bytes bytes);
-void fh_car_table_free(struct fh_car_table *table);
+void fh_car_table_free(struct fh_car_table *table); /* NULL is allowed */
 
 /* False when there is none of this name. *ret_data belongs to the table. */
 bool fh_car_table_find(const struct fh_car_table *table, struct fh_bytes cid,

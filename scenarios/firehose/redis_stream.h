@@ -25,4 +25,5 @@ long long fh_redis_cursor(struct fh_redis *redis);
  * answer lost on its way, which may be both. */
 int fh_redis_write(struct fh_redis *redis, const struct fh_batch *batch);
 
+/* Why the last of them failed; owned by redis, until the next fails. */
 const char *fh_redis_problem(const struct fh_redis *redis);

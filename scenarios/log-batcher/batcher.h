@@ -17,5 +17,5 @@ struct lb_batcher *lb_batcher_start(struct lb_channel *channel, struct lb_store 
 uint64_t lb_batcher_flushes(const struct lb_batcher *batcher);
 
 /* Closes the channel, waits until all that is queued is on disk, frees the batcher. False when
- * entries had to be given up because the store kept failing. */
+ * entries had to be given up because the store kept failing. NULL is allowed. */
 bool lb_batcher_stop(struct lb_batcher *batcher);

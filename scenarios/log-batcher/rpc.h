@@ -12,7 +12,7 @@
 
 struct lb_rpc_reply {
     unsigned http_status;
-    char *body; /* malloc'd; NULL for 204 */
+    char *body; /* malloc'd; NULL for 204, and for 500: no memory */
     size_t body_bytes;
 };
 

@@ -23,11 +23,11 @@ struct mi_buffers;
 struct mi_buffer;
 
 /* What is to be written to one measurement's files; belongs to whoever took it until it is given
- * back by done or failed. */
+ * back by done, failed or drop. */
 struct mi_flush {
     struct mi_flush *next;
     struct mi_buffer *buffer;
-    const char *measurement;
+    const char *measurement; /* the buffers' */
     struct mi_batch *batches, **end;
     size_t rows, bytes;
     size_t batch_count;
@@ -40,13 +40,14 @@ struct mi_buffers *mi_buffers_new(const struct mi_buffers_config *config,
 /* Frees what is still held, uncounted. NULL is allowed. */
 void mi_buffers_free(struct mi_buffers *buffers);
 
-/* Takes the batches in, all or none, and appends to *flushes what is now enough to be flushed.
- * 0; -ENOBUFS when the limit on what is held says no; -ENOSPC when there are too many different
- * measurements; -ENOMEM. */
+/* Takes the batches in, all or none, and adds to the list *flushes what is now enough to be
+ * flushed. 0; -ENOBUFS when the limit on what is held says no; -ENOSPC when there are more than
+ * MI_MEASUREMENTS_MAX different measurements; -ENOMEM. Not 0: the batches stay the caller's. */
 int mi_buffers_add(struct mi_buffers *buffers, struct mi_batch *batches, struct mi_flush **flushes);
 
-/* What has waited long enough by now_ns (CLOCK_MONOTONIC); INT64_MAX: everything. */
-struct mi_flush *mi_buffers_take_old(struct mi_buffers *buffers, int64_t now_ns);
+/* A list of what has waited long enough at at_ns (CLOCK_MONOTONIC); INT64_MAX: everything. NULL:
+ * nothing has. */
+struct mi_flush *mi_buffers_take_old(struct mi_buffers *buffers, int64_t at_ns);
 
 /* Its rows are on disk. Frees the flush. */
 void mi_buffers_done(struct mi_buffers *buffers, struct mi_flush *flush);

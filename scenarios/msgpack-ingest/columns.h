@@ -45,12 +45,13 @@ struct mi_batch {
 
 /* NULL when out of memory. The name may come later. */
 struct mi_batch *mi_batch_new(const char *measurement, size_t length);
-void mi_batches_free(struct mi_batch *list);
+void mi_batches_free(struct mi_batch *list); /* NULL is allowed */
 
-/* What the allocator was asked for, all in all. */
+/* What the allocator was asked for, but for the names. */
 size_t mi_batch_bytes(const struct mi_batch *batch);
 
-/* The column of that name, made if there is none; NULL when out of memory. */
+/* The column of that name, made if there is none, until the next one is made; NULL when out of
+ * memory. */
 struct mi_column *mi_batch_column(struct mi_batch *batch, const char *name, size_t length);
 
 /* Room for so many values; an exact one where the count is known before. */
@@ -63,7 +64,7 @@ int mi_column_add_absent(struct mi_column *column, size_t count);
 
 bool mi_column_is_absent(const struct mi_column *column, size_t row);
 
-/* The text of a row; a zero byte, not counted, ends it. */
+/* The text of a row, until the next text is added; a zero byte, not counted, ends it. */
 const char *mi_column_text(const struct mi_column *column, size_t row, size_t *ret_length);
 
 /* Columns of the same names and types in the same order: they can go into one file. */

@@ -2,6 +2,7 @@
  * looks for what is old. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "buffers.h"
@@ -14,7 +15,7 @@ struct mi_flusher_config {
     struct mi_buffers *buffers;
     struct mi_release *release; /* collected at every tick */
     struct mi_store *store;
-    unsigned thread_count;
+    unsigned thread_count; /* at most, from 1 to 2048; they are started as they are needed */
     int64_t tick_ns;
 };
 

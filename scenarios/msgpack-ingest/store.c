@@ -12,7 +12,7 @@
 enum {
     GROUP_ROWS = 1024,
     PATH_BYTES = 4096,
-    FILES_MAX = 64,    /* different shapes in one flush; what is beyond goes with the next */
+    FILES_MAX = 64,    /* different shapes in one flush */
     NUMBER_BYTES = 11, /* a 64-bit number and the branch of its union, at the most */
 };
 
@@ -255,9 +255,10 @@ int mi_store_write(struct mi_store *store, const char *measurement, const struct
     int rc = mkdir(directory, 0755) && errno != EEXIST ? -1 : 0;
     snprintf(stem, sizeof stem, "%s/%lld-%d-%u", directory, (long long)now.tv_sec, store->worker,
              store->next_number++);
-    errno = 0;
-    if (rc == 0)
+    if (rc == 0) {
+        errno = 0;
         rc = write_shapes(stem, batches, &count);
+    }
     int error = errno;
     if (rc)
         end_files(stem, count, false);

@@ -10,12 +10,12 @@
 #include "columns.h"
 
 struct mi_store {
-    const char *directory;
-    int worker;
+    const char *directory; /* the caller's, as long as the store */
+    int worker;            /* its number, part of the names */
     atomic_uint next_number;
 };
 
-/* Writes the batches of a measurement, a file for each shape of columns among them. 0, or -1 and
- * nothing on disk, with the reason in `problem`. Any thread. */
+/* Writes the batches of a measurement, a file for each shape of columns among them, at most 64. 0,
+ * or -1 and nothing on disk, with the reason in `problem`. Any thread. */
 int mi_store_write(struct mi_store *store, const char *measurement, const struct mi_batch *batches,
                    char *problem, size_t problem_bytes);

@@ -158,7 +158,7 @@ static size_t count_varints(const uint8_t *at, size_t bytes) {
 /* Reads the fields of a head into a message of its own. */
 static struct whole *parse_head(const uint8_t *head, size_t head_bytes,
                                 struct rc_message_owner owner) {
-    struct rc_reader reader = {head, head + head_bytes}, runs = {NULL, NULL};
+    struct rc_wire_reader reader = {head, head + head_bytes}, runs = {NULL, NULL};
     struct rc_message fields = {.head_bytes = head_bytes};
     struct rc_field field;
     while (rc_wire_read(&reader, &field)) {
@@ -174,7 +174,7 @@ static struct whole *parse_head(const uint8_t *head, size_t head_bytes,
             continue;
         if (field.value > (uint64_t)(reader.end - reader.at))
             return NULL;
-        runs = (struct rc_reader){reader.at, reader.at + field.value};
+        runs = (struct rc_wire_reader){reader.at, reader.at + field.value};
         reader.at = runs.end;
     }
     size_t numbers = count_varints(runs.at, (size_t)(runs.end - runs.at));
@@ -199,7 +199,7 @@ static struct whole *parse_head(const uint8_t *head, size_t head_bytes,
 
 static struct whole *parse(grpc_byte_buffer *wire, struct rc_message_owner owner) {
     uint8_t first[FIRST_BYTES];
-    struct rc_reader reader = {first, first + FIRST_BYTES};
+    struct rc_wire_reader reader = {first, first + FIRST_BYTES};
     struct rc_field field;
     if (!copy_first(wire, first, sizeof first) || !rc_wire_read(&reader, &field) ||
         field.number != FIELD_HEAD_BYTES || field.type != RC_FIXED32 ||

@@ -34,12 +34,14 @@ struct rc_message {
     size_t bytes; /* on the wire: both */
 };
 
-/* Makes a message. The payload, from malloc, is taken over and not copied; the runs are copied.
- * NULL when there is no memory: the payload is then freed. */
+/* Makes a message of the id, kind, wants_reply, runs and payload_bytes of `fields`. The payload,
+ * from malloc, is taken over and not copied; the runs are copied. NULL when there is no memory: the
+ * payload is then freed. */
 struct rc_message *rc_message_create(const struct rc_message *fields, void *payload,
                                      struct rc_message_owner owner);
 
-/* Takes a message over as it came. NULL when it is no LogMsg, or there is no memory. */
+/* Takes a message over as it came. NULL, and it is gone, when it is no LogMsg or there is no
+ * memory. */
 struct rc_message *rc_message_read(grpc_byte_buffer *wire, struct rc_message_owner owner);
 
 struct rc_message *rc_message_ref(struct rc_message *message);

@@ -77,10 +77,11 @@ void rc_store_free(struct rc_store *store) {
     free(store);
 }
 
-void rc_store_in_hand(struct rc_store *store, const struct rc_message *message, int64_t change) {
-    store->in_hand_bytes += (size_t)change;
-    rc_fate_hold(store->figures, message->id, change);
-    account(store, change);
+void rc_store_in_hand(struct rc_store *store, const struct rc_message *message,
+                      int64_t change_bytes) {
+    store->in_hand_bytes += (size_t)change_bytes;
+    rc_fate_hold(store->figures, message->id, change_bytes);
+    account(store, change_bytes);
 }
 
 /* Lets go of the oldest chunks until there is room for more_bytes, or nothing is left. */

@@ -18,4 +18,5 @@ void rc_store_free(struct rc_store *store);
 bool rc_store_take(struct rc_store *store, const struct rc_message *message);
 
 /* Messages read and not yet given up: they count, too. */
-void rc_store_in_hand(struct rc_store *store, const struct rc_message *message, int64_t change);
+void rc_store_in_hand(struct rc_store *store, const struct rc_message *message,
+                      int64_t change_bytes);

@@ -5,7 +5,7 @@
 
 enum { VARINT_LAST_SHIFT = 63 };
 
-bool rc_wire_read_varint(struct rc_reader *reader, uint64_t *ret_value) {
+bool rc_wire_read_varint(struct rc_wire_reader *reader, uint64_t *ret_value) {
     uint64_t value = 0;
     for (unsigned shift = 0; shift <= VARINT_LAST_SHIFT && reader->at < reader->end; shift += 7) {
         uint8_t byte = *reader->at++;
@@ -18,7 +18,7 @@ bool rc_wire_read_varint(struct rc_reader *reader, uint64_t *ret_value) {
     return false;
 }
 
-static bool read_fixed(struct rc_reader *reader, size_t bytes, uint64_t *ret_value) {
+static bool read_fixed(struct rc_wire_reader *reader, size_t bytes, uint64_t *ret_value) {
     if ((size_t)(reader->end - reader->at) < bytes)
         return false;
     uint64_t value = 0;
@@ -29,8 +29,8 @@ static bool read_fixed(struct rc_reader *reader, size_t bytes, uint64_t *ret_val
     return true;
 }
 
-bool rc_wire_read(struct rc_reader *reader, struct rc_field *ret_field) {
-    struct rc_reader ahead = *reader;
+bool rc_wire_read(struct rc_wire_reader *reader, struct rc_field *ret_field) {
+    struct rc_wire_reader ahead = *reader;
     struct rc_field field;
     uint64_t key;
     bool is_read;
@@ -90,7 +90,7 @@ grpc_byte_buffer *rc_wire_numbers(const uint64_t *values, size_t count) {
     return message;
 }
 
-static bool skip(struct rc_reader *reader, const struct rc_field *field) {
+static bool skip(struct rc_wire_reader *reader, const struct rc_field *field) {
     if (field->type != RC_BYTES)
         return true;
     if (field->value > (uint64_t)(reader->end - reader->at))
@@ -106,7 +106,7 @@ bool rc_wire_read_numbers(grpc_byte_buffer *message, uint64_t *ret_values, size_
         return false;
     grpc_slice whole = grpc_byte_buffer_reader_readall(&pieces);
     grpc_byte_buffer_reader_destroy(&pieces);
-    struct rc_reader reader = {GRPC_SLICE_START_PTR(whole), GRPC_SLICE_END_PTR(whole)};
+    struct rc_wire_reader reader = {GRPC_SLICE_START_PTR(whole), GRPC_SLICE_END_PTR(whole)};
     struct rc_field field;
     while (rc_wire_read(&reader, &field) && skip(&reader, &field)) {
         if (field.type == RC_VARINT && field.number >= 1 && field.number <= RC_NUMBERS_MAX)

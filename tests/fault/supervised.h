@@ -30,10 +30,11 @@ int supervised_finish(struct supervised *run);
 /* Both, and fails the test unless the program ended with 0. */
 void supervised_run(struct supervised *run, const char *const *argv);
 
-/* Activates the rule with this rate; call before start or while it runs. */
+/* Activates the rule as it is then; call before start or while it runs. */
 void supervised_activate(struct supervised *run);
 
-/* Waits (without bound: CTest has the bound) until a counter of shared memory reaches `least`. */
+/* Waits (without bound: CTest has the bound) until a counter of shared memory, or the number of
+ * calls that the rule makes wait, reaches `least`. */
 void wait_for_counter(const uint64_t *counter, uint64_t least);
 void wait_for_waiting(const struct sm_disk_rule *rule, uint32_t least);
 

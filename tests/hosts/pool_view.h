@@ -13,6 +13,7 @@
 
 #include "../../probes/spillmark_abi.h"
 
+/* Mapped to be read, until the process ends. */
 struct pool_view {
     const char *base;
     uint64_t bytes;

@@ -27,8 +27,10 @@ void load_run_start(struct load_run *run);
 void load_run_look(struct load_run *run);
 /* Looks until none is in flight and `offered` were offered. */
 void load_run_until_done(struct load_run *run, int64_t offered);
+/* How many units ended so. */
 int64_t load_run_outcome(struct load_run *run, const char *outcome);
 /* Prints all outcomes, with what was expected in their place. */
 void load_run_print(struct load_run *run, const char *expected);
+/* Asserts that none is in flight afterwards. */
 void load_run_stop(struct load_run *run, double grace_s);
 void load_run_close(struct load_run *run);

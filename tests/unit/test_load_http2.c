@@ -31,9 +31,10 @@ static int stop_server(void **state) {
     return 0;
 }
 
-/* Nobody answers these. */
+/* Nobody answers /hang, and what comes of /half takes its time on a busy machine. All others end
+ * without a time-out, however long that takes: CTest has the bound. */
 static const char *timeout_of(const char *path) {
-    return strncmp(path, "/ha", 3) == 0 ? "1s" : "25s";
+    return strncmp(path, "/hang", 5) == 0 ? "1s" : strncmp(path, "/half", 5) == 0 ? "4s" : "1h";
 }
 
 /* `count` requests to a path, all ended. */
