@@ -33,64 +33,61 @@ static inline struct smp_memo *memos_of(const struct smp_self *self,
 }
 _Static_assert(SMP_MEMO_SETS == 256, "the hash's eight upper bits choose");
 
+static inline uint64_t epoch_of(const struct smp_self *self) {
+    return (uint64_t)self->attachments << 32 | smp_rules_generation();
+}
+
 static inline bool same_words(const struct smp_memo *memo, const uint64_t *stack) {
-    const uint16_t *at = memo->offsets, *end = at + memo->count;
-    for (const uint64_t *value = memo->values; at < end; at += SMP_MEMO_STEP) {
+    for (size_t i = 0; i < memo->count; i += SMP_MEMO_STEP) {
+        const uint16_t *at = &memo->offsets[i];
+        const uint64_t *value = &memo->values[i];
         if (((stack[at[0]] ^ value[0]) | (stack[at[1]] ^ value[1]) | (stack[at[2]] ^ value[2]) |
              (stack[at[3]] ^ value[3])) != 0) {
             return false;
         }
-        value += SMP_MEMO_STEP;
     }
     return true;
 }
 
-static inline bool matches(const struct smp_memo *memo, const struct smp_self *self,
-                           const struct smp_origin *origin, uint32_t generation) {
-    if (memo->origin.sp != origin->sp || memo->origin.pc != origin->pc || memo->stack == 0 ||
-        (memo->by_bp && memo->origin.bp != origin->bp) || memo->generation != generation ||
-        memo->attachment != self->attachments) {
-        return false;
-    }
-    return same_words(memo, (const uint64_t *)origin->sp);
-}
-
-static struct smp_memo *replace(struct smp_memo *memos, struct smp_self *self,
-                                const struct smp_origin *origin, uint32_t generation) {
-    struct smp_memo *memo = &memos[self->next_memo++ % SMP_MEMO_WAYS];
-    memo->origin = *origin;
-    memo->stack = 0;
-    memo->count = 0;
-    memo->overflow = false;
-    memo->by_bp = false;
-    memo->generation = generation;
-    memo->attachment = self->attachments;
-    return memo;
-}
-
-uint32_t smp_memo_match(struct smp_self *self, const struct smp_origin *origin,
-                        struct smp_memo **ret_memo) {
+uint32_t smp_memo_match(const struct smp_self *self, const struct smp_origin *origin) {
     if (self->memos == NULL) {
-        *ret_memo = NULL;
         return 0;
     }
-    uint32_t generation = smp_rules_generation();
-    struct smp_memo *memos = memos_of(self, origin);
-    for (uint32_t way = 0; way < SMP_MEMO_WAYS; way++) {
-        if (matches(&memos[way], self, origin, generation)) {
-            return memos[way].stack;
+    uint64_t epoch = epoch_of(self);
+    const struct smp_memo *memo = memos_of(self, origin), *end = memo + SMP_MEMO_WAYS;
+    for (; memo < end; memo++) {
+        if (memo->origin.sp == origin->sp && memo->origin.pc == origin->pc &&
+            memo->epoch == epoch && (!memo->by_bp || memo->origin.bp == origin->bp) &&
+            same_words(memo, (const uint64_t *)origin->sp)) {
+            return memo->stack;
         }
     }
-    *ret_memo = replace(memos, self, origin, generation);
     return 0;
 }
 
+struct smp_memo *smp_memo_begin(struct smp_self *self, const struct smp_origin *origin) {
+    if (self->memos == NULL) {
+        return NULL;
+    }
+    struct smp_memo *memo = &memos_of(self, origin)[self->next_memo++ % SMP_MEMO_WAYS];
+    memo->origin = (struct smp_origin){.sp = origin->sp, .bp = origin->bp};
+    memo->count = 0;
+    memo->overflow = false;
+    memo->by_bp = false;
+    memo->epoch = epoch_of(self);
+    return memo;
+}
+
 /* Filled up with the first word, so that there is no odd end to compare. */
-void smp_memo_keep(struct smp_memo *memo, uint32_t stack) {
+void smp_memo_keep(struct smp_memo *memo, const struct smp_origin *origin, uint32_t stack) {
+    if (memo->overflow || stack == 0) {
+        return;
+    }
     for (; memo->count % SMP_MEMO_STEP != 0; memo->count++) {
         memo->offsets[memo->count] = memo->offsets[0];
         memo->values[memo->count] = memo->values[0];
     }
-    memo->stack = memo->overflow ? 0 : stack;
+    memo->stack = stack;
+    memo->origin.pc = origin->pc;
 }
 _Static_assert(SMP_MEMO_WORDS % SMP_MEMO_STEP == 0, "there is room to fill up");

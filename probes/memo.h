@@ -14,10 +14,9 @@
 enum { SMP_MEMO_WORDS = 92, SMP_MEMO_STEP = 4, SMP_MEMO_WAYS = 4, SMP_MEMO_SETS = 256 };
 
 struct smp_memo {
-    struct smp_origin origin;
-    uint32_t stack;      /* 0 = empty */
-    uint32_t generation; /* of the rules */
-    uint32_t attachment; /* of the self */
+    struct smp_origin origin; /* without pc while nothing is kept */
+    uint64_t epoch;           /* of the rules and of the self */
+    uint32_t stack;
     uint16_t count;
     bool overflow;                    /* the walk cannot be told by so few words */
     bool by_bp;                       /* rests on the rbp it started with */
@@ -29,11 +28,12 @@ struct smp_memo {
  */
 void smp_memo_attach(struct smp_self *self);
 
-/* The stack, if the walk from this origin is kept. Otherwise 0, and *ret_memo is what the walk is
- * to be written into; NULL when walks are not kept. The same function is reached at the same depth
- * by several ways: SMP_MEMO_WAYS of them are kept. */
-uint32_t smp_memo_match(struct smp_self *self, const struct smp_origin *origin,
-                        struct smp_memo **ret_memo);
+/* The stack, if the walk from this origin is kept, or 0. */
+uint32_t smp_memo_match(const struct smp_self *self, const struct smp_origin *origin);
+
+/* What a walk that is not kept is to be written into; NULL when walks are not kept. The same
+ * function is reached at the same depth by several ways: SMP_MEMO_WAYS of them are kept. */
+struct smp_memo *smp_memo_begin(struct smp_self *self, const struct smp_origin *origin);
 
 /* During a walk: it rests on the word at `address`. */
 static inline void smp_memo_note(struct smp_memo *memo, uint64_t address, uint64_t value) {
@@ -46,5 +46,5 @@ static inline void smp_memo_note(struct smp_memo *memo, uint64_t address, uint64
     memo->values[memo->count++] = value;
 }
 
-/* After a walk. */
-void smp_memo_keep(struct smp_memo *memo, uint32_t stack);
+/* After a walk from this origin. */
+void smp_memo_keep(struct smp_memo *memo, const struct smp_origin *origin, uint32_t stack);

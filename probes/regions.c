@@ -4,8 +4,9 @@
 
 #include "process.h"
 
-/* Smaller blocks are not exchanged for still smaller ones. */
-enum { SPARSE_WORDS = 32 };
+/* Smaller blocks are not exchanged for still smaller ones; larger ones when so small a part of them
+ * is in use. */
+enum { SPARSE_WORDS = 32, SPARSE_PART = 6 };
 
 enum { REGION_UNITS = sizeof(struct smp_region) / sizeof(struct smp_unit) };
 
@@ -34,7 +35,7 @@ static uint32_t count_of(const struct smp_region *region) {
 
 static void set_counts(struct smp_region *region, uint32_t count) {
     uint32_t room = room_in(region->class),
-             low = region->words >= SPARSE_WORDS ? region->words / 4u : 1;
+             low = region->words >= SPARSE_WORDS ? region->words / SPARSE_PART : 1;
     region->left = (uint16_t)(count < room ? room - count : 0);
     region->spare = (uint16_t)(count > low ? count - low : 0);
 }
@@ -76,6 +77,9 @@ static bool exchange(struct smp_region *region, uint32_t class) {
     return true;
 }
 
+/* So many are soon exceeded, and steps are long. */
+enum { SMALL_COUNT = 48 };
+
 static uint32_t first_of(_Atomic uint32_t *head) {
     return atomic_load_explicit(head, memory_order_relaxed) & ~SMP_CHAIN_BITS;
 }
@@ -85,11 +89,22 @@ static void set_first(_Atomic uint32_t *head, uint32_t number) {
     atomic_store_explicit(head, bits | number, memory_order_relaxed);
 }
 
-static struct smp_region *begin(_Atomic uint32_t *head, uint64_t key) {
-    /* Where every object is recorded there will be more than one. */
+/* Where every object is recorded there will be more than one, and mostly as many as in the region
+ * below, which a heap that grows has filled by now: what is read of it without holding its chain is
+ * only a guess. */
+static uint32_t first_class(uint64_t key) {
     enum { FIRST_CLASS = 0, FIRST_CLASS_OF_ALL = 1 };
+    if (!smp_process.record_all) {
+        return FIRST_CLASS;
+    }
+    const struct smp_region *below = smp_region_at(first_of(smp_region_chain(key - 1)));
+    uint32_t class = below->key == key - 1 ? class_for(count_of(below)) : FIRST_CLASS_OF_ALL;
+    return class > FIRST_CLASS_OF_ALL ? class : FIRST_CLASS_OF_ALL;
+}
+
+static struct smp_region *begin(_Atomic uint32_t *head, uint64_t key) {
     struct smp_home *home = smp_home;
-    uint32_t class = smp_process.record_all ? FIRST_CLASS_OF_ALL : FIRST_CLASS;
+    uint32_t class = first_class(key);
     uint32_t number = smp_blocks_take(&home->free_regions, home->live_regions, REGION_UNITS);
     uint32_t block = number != 0 ? smp_block_take(class) : 0;
     if (block == 0) {
@@ -130,7 +145,7 @@ struct smp_region *smp_region_make_room(_Atomic uint32_t *head, struct smp_regio
         return begin(head, key);
     }
     uint32_t count = count_of(region);
-    exchange(region, class_for(count + count / 4 + 1));
+    exchange(region, class_for(count + (count < SMALL_COUNT ? count / 2 : count / 4) + 1));
     set_counts(region, count);
     return region->left != 0 ? region : NULL;
 }
@@ -141,7 +156,7 @@ void smp_region_look(_Atomic uint32_t *head, struct smp_region *region) {
         end(head, region);
         return;
     }
-    uint32_t class = class_for(count * 2);
+    uint32_t class = class_for(count + count / 2);
     if (class < region->class) {
         exchange(region, class);
     }

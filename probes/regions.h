@@ -35,6 +35,12 @@ static inline struct smp_region *smp_region_at(uint32_t number) {
 #define SMP_CHAIN_GIVEN_UP (UINT32_C(1) << 30)
 #define SMP_CHAIN_BITS     (SMP_CHAIN_HELD | SMP_CHAIN_GIVEN_UP)
 
+/* The head of the chain that a region is in: most heaps are far smaller than what all the heads
+ * stand for, and lie in one piece. */
+static inline _Atomic uint32_t *smp_region_chain(uint64_t key) {
+    return &smp_home->live_heads[key & smp_home->live_mask];
+}
+
 /* The one of that key in a chain, or NULL. */
 static inline struct smp_region *smp_region_find(_Atomic uint32_t *head, uint64_t key) {
     uint32_t number = atomic_load_explicit(head, memory_order_relaxed) & ~SMP_CHAIN_BITS;

@@ -219,7 +219,8 @@ static inline void record_free(const struct smp_guard *guard, struct smp_self *s
     }
 }
 
-static inline void forget(struct smp_self *self, const struct smp_origin *origin, void *block) {
+static inline __attribute__((always_inline)) void
+forget(struct smp_self *self, const struct smp_origin *origin, void *block) {
     struct smp_guard guard;
     if (busy(&guard)) {
         return;

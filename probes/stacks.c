@@ -85,23 +85,16 @@ static uint32_t intern_cut(const uintptr_t *frames, uint32_t depth, enum spillma
     return intern(&walked);
 }
 
-static __attribute__((noinline)) uint32_t walk(const struct smp_guard *guard,
-                                               const struct smp_origin *origin,
-                                               struct smp_memo *memo, enum spillmark_kind kind) {
+uint32_t smp_stack_walk(const struct smp_guard *guard, struct smp_self *self,
+                        const struct smp_origin *origin, enum spillmark_kind kind) {
     uintptr_t frames[SPILLMARK_FRAMES_MAX + 1];
+    struct smp_memo *memo = kind == SPILLMARK_KIND_HEAP ? smp_memo_begin(self, origin) : NULL;
     uint32_t depth = smp_unwind(guard, origin, memo, frames, SPILLMARK_FRAMES_MAX + 1);
     uint32_t stack = intern_cut(frames, depth, kind);
     if (memo != NULL) {
-        smp_memo_keep(memo, stack);
+        smp_memo_keep(memo, origin, stack);
     }
     return stack;
-}
-
-uint32_t smp_stack_of(const struct smp_guard *guard, struct smp_self *self,
-                      const struct smp_origin *origin, enum spillmark_kind kind) {
-    struct smp_memo *memo = NULL;
-    uint32_t stack = kind == SPILLMARK_KIND_HEAP ? smp_memo_match(self, origin, &memo) : 0;
-    return stack != 0 ? stack : walk(guard, origin, memo, kind);
 }
 
 uint32_t smp_stack_named(const struct smp_guard *guard, uintptr_t frame) {

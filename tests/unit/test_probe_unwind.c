@@ -41,12 +41,12 @@ OWN_FRAME static void take(void) {
     struct smp_guard guard = {0};
     struct smp_origin origin = SMP_ORIGIN();
     static struct smp_self self = {.attachments = 1, .memos = memos};
-    struct smp_memo *memo = NULL;
     expected_depth = backtrace(expected, DEPTH);
-    memo_matches = smp_memo_match(&self, &origin, &memo);
+    memo_matches = smp_memo_match(&self, &origin);
+    struct smp_memo *memo = memo_matches == 0 ? smp_memo_begin(&self, &origin) : NULL;
     walked_depth = smp_unwind(&guard, &origin, memo, walked, DEPTH);
     if (memo_matches == 0) {
-        smp_memo_keep(memo, ++walks);
+        smp_memo_keep(memo, &origin, ++walks);
     }
 }
 
