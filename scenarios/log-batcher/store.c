@@ -49,8 +49,10 @@ static int note_wal(void *store, sqlite3 *database, const char *name, int pages)
 
 struct lb_store *lb_store_open(const char *path) {
     struct lb_store *store = calloc(1, sizeof *store);
-    if (!store)
+    if (!store) {
+        fprintf(stderr, "log-batcher: no memory\n");
         return NULL;
+    }
     /* A reader that checkpoints may hold the lock for a moment; a batch waits for it. */
     if (sqlite3_open(path, &store->database) != SQLITE_OK ||
         sqlite3_busy_timeout(store->database, 5000) != SQLITE_OK ||

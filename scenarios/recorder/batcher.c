@@ -129,8 +129,10 @@ int rc_batcher_log(struct rc_batcher *batcher, struct rc_run rows, size_t row_by
 struct rc_batcher *rc_batcher_start(const struct rc_options *options, struct rc_figures *figures,
                                     struct rc_sender *sender) {
     struct rc_batcher *batcher = calloc(1, sizeof *batcher);
-    if (!batcher)
+    if (!batcher) {
+        fprintf(stderr, "recorder: sdk: no memory\n");
         return NULL;
+    }
     batcher->options = options;
     batcher->figures = figures;
     batcher->sender = sender;

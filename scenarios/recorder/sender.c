@@ -213,8 +213,10 @@ static bool connect_to_server(struct rc_sender *sender) {
 
 struct rc_sender *rc_sender_start(const struct rc_options *options, struct rc_figures *figures) {
     struct rc_sender *sender = calloc(1, sizeof *sender);
-    if (!sender)
+    if (!sender) {
+        fprintf(stderr, "recorder: sdk: no memory\n");
         return NULL;
+    }
     sender->options = options;
     sender->figures = figures;
     monotonic_cond_init(&sender->changed);

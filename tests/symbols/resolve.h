@@ -21,7 +21,7 @@ struct rows {
     struct sm_symbols_counts counts;
 };
 
-/* Resolves `count` addresses of one module, and fails the test if that fails. */
+/* Resolves `count` addresses (at most 16) of one module, and fails the test if that fails. */
 void resolve(const char *path, const char *build_id, const uint64_t *addresses, size_t count,
              const struct sm_symbols_options *options, struct rows *ret_rows);
 void rows_free(struct rows *rows);

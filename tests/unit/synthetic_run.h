@@ -19,13 +19,13 @@ struct synthetic_run {
     double kept_bytes;     /* filled in the first seconds of load, never freed */
     double retained_bytes; /* the same, freed before the rest: the allocator keeps it */
     double beside_bytes;   /* a second process whose heap swings by that much; 0 = there is none */
-    double control_per_s;  /* asked for as a positive control, and kept under load */
+    double control_per_s;  /* bytes asked for as a positive control, and kept under load */
     int is_control_refused; /* asked for, but nothing was kept */
     double burst_bytes;     /* live for one tick in ten under load, beside the queue */
     double payload_bytes;   /* of one unit as offered; default 142 */
     int is_gauge_stale;     /* gauge:queued still counts what was lost */
     double counted_share;   /* of the queue and what is kept, by two gauges of accounts; 0 = none */
-    double zombie_bytes;    /* a gauge says so from the load on */
+    double zombie_bytes;    /* a gauge says so from the load on, beside counted_share */
     const char *fault_kind; /* default "slow_disk" */
     double kill_at_s;       /* the record ends there, incomplete; 0 = complete */
     int is_without_probe;   /* no heap, no sites */
@@ -42,7 +42,7 @@ struct synthetic_run {
 /* What really happened. */
 struct synthetic_truth {
     double offered, delivered, dropped, lost;
-    double rate_bytes_per_s; /* (offered - delivered - dropped) x bytes in the fault, per second */
+    double rate_bytes_per_s; /* that the queue grows by in the fault */
 };
 
 enum {
