@@ -12,7 +12,7 @@ class Websocket(Case):
         paths = {"echo": 'count = 2000, pipeline = 16, connections = 4',
                  "twice": 'count = 500, replies = 2',
                  "close": 'count = 10', "deny": 'count = 10, connections = 1',
-                 "silent": 'count = 4, timeout = "300ms"',
+                 "silent": 'count = 4, timeout = "1500ms"',
                  "push": 'count = 1, replies = 0',
                  # Longer than what is put at once, and more than there is room for at once.
                  "echo?long": 'count = 3, connections = 1, body = noise "6MB", kind = "binary"',
