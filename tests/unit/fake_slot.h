@@ -1,6 +1,9 @@
 /* fake_slot.h - a slot in plain memory, as a probe would leave it. */
 #pragma once
 
+#include <stdint.h>
+#include <stdlib.h>
+
 #include "harness/pool_slot.h"
 
 enum { FAKE_SLOT_BYTES = 1 << 20, FAKE_STACKS = 64, FAKE_FRAMES = 512 };
