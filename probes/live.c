@@ -63,7 +63,10 @@ static inline void let_go(_Atomic uint32_t *head) {
     atomic_store_explicit(head, first, memory_order_release);
 }
 
-static void filter_add(uintptr_t address, int change) {
+static inline void filter_add(uintptr_t address, int change) {
+    if (smp_process.record_all) { /* all are full, and stay so */
+        return;
+    }
     uint8_t *count = &smp_filter[smp_filter_slot(address)];
     uint8_t seen = __atomic_load_n(count, __ATOMIC_RELAXED);
     while (seen != FILTER_FULL &&

@@ -207,20 +207,21 @@ static __attribute__((noinline)) void record_free_stack(const struct smp_guard *
     __atomic_fetch_add(&pair->residence[residence_bucket(age_us)], 1, __ATOMIC_RELAXED);
 }
 
-static inline void record_free(const struct smp_guard *guard, struct smp_self *self,
-                               const struct smp_origin *origin, uint64_t live, size_t bytes) {
+/* Part of its caller, whose frame is the origin. */
+static inline __attribute__((always_inline)) void
+record_free(const struct smp_guard *guard, struct smp_self *self, uint64_t live, size_t bytes) {
     struct spillmark_stack *stack = &smp_process.stacks[spillmark_live_stack(live)];
     uint64_t count_q10 = weight_of(bytes);
     smp_add_shared(&stack->free_bytes, bytes * count_q10 >> 10);
     smp_add_shared(&stack->free_count_q10, count_q10);
     uint64_t weight_q10 = free_weight_q10(self, bytes);
-    if (weight_q10 != 0) {
-        record_free_stack(guard, self, origin, live, bytes, weight_q10);
+    if (__builtin_expect(weight_q10 != 0, 0)) {
+        struct smp_origin origin = SMP_ORIGIN();
+        record_free_stack(guard, self, &origin, live, bytes, weight_q10);
     }
 }
 
-static inline __attribute__((always_inline)) void
-forget(struct smp_self *self, const struct smp_origin *origin, void *block) {
+static inline __attribute__((always_inline)) void forget(struct smp_self *self, void *block) {
     struct smp_guard guard;
     if (busy(&guard)) {
         return;
@@ -229,11 +230,10 @@ forget(struct smp_self *self, const struct smp_origin *origin, void *block) {
         self->free_countdown = SMP_EVENT_BYTES;
     }
     smp_publish_step(self);
-    uint64_t live = smp_phase() == SMP_ON && smp_live_maybe((uintptr_t)block)
-                        ? smp_live_remove(&guard, (uintptr_t)block)
-                        : 0;
+    bool maybe = smp_process.record_all || smp_live_maybe((uintptr_t)block);
+    uint64_t live = maybe && smp_phase() == SMP_ON ? smp_live_remove(&guard, (uintptr_t)block) : 0;
     if (live != 0) {
-        record_free(&guard, self, origin, live, smp_size_of(block));
+        record_free(&guard, self, live, smp_size_of(block));
     }
     smp_guard_leave(&guard);
     smp_allocator_answer();
@@ -241,8 +241,7 @@ forget(struct smp_self *self, const struct smp_origin *origin, void *block) {
 }
 
 static __attribute__((noinline)) void free_noted(void *block, struct smp_self *self) {
-    struct smp_origin origin = SMP_ORIGIN();
-    forget(self, &origin, block);
+    forget(self, block);
     smp_real.free(block);
 }
 
@@ -265,10 +264,9 @@ static inline __attribute__((always_inline)) bool count_freed(struct smp_self *s
 }
 
 void smp_count_free(void *block) {
-    struct smp_origin origin = SMP_ORIGIN();
     struct smp_self *self = counting_self();
     if (self != NULL && count_freed(self, block)) {
-        forget(self, &origin, block);
+        forget(self, block);
     }
 }
 
@@ -320,7 +318,6 @@ void smp_realloc_failed(struct smp_object *object) {
 }
 
 void smp_realloc_after(struct smp_object *object) {
-    struct smp_origin origin = SMP_ORIGIN();
     struct smp_self *self = counting_self();
     struct smp_guard guard;
     if (self == NULL) {
@@ -328,7 +325,7 @@ void smp_realloc_after(struct smp_object *object) {
     }
     count(self, true, object->bytes);
     if (object->live != 0 && !busy(&guard)) {
-        record_free(&guard, self, &origin, object->live, object->bytes);
+        record_free(&guard, self, object->live, object->bytes);
         smp_guard_leave(&guard);
     }
 }
