@@ -5,7 +5,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import unittest
 
 from spillmark import BIN, Case, main, processes_with, spillmark, wait_for
 

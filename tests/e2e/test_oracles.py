@@ -7,7 +7,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import unittest
 
 from spillmark import BIN, Case, main, spillmark, wait_for
 

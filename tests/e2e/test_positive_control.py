@@ -1,5 +1,4 @@
 """A known trickle of memory kept in real programs: found, missed, refused, and told apart."""
-import os
 import sqlite3
 import subprocess
 

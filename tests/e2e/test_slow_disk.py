@@ -2,7 +2,6 @@
 spillmark did not make: the daemon's own counters and the rows in its database."""
 import os
 import sqlite3
-import unittest
 
 from spillmark import Case, main, spillmark
 

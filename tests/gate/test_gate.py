@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from spillmark import Case, main, spillmark  # noqa: E402

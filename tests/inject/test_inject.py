@@ -6,13 +6,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from attached import Attached  # noqa: E402
 from spillmark import (BIN, CAN_FORBID_SECCOMP, Case, WITHOUT_SECCOMP, main,  # noqa: E402
-                       processes_with, scratch_of, wait_for)
+                       processes_with, wait_for)
 
 GUINEA, PLUGIN = os.environ["INJECT_GUINEA"], os.environ["INJECT_PLUGIN"]
 
@@ -213,12 +215,15 @@ class Inject(Case):
 
     def test_a_harness_that_is_killed_has_it_switched_off(self):
         guinea = Guinea(self)
-        attached = self.attach(guinea, "one")
+        scratch = tempfile.mkdtemp(prefix="sm-", dir="/tmp")  # short enough to be taken
+        self.addCleanup(os.rmdir, scratch)
+        with mock.patch.dict(os.environ, TMPDIR=scratch):
+            attached = self.attach(guinea, "one")
         injector, = injectors_of(attached.process.pid)
         attached.process.kill()
         wait_for(lambda: not os.path.exists(f"/proc/{injector}"), "the end of the injector")
         self.assertFalse(self.mapped(guinea))
-        self.assertEqual(scratch_of(attached.process.pid), [])
+        self.assertEqual(os.listdir(scratch), [])
         self.assertFalse(os.path.exists(self.path("one", "data")))
         guinea.ask("keep 100 100000")
         self.attach(guinea, "two").stop()
