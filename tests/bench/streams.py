@@ -26,7 +26,7 @@ def pinned(core, *command):
 
 def ahead_of_others():
     """What makes a command run before whatever else this machine does, where that is allowed."""
-    before = ["chrt", "-f", "1"]
+    before = ["chrt", "-r", "1"]
     return before if subprocess.run([*before, "true"], capture_output=True).returncode == 0 else []
 
 
@@ -170,8 +170,8 @@ def floor(seconds, spin_us):
 def issue(seconds):
     rows = {"slip p50, us": {}, "slip p99, us": {}}
     for spin in ("0us", "25us", "100us"):
-        figures = drive(seconds, "null_load", "rate=10000/s", f"spin={spin}",
-                        before=ahead_of_others())
+        figures = drive(seconds, "null_load", "rate=10000/s", "arrivals=uniform",
+                        f"spin={spin}", before=ahead_of_others())
         rows["slip p50, us"][f"10000/s, spin {spin}"] = figures[4]
         rows["slip p99, us"][f"10000/s, spin {spin}"] = figures[5]
         bare = floor(seconds, spin.removesuffix("us"))
