@@ -111,7 +111,15 @@ void sm_exchange_again(struct sm_exchange *exchange) {
     TAILQ_INSERT_TAIL(&pool->again, exchange, on_connection);
 }
 
-int sm_connections_http_outcome(struct sm_connections *pool, int status) {
+static int early_outcome(struct sm_connections *pool, int status) {
+    char text[64];
+    snprintf(text, sizeof text, "HTTP %d before the body was sent", status);
+    return sm_tally_outcome(pool->tally, text);
+}
+
+int sm_connections_http_outcome(struct sm_connections *pool, int status, bool has_sent) {
+    if (!has_sent)
+        return early_outcome(pool, status);
     int *outcome = &pool->http_outcomes[status >= 0 && status < STATUSES ? status : 0];
     if (*outcome < 0) {
         char text[32];

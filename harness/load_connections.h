@@ -119,5 +119,6 @@ void sm_connection_set_room(struct sm_connection *connection, size_t room);
 /* Asks for `flush`. */
 void sm_connection_touch(struct sm_connection *connection);
 
-/* The number of the outcome "HTTP 204". */
-int sm_connections_http_outcome(struct sm_connections *pool, int status);
+/* The number of the outcome "HTTP 204"; of one that came before the body had gone out, "HTTP 204
+ * before the body was sent". */
+int sm_connections_http_outcome(struct sm_connections *pool, int status, bool has_sent);

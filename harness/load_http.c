@@ -52,12 +52,6 @@ static void lose(struct exchange *exchange, const char *words) {
     sm_connection_drop(connection);
 }
 
-static int early_outcome(struct sm_connections *pool, int status) {
-    char text[WORDS];
-    snprintf(text, sizeof text, "HTTP %d before the body was sent", status);
-    return sm_tally_outcome(pool->tally, text);
-}
-
 /* Ends the unit with an answer. Where that came before the target can have seen the whole body, it
  * is told apart: as a word that was given, but early. */
 static void finish(struct exchange *exchange) {
@@ -66,8 +60,7 @@ static void finish(struct exchange *exchange) {
     int status = exchange->reply.status;
     bool is_accepted = status >= 200 && status < 300, has_sent = exchange->has_sent;
     bool keep_alive = exchange->reply.keep_alive && has_sent;
-    int outcome =
-        has_sent ? sm_connections_http_outcome(pool, status) : early_outcome(pool, status);
+    int outcome = sm_connections_http_outcome(pool, status, has_sent);
     sm_exchange_end(&exchange->base, is_accepted ? SM_ENDING_ACCEPTED : SM_ENDING_REFUSED, outcome);
     if (!keep_alive)
         sm_connection_drop(connection);

@@ -1,16 +1,9 @@
 /* http2_load: HTTP/2 requests over TCP, TLS or a unix socket, many at once on each connection.
  * Without TLS both sides are expected to know that HTTP/2 is spoken. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "http2.h"
-
-static int early_outcome(struct sm_connections *pool, int status) {
-    char text[64];
-    snprintf(text, sizeof text, "HTTP %d before the body was sent", status);
-    return sm_tally_outcome(pool->tally, text);
-}
 
 /* What a target says is taken at its word, but before it can have seen the whole body that is told
  * apart. A refusal ends the unit at once; after anything else the body goes on. */
@@ -19,8 +12,7 @@ static void answered(struct sm_http2_exchange *exchange, bool is_last) {
     bool is_accepted = exchange->status >= 200 && exchange->status < 300;
     if (!is_last && is_accepted)
         return;
-    int outcome = exchange->has_sent ? sm_connections_http_outcome(pool, exchange->status)
-                                     : early_outcome(pool, exchange->status);
+    int outcome = sm_connections_http_outcome(pool, exchange->status, exchange->has_sent);
     sm_http2_end(exchange, is_accepted ? SM_ENDING_ACCEPTED : SM_ENDING_REFUSED, outcome);
 }
 
