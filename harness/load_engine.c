@@ -1,6 +1,7 @@
 #include "load_engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ struct sm_engine {
     struct sm_shard shard;
     struct sm_tally *tally;
     int expired_outcome, stopped_outcome;
-    int epoll_fd, wake_fd;
+    int epoll_fd, wake_fd, awake_fd;
     pthread_t thread;
     bool started;
 
@@ -96,6 +97,24 @@ static void read_model(struct sm_engine *engine, const struct sm_block *config) 
     engine->spin_ns = (int64_t)(sm_block_quantity(config, "spin") * 1e9);
 }
 
+/* Where the kernel is told how late processors may wake; it holds while the descriptor is open. */
+static int open_awake(struct sm_engine *engine, const struct sm_block *config,
+                      struct sm_error *err) {
+    if (!sm_block_bool(config, "awake"))
+        return 0;
+    engine->awake_fd = open("/dev/cpu_dma_latency", O_WRONLY | O_CLOEXEC);
+    if (engine->awake_fd < 0)
+        return sm_error_errno(err, -errno, config->where, "run as root, or leave awake out",
+                              "cannot open /dev/cpu_dma_latency");
+    return 0;
+}
+
+static void sleep_again(struct sm_engine *engine) {
+    if (engine->awake_fd >= 0)
+        close(engine->awake_fd);
+    engine->awake_fd = -1;
+}
+
 static int open_resources(struct sm_engine *engine, int64_t unit_bytes, struct sm_error *err) {
     engine->tally = sm_tally_new(unit_bytes);
     if (!engine->tally)
@@ -118,7 +137,7 @@ int sm_engine_open(const struct sm_block *config, const struct sm_engine_ops *op
         return sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
     engine->ops = ops;
     engine->driver = driver;
-    engine->epoll_fd = engine->wake_fd = -1;
+    engine->epoll_fd = engine->wake_fd = engine->awake_fd = -1;
     engine->shard.count = 1;
     engine->due.due_ns = engine->next.due_ns = SM_NEVER_NS;
     pthread_mutex_init(&engine->lock, NULL);
@@ -127,6 +146,8 @@ int sm_engine_open(const struct sm_block *config, const struct sm_engine_ops *op
         read_model(engine, config);
         rc = open_resources(engine, unit_bytes, err);
     }
+    if (rc == 0)
+        rc = open_awake(engine, config, err);
     if (rc < 0) {
         sm_engine_close(engine);
         return rc;
@@ -390,6 +411,7 @@ static void *engine_thread(void *argument) {
     }
     sm_engine_fail_waiting(engine, SM_NEVER_NS, engine->stopped_outcome);
     engine->ops->abandon(engine->driver);
+    sleep_again(engine);
     return NULL;
 }
 
@@ -418,6 +440,11 @@ int sm_driver_start(void *driver, struct sm_error *err) {
         engine->orders.has_factor = true;
         engine->orders.factor = 1;
     }
+    int32_t latency_us = 0;
+    if (engine->awake_fd >= 0 &&
+        write(engine->awake_fd, &latency_us, sizeof latency_us) != sizeof latency_us)
+        return sm_error_errno(err, -errno, NULL, "leave awake out",
+                              "cannot write to /dev/cpu_dma_latency");
     sm_give_back_code();
     engine->orders.factor_at_ns = sm_now_ns();
     int rc = sm_interrupt_start_thread(&engine->thread, engine_thread, engine);
@@ -475,6 +502,7 @@ void sm_engine_close(struct sm_engine *engine) {
     sm_driver_stop(&engine, 0);
     sm_schedule_free(engine->schedule);
     sm_tally_free(engine->tally);
+    sleep_again(engine);
     if (engine->wake_fd >= 0)
         close(engine->wake_fd);
     if (engine->epoll_fd >= 0)

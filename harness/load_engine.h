@@ -87,6 +87,12 @@
          .at_most = 0.01,                                                                          \
          .help = "for so long before a unit is due the driver does not sleep, to be on time to "   \
                  "some microseconds, at the price of processor time: 100us"},                      \
+        {.name = "awake",                                                                          \
+         .type = SM_KEY_BOOL,                                                                      \
+         .fallback = "false",                                                                      \
+         .help = "the machine's idle processors wait in a loop rather than sleep while the load "  \
+                 "runs, so that units go out sooner; the target wakes sooner as well. Needs "      \
+                 "/dev/cpu_dma_latency, which is root's"},                                         \
         {.name = "seed",                                                                           \
          .type = SM_KEY_QUANTITY,                                                                  \
          .unit = SM_UNIT_COUNT,                                                                    \

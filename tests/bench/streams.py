@@ -167,16 +167,35 @@ def floor(seconds, spin_us):
     return [float(word) for word in out.split()]
 
 
+class Awake:
+    """Idle processors wait in a loop meanwhile, as with a load's `awake`."""
+
+    def __init__(self, is_wanted):
+        self.is_wanted = is_wanted
+
+    def __enter__(self):
+        if self.is_wanted:
+            self.file = open("/dev/cpu_dma_latency", "wb", buffering=0)
+            self.file.write(bytes(4))
+
+    def __exit__(self, *_):
+        if self.is_wanted:
+            self.file.close()
+
+
 def issue(seconds):
     rows = {"slip p50, us": {}, "slip p99, us": {}}
-    for spin in ("0us", "25us", "100us"):
-        figures = drive(seconds, "null_load", "rate=10000/s", "arrivals=uniform",
-                        f"spin={spin}", before=ahead_of_others())
-        rows["slip p50, us"][f"10000/s, spin {spin}"] = figures[4]
-        rows["slip p99, us"][f"10000/s, spin {spin}"] = figures[5]
-        bare = floor(seconds, spin.removesuffix("us"))
-        rows["slip p50, us"][f"a bare loop, spin {spin}"] = bare[0]
-        rows["slip p99, us"][f"a bare loop, spin {spin}"] = bare[1]
+    for awake in ("false", "true"):
+        for spin in ("0us", "25us"):
+            setting = f"10000/s, spin {spin}" + (", awake" if awake == "true" else "")
+            figures = drive(seconds, "null_load", "rate=10000/s", "arrivals=uniform",
+                            f"spin={spin}", f"awake={awake}", before=ahead_of_others())
+            with Awake(awake == "true"):
+                bare = floor(seconds, spin.removesuffix("us"))
+            rows["slip p50, us"][setting] = figures[4]
+            rows["slip p99, us"][setting] = figures[5]
+            rows["slip p50, us"][f"bare loop, {setting}"] = bare[0]
+            rows["slip p99, us"][f"bare loop, {setting}"] = bare[1]
     return rows
 
 
@@ -198,7 +217,7 @@ def main():
         first = next(iter(medians.values()))
         for name, value in medians.items():
             ratio = f"{value / first:6.2f}" if case in ("bulk", "redis") else ""
-            print(f"{case:6} {unit:20} {name:24} {value:12.1f} {ratio}")
+            print(f"{case:6} {unit:20} {name:44} {value:12.1f} {ratio}")
 
 
 if __name__ == "__main__":

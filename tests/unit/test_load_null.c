@@ -1,11 +1,13 @@
 /* The engine, by way of the driver that sends nothing. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -125,6 +127,38 @@ static void an_impossible_rate_is_slip(void **state) {
     load_run_close(&run);
 }
 
+/* What the kernel holds to at present, or -1 where it does not let us ask. */
+static int32_t latency_us(void) {
+    int32_t latency_us = -1;
+    int fd = open("/dev/cpu_dma_latency", O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    assert_int_equal(read(fd, &latency_us, sizeof latency_us), sizeof latency_us);
+    close(fd);
+    return latency_us;
+}
+
+static void processors_are_kept_awake_while_it_runs(void **state) {
+    (void)state;
+    static const struct load_setting settings[] = {
+        {"rate", "100/s"}, {"awake", "true"}, {NULL, NULL}};
+    struct sm_error err;
+    struct load_run run;
+    int32_t before_us = latency_us();
+    if (before_us < 0) {
+        assert_true(load_run_refused("null_load", settings, &err) < 0);
+        assert_non_null(strstr(err.what, "/dev/cpu_dma_latency"));
+        return;
+    }
+    open_null(&run, settings);
+    assert_int_equal(latency_us(), before_us);
+    load_run_start(&run);
+    assert_int_equal(latency_us(), 0);
+    load_run_stop(&run, 0);
+    assert_int_equal(latency_us(), before_us);
+    load_run_close(&run);
+}
+
 static void bad_settings_are_refused(void **state) {
     (void)state;
     static const struct load_setting bad[][4] = {
@@ -154,6 +188,7 @@ int main(void) {
         cmocka_unit_test(a_paused_load_offers_nothing),
         cmocka_unit_test(a_closed_loop_keeps_going),
         cmocka_unit_test(an_impossible_rate_is_slip),
+        cmocka_unit_test(processors_are_kept_awake_while_it_runs),
         cmocka_unit_test(bad_settings_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
