@@ -68,10 +68,6 @@ void smp_blocks_give(struct smp_blocks *blocks, struct smp_unit *units, uint32_t
     } while (!replace(&blocks->freed, &top, tagged(top, block)));
 }
 
-static struct smp_unit *live_units(void) {
-    return (struct smp_unit *)smp_process.live;
-}
-
 /* A range of units of the section, or 0. */
 static uint64_t more_of_section(uint32_t words) {
     struct spillmark_section *section = smp_section(SPILLMARK_SECTION_LIVE);
@@ -90,7 +86,7 @@ static uint64_t more_of_section(uint32_t words) {
 
 static uint64_t part_of_larger(uint32_t class) {
     for (uint32_t larger = class + 1; larger < SMP_BLOCK_CLASSES; larger++) {
-        uint32_t block = pop(&smp_home->live_blocks[larger], live_units());
+        uint32_t block = pop(&smp_home->live_blocks[larger], smp_live_units());
         if (block != 0) {
             return (uint64_t)(block + smp_block_words[larger] / UNIT_WORDS) << 32 | block;
         }
@@ -106,14 +102,14 @@ static void keep_fresh(struct smp_blocks *blocks, uint64_t range, uint32_t block
     }
     for (uint32_t block = first_of(range); end_of(range) - block >= block_units;
          block += block_units) {
-        smp_blocks_give(blocks, live_units(), block);
+        smp_blocks_give(blocks, smp_live_units(), block);
     }
 }
 
 uint32_t smp_block_take(uint32_t class) {
     struct smp_blocks *blocks = &smp_home->live_blocks[class];
     uint32_t block_units = smp_block_words[class] / UNIT_WORDS;
-    uint32_t block = smp_blocks_take(blocks, live_units(), block_units);
+    uint32_t block = smp_blocks_take(blocks, smp_live_units(), block_units);
     if (block != 0) {
         return block;
     }
@@ -127,5 +123,5 @@ uint32_t smp_block_take(uint32_t class) {
 }
 
 void smp_block_give(uint32_t class, uint32_t block) {
-    smp_blocks_give(&smp_home->live_blocks[class], live_units(), block);
+    smp_blocks_give(&smp_home->live_blocks[class], smp_live_units(), block);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "hidden.h"
+#include "process.h"
 
 /* What memory is counted in: a number of one is small enough to go with a tag. */
 struct smp_unit {
@@ -31,6 +32,10 @@ struct smp_blocks {
 /* From the free ones, then from the fresh ones; 0 if there is neither. Any thread. */
 uint32_t smp_blocks_take(struct smp_blocks *blocks, struct smp_unit *units, uint32_t block_units);
 void smp_blocks_give(struct smp_blocks *blocks, struct smp_unit *units, uint32_t block);
+
+static inline struct smp_unit *smp_live_units(void) {
+    return (struct smp_unit *)smp_process.live;
+}
 
 /* The same in the LIVE section. 0 if it is full. */
 uint32_t smp_block_take(uint32_t class);

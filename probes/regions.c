@@ -10,10 +10,6 @@ enum { SPARSE_WORDS = 32, SPARSE_PART = 6 };
 
 enum { REGION_UNITS = sizeof(struct smp_region) / sizeof(struct smp_unit) };
 
-static struct smp_unit *live_units(void) {
-    return (struct smp_unit *)smp_process.live;
-}
-
 /* So that searches stay short, but for the largest, which what fits into a region fits into. */
 static uint32_t room_in(uint32_t class) {
     uint32_t words = smp_block_words[class];
@@ -42,7 +38,7 @@ static void set_counts(struct smp_region *region, uint32_t count) {
 
 static void empty_block(uint64_t *entries, uint32_t class) {
     memset(entries, 0, smp_block_words[class] * sizeof *entries);
-    smp_block_give(class, (uint32_t)((struct smp_unit *)entries - live_units()));
+    smp_block_give(class, (uint32_t)((struct smp_unit *)entries - smp_live_units()));
 }
 
 /* Interrupted for good at any point, a region must not reach beyond its block. */
@@ -66,7 +62,7 @@ static bool exchange(struct smp_region *region, uint32_t class) {
         return false;
     }
     uint32_t old_class = region->class;
-    uint64_t *old = region->entries, *entries = live_units()[block].words;
+    uint64_t *old = region->entries, *entries = smp_live_units()[block].words;
     for (uint32_t i = 0; i < region->words; i++) {
         if (spillmark_live_is_object(old[i])) {
             smp_region_put(entries, smp_block_words[class], old[i]);
@@ -115,7 +111,7 @@ static struct smp_region *begin(_Atomic uint32_t *head, uint64_t key) {
     }
     struct smp_region *region = smp_region_at(number);
     *region = (struct smp_region){.key = key,
-                                  .entries = live_units()[block].words,
+                                  .entries = smp_live_units()[block].words,
                                   .next = first_of(head),
                                   .class = (uint16_t) class,
                                   .words = smp_block_words[class]};

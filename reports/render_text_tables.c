@@ -339,35 +339,36 @@ void sm_text_faults(const struct sm_text *text, const struct sm_run *run) {
 
 enum { COMMAND_COLUMNS = 88, PROCESSES_SHOWN = 12 };
 
-static int64_t lifetime_ns(const struct sm_run *run, const struct sm_process *process) {
-    int64_t from_ns, to_ns = process->to_ns;
-    if (to_ns < 0 && !sm_timeline_range(run, &from_ns, &to_ns))
-        return 0;
-    return to_ns - process->from_ns;
+static int64_t lifetime_ns(const struct sm_process *process, int64_t run_end_ns) {
+    return (process->to_ns < 0 ? run_end_ns : process->to_ns) - process->from_ns;
 }
 
 /* The place of a process among all by how long it lived, the longest first. */
-static size_t rank_by_lifetime(const struct sm_run *run, size_t index) {
+static size_t rank_by_lifetime(const struct sm_run *run, size_t index, int64_t run_end_ns) {
     size_t rank = 0;
-    int64_t own_ns = lifetime_ns(run, &run->processes[index]);
+    int64_t own_ns = lifetime_ns(&run->processes[index], run_end_ns);
     for (size_t i = 0; i < run->processes_count; i++) {
-        int64_t other_ns = lifetime_ns(run, &run->processes[i]);
+        int64_t other_ns = lifetime_ns(&run->processes[i], run_end_ns);
         rank += other_ns > own_ns || (other_ns == own_ns && i < index);
     }
     return rank;
 }
 
-/* Wrappers and helpers of a moment, of which nothing else is known. */
-static int is_passing(const struct sm_run *run, const struct sm_process *process) {
-    static const char *const usual[] = {"exit 0", "exec", "ended"};
+static int64_t longest_lifetime_ns(const struct sm_run *run, int64_t run_end_ns) {
     int64_t longest_ns = 0;
     for (size_t i = 0; i < run->processes_count; i++) {
-        int64_t other_ns = lifetime_ns(run, &run->processes[i]);
+        int64_t other_ns = lifetime_ns(&run->processes[i], run_end_ns);
         longest_ns = other_ns > longest_ns ? other_ns : longest_ns;
     }
+    return longest_ns;
+}
+
+/* Wrappers and helpers of a moment, of which nothing else is known. */
+static int is_passing(const struct sm_process *process, int64_t run_end_ns, int64_t longest_ns) {
+    static const char *const usual[] = {"exit 0", "exec", "ended"};
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
         if (strcmp(process->exit, usual[i]) == 0)
-            return lifetime_ns(run, process) < longest_ns / 50;
+            return lifetime_ns(process, run_end_ns) < longest_ns / 50;
     return 0;
 }
 
@@ -408,11 +409,16 @@ static void print_process(const struct sm_text *text, const struct sm_run *run,
 
 void sm_text_processes(const struct sm_text *text, const struct sm_run *run) {
     size_t shown = 0;
+    int64_t from_ns, end_ns;
     if (run->processes_count == 0)
         return;
+    if (!sm_timeline_range(run, &from_ns, &end_ns))
+        end_ns = 0;
+    int64_t longest_ns = longest_lifetime_ns(run, end_ns);
     sm_text_heading(text, "PROCESSES");
     for (size_t i = 0; i < run->processes_count; i++)
-        if (rank_by_lifetime(run, i) < PROCESSES_SHOWN && !is_passing(run, &run->processes[i])) {
+        if (rank_by_lifetime(run, i, end_ns) < PROCESSES_SHOWN &&
+            !is_passing(&run->processes[i], end_ns, longest_ns)) {
             print_process(text, run, &run->processes[i]);
             shown++;
         }
