@@ -186,7 +186,7 @@ class Awake:
 def issue(seconds):
     rows = {"slip p50, us": {}, "slip p99, us": {}}
     for awake in ("false", "true"):
-        for spin in ("0us", "25us"):
+        for spin in ("0us", "25us", "50us"):
             setting = f"10000/s, spin {spin}" + (", awake" if awake == "true" else "")
             figures = drive(seconds, "null_load", "rate=10000/s", "arrivals=uniform",
                             f"spin={spin}", f"awake={awake}", before=ahead_of_others())
