@@ -60,7 +60,8 @@ SMP_EXPORT void *realloc(void *block, size_t bytes) {
         return malloc(bytes);
     }
     size_t old_bytes = smp_quick_bytes(block);
-    if (__builtin_expect(old_bytes == 0 || smp_live_maybe((uintptr_t)block), 0)) {
+    bool maybe = __builtin_expect(smp_live_maybe((uintptr_t)block), 0);
+    if (__builtin_expect(old_bytes == 0 || (maybe && smp_live_likely((uintptr_t)block)), 0)) {
         return realloc_slow(block, bytes);
     }
     void *moved = smp_real.realloc(block, bytes);

@@ -13,10 +13,10 @@ enum {
     FILTER_FULL = 255, /* more than it can count: stays for good */
 };
 
-uint8_t smp_filter[SMP_FILTER_BYTES] __attribute__((aligned(64)));
+struct smp_filter smp_filter __attribute__((aligned(4096)));
 
 void smp_filter_reset(void) {
-    memset(smp_filter, smp_process.record_all ? FILTER_FULL : 0, sizeof smp_filter);
+    memset(&smp_filter, smp_process.record_all ? FILTER_FULL : 0, sizeof smp_filter);
 }
 
 static void wait_for_turn(int turn) {
@@ -63,16 +63,20 @@ static inline void let_go(_Atomic uint32_t *head) {
     atomic_store_explicit(head, first, memory_order_release);
 }
 
-static inline void filter_add(uintptr_t address, int change) {
-    if (smp_process.record_all) { /* all are full, and stay so */
-        return;
-    }
-    uint8_t *count = &smp_filter[smp_filter_slot(address)];
+static inline void count_add(uint8_t *count, int change) {
     uint8_t seen = __atomic_load_n(count, __ATOMIC_RELAXED);
     while (seen != FILTER_FULL &&
            !__atomic_compare_exchange_n(count, &seen, (uint8_t)(seen + change), true,
                                         __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
+}
+
+static inline void filter_add(uintptr_t address, int change) {
+    if (smp_process.record_all) { /* all are full, and stay so */
+        return;
+    }
+    count_add(&smp_filter.exact[smp_filter_exact(address)], change);
+    count_add(&smp_filter.near[smp_filter_near(address)], change);
 }
 
 static __attribute__((noinline)) void drop(void) {

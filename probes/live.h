@@ -35,27 +35,35 @@ static inline uint32_t smp_live_now_ms(void) {
     return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
 }
 
-enum { SMP_FILTER_BYTES = 4096 };
+enum { SMP_FILTER_SLOTS = 4096 };
 
-/* Counts of sampled objects by their address, without which free could not tell in a few
- * instructions; small, as it shares the processor's nearest cache with the program. Neighbours
- * share cache lines. Full of ones when every object is recorded. */
-extern SMP_HIDDEN uint8_t smp_filter[SMP_FILTER_BYTES];
+/* Counts of sampled objects, without which free could not tell in a few instructions. `near` has
+ * them by the KiB they begin in: what a program frees in turn lies together, so that few of these
+ * cache lines come into its way. `exact` tells the objects of a KiB apart. Full of ones when every
+ * object is recorded. */
+struct smp_filter {
+    uint8_t near[SMP_FILTER_SLOTS], exact[SMP_FILTER_SLOTS];
+};
+extern SMP_HIDDEN struct smp_filter smp_filter;
 
 /* Empties the filter: at boot and in a forked child. */
 void smp_filter_reset(void);
 
-static inline uint32_t smp_filter_slot(uintptr_t address) {
-    return (uint32_t)(address & (SMP_FILTER_BYTES * 16 - 1)) >> 4;
+static inline uint32_t smp_filter_near(uintptr_t address) {
+    return (uint32_t)(address >> 10) % SMP_FILTER_SLOTS;
+}
+
+/* Spread, so that equal places of different pages do not meet. */
+static inline uint32_t smp_filter_exact(uintptr_t address) {
+    return (uint32_t)(address >> 4) * UINT32_C(0x9e3779b9) / (UINT32_MAX / SMP_FILTER_SLOTS + 1);
 }
 
 /* False only if no object at this address was sampled. */
 static inline bool smp_live_maybe(uintptr_t address) {
-    return smp_filter[smp_filter_slot(address)] != 0;
+    return smp_filter.near[smp_filter_near(address)] != 0;
 }
 
-/* The same by a look that is right more often and costs more. The probe is on. */
+/* The same by a look that is right more often and costs more. */
 static inline bool smp_live_likely(uintptr_t address) {
-    return (atomic_load_explicit(smp_live_chain(address), memory_order_relaxed) &
-            ~SMP_CHAIN_BITS) != 0;
+    return smp_filter.exact[smp_filter_exact(address)] != 0;
 }

@@ -11,27 +11,33 @@ static struct smp_memo *mapped[SPILLMARK_THREADS];
 
 enum { MAP_BYTES = sizeof(struct smp_memo) * SMP_MEMO_SETS * SMP_MEMO_WAYS };
 
-void smp_memo_attach(struct smp_self *self) {
-    if (smp_process.sample_interval_bytes != 1) {
-        return;
+/* With the first walk: a thread may end without one. */
+static bool make_memos(struct smp_self *self) {
+    if (self->block == NULL) { /* shared by threads */
+        return false;
     }
     if (mapped[self->index] == NULL) {
         long at = smp_raw_mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE,
                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (smp_raw_failed(at) || smp_raw_madvise((void *)at, MAP_BYTES, MADV_WIPEONFORK) < 0) {
-            return;
+        if (smp_raw_failed(at)) {
+            return false;
+        }
+        if (smp_raw_madvise((void *)at, MAP_BYTES, MADV_WIPEONFORK) < 0) {
+            smp_raw_munmap((void *)at, MAP_BYTES);
+            return false;
         }
         mapped[self->index] = (struct smp_memo *)at;
     }
     self->memos = mapped[self->index];
+    return true;
 }
 
 static inline struct smp_memo *memos_of(const struct smp_self *self,
                                         const struct smp_origin *origin) {
     uint64_t hash = (origin->pc ^ origin->sp << 20) * UINT64_C(0x9e3779b97f4a7c15);
-    return &self->memos[(hash >> 56) * SMP_MEMO_WAYS];
+    uint32_t sets = smp_process.record_all ? SMP_MEMO_SETS : SMP_MEMO_SAMPLING_SETS;
+    return &self->memos[(hash >> 32) * sets / (UINT64_C(1) << 32) * SMP_MEMO_WAYS];
 }
-_Static_assert(SMP_MEMO_SETS == 256, "the hash's eight upper bits choose");
 
 static inline uint64_t epoch_of(const struct smp_self *self) {
     return (uint64_t)self->attachments << 32 | smp_rules_generation();
@@ -66,7 +72,7 @@ uint32_t smp_memo_match(const struct smp_self *self, const struct smp_origin *or
 }
 
 struct smp_memo *smp_memo_begin(struct smp_self *self, const struct smp_origin *origin) {
-    if (self->memos == NULL) {
+    if (self->memos == NULL && !make_memos(self)) {
         return NULL;
     }
     struct smp_memo *memo = &memos_of(self, origin)[self->next_memo++ % SMP_MEMO_WAYS];

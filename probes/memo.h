@@ -1,8 +1,10 @@
-/* memo.h - walks that were made before, for the mode that records every allocation.
+/* memo.h - walks that were made before.
  *
  * A walk is a function of where it starts, of the return addresses it meets and of the saved rbp
  * values it goes by. If all these words are still the same, so is the stack: comparing them is
- * several times quicker than walking. Kept per thread, in memory that fork wipes. */
+ * several times quicker than walking, the more so where the program has used the caches since:
+ * these words lie together, the rules of a walk do not. Kept per thread, in memory that fork wipes.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -10,8 +12,10 @@
 
 #include "unwind.h"
 
-/* Words are compared by fours. */
-enum { SMP_MEMO_WORDS = 92, SMP_MEMO_STEP = 4, SMP_MEMO_WAYS = 4, SMP_MEMO_SETS = 256 };
+/* Words are compared by fours. What is never used takes no memory; samples, which are of all of a
+ * program's walks, are not worth as much of it as keeping them all would take. */
+enum { SMP_MEMO_WORDS = 92, SMP_MEMO_STEP = 4, SMP_MEMO_WAYS = 4 };
+enum { SMP_MEMO_SETS = 256, SMP_MEMO_SAMPLING_SETS = 32 };
 
 struct smp_memo {
     struct smp_origin origin; /* without pc while nothing is kept */
@@ -24,14 +28,10 @@ struct smp_memo {
     uint64_t values[SMP_MEMO_WORDS];
 };
 
-/* Gives the self of a thread that attaches its memos, if walks are to be kept and there is memory.
- */
-void smp_memo_attach(struct smp_self *self);
-
 /* The stack, if the walk from this origin is kept, or 0. */
 uint32_t smp_memo_match(const struct smp_self *self, const struct smp_origin *origin);
 
-/* What a walk that is not kept is to be written into; NULL when walks are not kept. The same
+/* What a walk that is not kept is to be written into; NULL without memory for it. The same
  * function is reached at the same depth by several ways: SMP_MEMO_WAYS of them are kept. */
 struct smp_memo *smp_memo_begin(struct smp_self *self, const struct smp_origin *origin);
 

@@ -230,8 +230,8 @@ static inline __attribute__((always_inline)) void forget(struct smp_self *self, 
         self->free_countdown = SMP_EVENT_BYTES;
     }
     smp_publish_step(self);
-    bool maybe = smp_process.record_all || smp_live_maybe((uintptr_t)block);
-    uint64_t live = maybe && smp_phase() == SMP_ON ? smp_live_remove(&guard, (uintptr_t)block) : 0;
+    bool likely = smp_live_likely((uintptr_t)block);
+    uint64_t live = likely && smp_phase() == SMP_ON ? smp_live_remove(&guard, (uintptr_t)block) : 0;
     if (live != 0) {
         record_free(&guard, self, live, smp_size_of(block));
     }
@@ -245,10 +245,9 @@ static __attribute__((noinline)) void free_noted(void *block, struct smp_self *s
     smp_real.free(block);
 }
 
-/* The filter is small and often wrong in a large heap: what it took for sampled goes on at once. */
+/* Most of what a first look takes for sampled is not. */
 void smp_free_event(void *block, struct smp_self *self) {
-    if (self->free_countdown >= 0 && !smp_process.record_all && smp_phase() == SMP_ON &&
-        !smp_live_likely((uintptr_t)block)) {
+    if (self->free_countdown >= 0 && !smp_live_likely((uintptr_t)block)) {
         smp_real.free(block);
         return;
     }
@@ -300,7 +299,7 @@ void smp_realloc_before(struct smp_object *object, void *block) {
     object->block = block;
     object->bytes = smp_size_of(block);
     object->live = 0;
-    struct smp_self *self = smp_live_maybe((uintptr_t)block) ? counting_self() : NULL;
+    struct smp_self *self = smp_live_likely((uintptr_t)block) ? counting_self() : NULL;
     struct smp_guard guard;
     if (self != NULL && smp_phase() == SMP_ON && !busy(&guard)) {
         object->live = smp_live_remove(&guard, (uintptr_t)block);

@@ -5,7 +5,6 @@
 
 #include "exponential.h"
 #include "live.h"
-#include "memo.h"
 #include "process.h"
 #include "raw.h"
 #include "slot.h"
@@ -154,7 +153,6 @@ static struct smp_self *attach_block(void) {
     /* The same for the same seed, if threads start in the same order. */
     self->random = mix(smp_process.seed + mix((uint64_t)smp_process.slot_index << 40 |
                                               (uint64_t)index << 24 | self->attachments));
-    smp_memo_attach(self);
     self->sample_bytes = draw_sample(self);
     self->free_countdown = SMP_EVENT_BYTES;
     arm(self);

@@ -197,7 +197,7 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
         "probes/sample.c", "&known_bytes[(requested_bytes + 7) / 8]",
         "&known_bytes[(requested_bytes + 63) / 64]", "hosts.exact-jemalloc$"),
     one("second-look-blind", "a sampled block is freed unnoticed",
-        "probes/sample.c", "        !smp_live_likely((uintptr_t)block)) {", "        true) {",
+        "probes/sample.c", "!smp_live_likely((uintptr_t)block)) {", "true) {",
         "hosts.(estimates|oracle|exact-sampled)"),
     one("arena-misaligned", "aligned blocks from before the boot are not",
         "probes/arena.c", "        uintptr_t at = (uintptr_t)smp_arena + before",
