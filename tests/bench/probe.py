@@ -12,8 +12,8 @@ statistics; from six pairs on). The row "nothing" compares the program with itse
 the noise is. The peers that bring an allocator of their own are compared with that allocator, not
 sampling; the slow ones do a tenth of the work, in a fifth of the pairs.
 
-Processor time is that of all processes of the run, its start included; of redis that of the server
-alone while it is under load, for the client's would dilute it. The probe's memory is shared memory,
+Processor time is that of all processes of the run, its start included; of redis that of the server,
+and of what a tool runs beside it, while it is under load: the client's would dilute it. The probe's memory is shared memory,
 as under `spillmark run`; by itself it would make a file of it.
 
 --apart lets the two of a pair run one after the other, now this and now that one first, and prints

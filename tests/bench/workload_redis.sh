@@ -1,13 +1,19 @@
 # workload_redis.sh - a server under load until it has done a fixed amount of work. The tool that is
 # measured is in the environment or in SERVER_FRONT; the client runs without it. Leaves the load's
-# time and the server's own processor time during it, in seconds, in the file `measured`.
+# time and the server's processor time during it, in seconds, in the file `measured`.
 #     workload_redis.sh REQUESTS PIPELINED
 set -eu
 unset_tool="env -u LD_PRELOAD -u MALLOC_CONF -u HEAPPROFILE"
 client="$unset_tool redis-cli -s redis.sock"
 
-server_cpu() { # the process itself, without the client and without a tool's helpers
-    $client info cpu | tr -d '\r' | awk -F: '/^used_cpu_(sys|user):/ { sum += $2 } END { print sum }'
+tree() { # a process and all below it
+    echo "$1"
+    for child in $(cat /proc/"$1"/task/*/children); do tree "$child"; done
+}
+
+server_cpu() { # in seconds, with what a tool runs beside the server, without the client
+    for pid in $(tree $server); do cat /proc/"$pid"/task/*/schedstat; done |
+        awk '{ sum += $1 } END { printf "%.9f\n", sum / 1e9 }'
 }
 
 last=$(($(nproc) - 1))
