@@ -147,12 +147,15 @@ const char *sm_allocator_name(uint32_t allocator) {
 }
 
 static void add_thread(const struct spillmark_thread *thread, struct sm_slot_totals *totals) {
-    /* Frees first: what is freed between the two reads was allocated, so the live heap never
-     * looks smaller than it is by that. */
-    totals->free_bytes += LOAD(&thread->free_bytes);
-    totals->free_count += LOAD(&thread->free_count);
-    totals->alloc_bytes += LOAD(&thread->alloc_bytes);
-    totals->alloc_count += LOAD(&thread->alloc_count);
+    /* Frees first, and of what is allocated the bytes last: what is counted between the reads never
+     * makes the live heap look smaller than it is. */
+    uint64_t free_chunk_bytes = LOAD(&thread->free_chunk_bytes);
+    uint64_t free_count = LOAD(&thread->free_count);
+    uint64_t alloc_count = LOAD(&thread->alloc_count);
+    totals->alloc_bytes += spillmark_usable_bytes(LOAD(&thread->alloc_chunk_bytes), alloc_count);
+    totals->alloc_count += alloc_count;
+    totals->free_bytes += spillmark_usable_bytes(free_chunk_bytes, free_count);
+    totals->free_count += free_count;
     totals->unmap_bytes += LOAD(&thread->unmap_bytes);
     totals->map_bytes += LOAD(&thread->map_bytes);
     for (int i = 0; i < SPILLMARK_FD_CLASSES; i++) {

@@ -19,8 +19,8 @@ static struct kept *kept;
 
 static void count(struct spillmark_slot *slot, size_t bytes) {
     struct spillmark_thread *block = smp_tls->block;
-    smp_add(&block->alloc_bytes, bytes);
-    smp_add(&block->alloc_count, 1);
+    smp_add(&block->alloc_chunk_bytes, bytes + SPILLMARK_CHUNK_EXTRA_BYTES);
+    smp_count(&block->alloc_count);
     slot->control_count++;
     __atomic_store_n(&slot->control_bytes, slot->control_bytes + bytes, __ATOMIC_RELEASE);
 }

@@ -49,7 +49,8 @@ static __attribute__((noinline)) void *realloc_slow(void *block, size_t bytes) {
     return smp_allocated(moved);
 }
 
-static __attribute__((noinline)) void count_taken(size_t bytes) {
+static __attribute__((noinline)) void count_taken(size_t chunk_bytes) {
+    size_t bytes = chunk_bytes - SPILLMARK_CHUNK_EXTRA_BYTES;
     smp_realloc_after(&(struct smp_object){.bytes = bytes});
 }
 
@@ -59,17 +60,17 @@ SMP_EXPORT void *realloc(void *block, size_t bytes) {
     if (block == NULL) {
         return malloc(bytes);
     }
-    size_t old_bytes = smp_quick_bytes(block);
+    size_t old_chunk_bytes = smp_quick_chunk_bytes(block);
     bool maybe = __builtin_expect(smp_live_maybe((uintptr_t)block), 0);
-    if (__builtin_expect(old_bytes == 0 || (maybe && smp_live_likely((uintptr_t)block)), 0)) {
+    if (__builtin_expect(old_chunk_bytes == 0 || (maybe && smp_live_likely((uintptr_t)block)), 0)) {
         return realloc_slow(block, bytes);
     }
     void *moved = smp_real.realloc(block, bytes);
     if (__builtin_expect(moved == NULL && bytes != 0, 0)) {
         return NULL;
     }
-    if (__builtin_expect(!smp_freed(old_bytes), 0)) {
-        count_taken(old_bytes);
+    if (__builtin_expect(!smp_freed(old_chunk_bytes), 0)) {
+        count_taken(old_chunk_bytes);
     }
     return smp_allocated(moved);
 }

@@ -24,7 +24,7 @@ enum { SMP_CHUNK_MAPPED = 2 };
 void *smp_alloc_slow(void *block, size_t requested_bytes);
 
 /* After counting: publishes, takes a sample. Gives the block back. */
-void *smp_alloc_event(struct smp_self *self, void *block, size_t bytes);
+void *smp_alloc_event(struct smp_self *self, void *block, size_t chunk_bytes);
 
 /* Counts a block that is about to be freed, in any state of things. */
 void smp_count_free(void *block);
@@ -63,11 +63,11 @@ static inline __attribute__((always_inline)) void *smp_malloced(void *block,
     if (__builtin_expect((word & SMP_CHUNK_MAPPED) != 0, 0)) {
         return smp_alloc_slow(block, requested_bytes);
     }
-    size_t bytes = (word & ~(size_t)7) - sizeof word;
-    smp_add(&counters->alloc_bytes, bytes);
-    smp_add(&counters->alloc_count, 1);
-    if (__builtin_expect(smp_count_down(&self->alloc_countdown, bytes), 0)) {
-        return smp_alloc_event(self, block, bytes);
+    size_t chunk_bytes = word & ~(size_t)7;
+    smp_add(&counters->alloc_chunk_bytes, chunk_bytes);
+    smp_count(&counters->alloc_count);
+    if (__builtin_expect(smp_count_down(&self->alloc_countdown, chunk_bytes), 0)) {
+        return smp_alloc_event(self, block, chunk_bytes);
     }
     return block;
 }
@@ -77,23 +77,23 @@ static inline __attribute__((always_inline)) void *smp_allocated(void *block) {
     return smp_malloced(block, 0);
 }
 
-/* A block's size if the paths here can count it, else 0. */
-static inline __attribute__((always_inline)) size_t smp_quick_bytes(const void *block) {
+/* A chunk's size if the paths here can count it, else 0. */
+static inline __attribute__((always_inline)) size_t smp_quick_chunk_bytes(const void *block) {
     size_t word = smp_tls->quick != NULL ? ((const size_t *)block)[-1] : SMP_CHUNK_MAPPED;
-    return (word & SMP_CHUNK_MAPPED) != 0 ? 0 : (word & ~(size_t)7) - sizeof word;
+    return (word & SMP_CHUNK_MAPPED) != 0 ? 0 : word & ~(size_t)7;
 }
 
 /* Counts what realloc took. Events that are due wait for the next free. False if it is to be
  * counted in another way: the process may have forked meanwhile. */
-static inline __attribute__((always_inline)) bool smp_freed(size_t bytes) {
+static inline __attribute__((always_inline)) bool smp_freed(size_t chunk_bytes) {
     struct smp_self *self = smp_tls;
     struct spillmark_thread *counters = self->quick;
     if (__builtin_expect(counters == NULL, 0)) {
         return false;
     }
-    smp_add(&counters->free_bytes, bytes);
-    smp_add(&counters->free_count, 1);
-    smp_count_down(&self->free_countdown, bytes);
+    smp_add(&counters->free_chunk_bytes, chunk_bytes);
+    smp_count(&counters->free_count);
+    smp_count_down(&self->free_countdown, chunk_bytes);
     return true;
 }
 
@@ -112,10 +112,10 @@ static inline __attribute__((always_inline)) void smp_free(void *block) {
         smp_free_slow(block);
         return;
     }
-    size_t bytes = (word & ~(size_t)7) - sizeof word;
-    smp_add(&counters->free_bytes, bytes);
-    smp_add(&counters->free_count, 1);
-    bool due = smp_count_down(&self->free_countdown, bytes);
+    size_t chunk_bytes = word & ~(size_t)7;
+    smp_add(&counters->free_chunk_bytes, chunk_bytes);
+    smp_count(&counters->free_count);
+    bool due = smp_count_down(&self->free_countdown, chunk_bytes);
     if (__builtin_expect(due || smp_live_maybe((uintptr_t)block), 0)) {
         smp_free_event(block, self);
         return;

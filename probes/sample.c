@@ -23,15 +23,16 @@ static inline struct smp_self *counting_self(void) {
     return self != NULL ? self : shared_block() ? &smp_everybody : NULL;
 }
 
-static void count(struct smp_self *self, bool freed, size_t bytes) {
+static void count(struct smp_self *self, bool freed, size_t chunk_bytes) {
     struct spillmark_thread *block = self->block;
     if (block != NULL) {
-        smp_add(freed ? &block->free_bytes : &block->alloc_bytes, bytes);
-        smp_add(freed ? &block->free_count : &block->alloc_count, 1);
+        smp_add(freed ? &block->free_chunk_bytes : &block->alloc_chunk_bytes, chunk_bytes);
+        smp_count(freed ? &block->free_count : &block->alloc_count);
         return;
     }
     block = &smp_process.threads[SPILLMARK_THREADS - 1];
-    __atomic_fetch_add(freed ? &block->free_bytes : &block->alloc_bytes, bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(freed ? &block->free_chunk_bytes : &block->alloc_chunk_bytes, chunk_bytes,
+                       __ATOMIC_RELAXED);
     __atomic_fetch_add(freed ? &block->free_count : &block->alloc_count, 1, __ATOMIC_RELAXED);
 }
 
@@ -39,8 +40,11 @@ static void drop(void) {
     smp_add_shared(&smp_process.slot->unsampled_drops, 1);
 }
 
+/* Of an object of so many usable bytes: samples are drawn by chunks. */
 static inline uint64_t weight_of(uint64_t bytes) {
-    return smp_process.record_all ? 1024 : smp_weight_q10(bytes, smp_process.sample_interval_bytes);
+    return smp_process.record_all ? 1024
+                                  : smp_weight_q10(bytes + SPILLMARK_CHUNK_EXTRA_BYTES,
+                                                   smp_process.sample_interval_bytes);
 }
 
 static void sample_alloc(const struct smp_guard *guard, struct smp_self *self,
@@ -72,7 +76,7 @@ static bool busy(struct smp_guard *guard) {
     return true;
 }
 
-void *smp_alloc_event(struct smp_self *self, void *block, size_t bytes) {
+void *smp_alloc_event(struct smp_self *self, void *block, size_t chunk_bytes) {
     struct smp_guard guard;
     struct smp_origin origin = SMP_ORIGIN();
     if (busy(&guard)) {
@@ -82,7 +86,7 @@ void *smp_alloc_event(struct smp_self *self, void *block, size_t bytes) {
     bool due = smp_process.record_all || smp_rearm(self);
     smp_publish_step(self);
     if (due && smp_phase() == SMP_ON) {
-        sample_alloc(&guard, self, &origin, block, bytes);
+        sample_alloc(&guard, self, &origin, block, chunk_bytes - SPILLMARK_CHUNK_EXTRA_BYTES);
     }
     smp_guard_leave(&guard);
     smp_allocator_answer_allocated();
@@ -91,16 +95,17 @@ void *smp_alloc_event(struct smp_self *self, void *block, size_t bytes) {
 }
 
 /* True if it falls below zero. What is a thread's own needs no lock. */
-static bool count_down(const struct smp_self *self, int64_t *countdown, size_t bytes) {
+static bool count_down(const struct smp_self *self, int64_t *countdown, size_t chunk_bytes) {
     return self->block != NULL
-               ? smp_count_down(countdown, bytes)
-               : __atomic_sub_fetch(countdown, (int64_t)bytes, __ATOMIC_RELAXED) < 0;
+               ? smp_count_down(countdown, chunk_bytes)
+               : __atomic_sub_fetch(countdown, (int64_t)chunk_bytes, __ATOMIC_RELAXED) < 0;
 }
 
 static inline void *count_new(struct smp_self *self, void *block, size_t bytes) {
-    count(self, false, bytes);
-    if (count_down(self, &self->alloc_countdown, bytes)) {
-        return smp_alloc_event(self, block, bytes);
+    size_t chunk_bytes = bytes + SPILLMARK_CHUNK_EXTRA_BYTES;
+    count(self, false, chunk_bytes);
+    if (count_down(self, &self->alloc_countdown, chunk_bytes)) {
+        return smp_alloc_event(self, block, chunk_bytes);
     }
     return block;
 }
@@ -256,9 +261,9 @@ void smp_free_event(void *block, struct smp_self *self) {
 
 /* True if its free is an event. */
 static inline __attribute__((always_inline)) bool count_freed(struct smp_self *self, void *block) {
-    size_t bytes = smp_size_of(block);
-    count(self, true, bytes);
-    bool due = count_down(self, &self->free_countdown, bytes);
+    size_t chunk_bytes = smp_size_of(block) + SPILLMARK_CHUNK_EXTRA_BYTES;
+    count(self, true, chunk_bytes);
+    bool due = count_down(self, &self->free_countdown, chunk_bytes);
     return due || smp_live_maybe((uintptr_t)block);
 }
 
@@ -322,7 +327,7 @@ void smp_realloc_after(struct smp_object *object) {
     if (self == NULL) {
         return;
     }
-    count(self, true, object->bytes);
+    count(self, true, object->bytes + SPILLMARK_CHUNK_EXTRA_BYTES);
     if (object->live != 0 && !busy(&guard)) {
         record_free(&guard, self, object->live, object->bytes);
         smp_guard_leave(&guard);

@@ -198,7 +198,7 @@ static void raise_to(int64_t *mark, int64_t value, bool upwards) {
 void smp_publish(struct smp_self *self) {
     const struct spillmark_thread *block =
         self == &smp_everybody ? &smp_process.threads[SHARED_BLOCK] : self->block;
-    int64_t now = (int64_t)(block->alloc_bytes - block->free_bytes);
+    int64_t now = spillmark_thread_live_bytes(block);
     if (smp_phase() != SMP_ON) {
         return;
     }

@@ -52,9 +52,8 @@ void smp_publish(struct smp_self *self);
 /* The same, if this thread is ahead by a step. */
 static inline void smp_publish_step(struct smp_self *self) {
     const struct spillmark_thread *block = self->block;
-    int64_t ahead = block == NULL
-                        ? INT64_MAX / 2
-                        : (int64_t)(block->alloc_bytes - block->free_bytes) - self->published_bytes;
+    int64_t ahead =
+        block == NULL ? INT64_MAX / 2 : spillmark_thread_live_bytes(block) - self->published_bytes;
     if ((uint64_t)(ahead + SMP_PUBLISH_BYTES) > 2u * SMP_PUBLISH_BYTES) {
         smp_publish(self);
     }
@@ -64,6 +63,11 @@ static inline void smp_publish_step(struct smp_self *self) {
  * store and lose its count. */
 static inline void smp_add(uint64_t *counter, uint64_t value) {
     __asm__("addq %1, %0" : "+m"(*counter) : "er"(value) : "cc");
+}
+
+/* By one. */
+static inline void smp_count(uint64_t *counter) {
+    __asm__("incq %0" : "+m"(*counter) : : "cc");
 }
 
 /* True when it falls below zero. */

@@ -104,7 +104,7 @@ static struct heap_at_fork sum_heap(void) {
                                 .is_known = true};
     for (uint32_t i = 0; i < SPILLMARK_THREADS; i++) {
         const struct spillmark_thread *from = &smp_process.threads[i];
-        heap.bytes += from->alloc_bytes - from->free_bytes;
+        heap.bytes += (uint64_t)spillmark_thread_live_bytes(from);
         heap.count += from->alloc_count - from->free_count;
     }
     return heap;
@@ -144,7 +144,7 @@ static void inherit_heap(struct spillmark_slot *child) {
     struct spillmark_thread *block =
         (struct spillmark_thread *)((char *)child +
                                     child->sections[SPILLMARK_SECTION_THREADS].offset);
-    block[SPILLMARK_THREADS - 1].alloc_bytes = bytes;
+    block[SPILLMARK_THREADS - 1].alloc_chunk_bytes = bytes + count * SPILLMARK_CHUNK_EXTRA_BYTES;
     block[SPILLMARK_THREADS - 1].alloc_count = count;
     block[SPILLMARK_THREADS - 1].in_use = 1;
     smp_everybody.published_bytes = (int64_t)bytes;
@@ -190,10 +190,10 @@ void smp_slot_take_base(uint64_t bytes, uint64_t count) {
     slot->inherited_bytes = bytes;
     slot->inherited_count = count;
     slot->loaded_late = 1;
-    __atomic_fetch_add(&shared->alloc_bytes, bytes, __ATOMIC_RELAXED);
-    if (count != SPILLMARK_COUNT_UNKNOWN) {
-        __atomic_fetch_add(&shared->alloc_count, count, __ATOMIC_RELAXED);
-    }
+    uint64_t counted = count != SPILLMARK_COUNT_UNKNOWN ? count : 0;
+    uint64_t chunk_bytes = bytes + counted * SPILLMARK_CHUNK_EXTRA_BYTES;
+    __atomic_fetch_add(&shared->alloc_chunk_bytes, chunk_bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&shared->alloc_count, counted, __ATOMIC_RELAXED);
     int64_t live = __atomic_add_fetch(&slot->heap_live_bytes, (int64_t)bytes, __ATOMIC_RELAXED);
     __atomic_fetch_add(&smp_everybody.published_bytes, (int64_t)bytes, __ATOMIC_RELAXED);
     /* The marks so far are of another base. */

@@ -12,13 +12,13 @@
  * of STACKS, LIVE and FREES is never used. The same stack may stand twice, when two threads met
  * it at once: readers join by frames.
  * Counters only rise, but for those marked (level). Sampled estimates are unbiased: an object
- * of s bytes is sampled with p = 1 - exp(-s / interval) and weighs 1/p objects. */
+ * of s bytes is sampled with p = 1 - exp(-(s + 8) / interval) and weighs 1/p objects. */
 #pragma once
 
 #include <stdint.h>
 
 #define SPILLMARK_MAGIC     UINT64_C(0x314b524d4c505357) /* "WSPLMRK1" */
-#define SPILLMARK_ABI_MAJOR 3u                           /* a reader refuses another major */
+#define SPILLMARK_ABI_MAJOR 4u                           /* a reader refuses another major */
 #define SPILLMARK_ABI_MINOR 0u /* fields may be added at the end of a section */
 
 /* Environment. SPILLMARK_REGION: the pool's path. Without it the probe makes its own pool of one
@@ -186,8 +186,10 @@ struct spillmark_slot {
 /* Counters of one thread at a time, alone on its cache lines; never folded: a thread that exits
  * releases the block and the next goes on with its counts. Totals are sums over all blocks. */
 struct spillmark_thread {
-    uint64_t alloc_bytes, alloc_count; /* usable sizes, as the allocator rounds them */
-    uint64_t free_bytes, free_count;
+    /* Chunks: usable sizes, as the allocator rounds them, and SPILLMARK_CHUNK_EXTRA_BYTES more for
+     * each object, which is what glibc has in the word before it (spillmark_usable_bytes). */
+    uint64_t alloc_chunk_bytes, alloc_count;
+    uint64_t free_chunk_bytes, free_count;
     uint64_t map_bytes, map_count; /* mmap and growth by brk, of the program itself */
     uint64_t unmap_bytes, unmap_count;
     uint32_t thread_id;
@@ -197,6 +199,19 @@ struct spillmark_thread {
     uint64_t write_bytes[SPILLMARK_FD_CLASSES];
     uint64_t reserved1[8];
 };
+
+enum { SPILLMARK_CHUNK_EXTRA_BYTES = 8 };
+
+/* What so many chunks have for the program. */
+static inline uint64_t spillmark_usable_bytes(uint64_t chunk_bytes, uint64_t count) {
+    return chunk_bytes - count * SPILLMARK_CHUNK_EXTRA_BYTES;
+}
+
+/* What is live by one thread's counters; less than nothing where it frees what others allocate. */
+static inline int64_t spillmark_thread_live_bytes(const struct spillmark_thread *thread) {
+    return (int64_t)(spillmark_usable_bytes(thread->alloc_chunk_bytes, thread->alloc_count) -
+                     spillmark_usable_bytes(thread->free_chunk_bytes, thread->free_count));
+}
 
 /* An interned call stack, innermost caller first, the probe's own frames left out. Index 0 is
  * never used. Its site totals follow: estimates (scaled) of what was allocated here and of what

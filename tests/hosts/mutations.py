@@ -174,8 +174,8 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
     one("thread-lost", "an ended thread's counts go with it",
         "probes/self.c", "    block->thread_id = smp_raw_gettid();\n",
         "    block->thread_id = smp_raw_gettid();\n"
-        "    block->alloc_bytes = block->alloc_count = 0;\n"
-        "    block->free_bytes = block->free_count = 0;\n", "hosts.threads"),
+        "    block->alloc_chunk_bytes = block->alloc_count = 0;\n"
+        "    block->free_chunk_bytes = block->free_count = 0;\n", "hosts.threads"),
     one("block-kept", "an ended thread's block is not given back",
         "probes/self.c", "        __atomic_store_n(&block->in_use, 0, __ATOMIC_RELEASE);\n"
         "        smp_guard_leave(&guard);\n", "        smp_guard_leave(&guard);\n",

@@ -82,9 +82,11 @@ static inline struct view_sums view_totals(const struct spillmark_slot *slot) {
     const struct spillmark_thread *threads =
         (const struct spillmark_thread *)view_entries(slot, SPILLMARK_SECTION_THREADS);
     for (int i = 0; i < SPILLMARK_THREADS; i++) {
-        totals.alloc_bytes += threads[i].alloc_bytes;
+        totals.alloc_bytes +=
+            spillmark_usable_bytes(threads[i].alloc_chunk_bytes, threads[i].alloc_count);
         totals.alloc_count += threads[i].alloc_count;
-        totals.free_bytes += threads[i].free_bytes;
+        totals.free_bytes +=
+            spillmark_usable_bytes(threads[i].free_chunk_bytes, threads[i].free_count);
         totals.free_count += threads[i].free_count;
         for (int c = 0; c < SPILLMARK_FD_CLASSES; c++) {
             totals.read_bytes += threads[i].read_bytes[c];

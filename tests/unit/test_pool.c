@@ -56,7 +56,8 @@ static void test_pool_is_shared_sealed_and_recycled(void **state) {
     assert_int_equal(sm_pool_claimed_by(pool, 2), 77);
     assert_int_equal(sm_slot_open(pool, 2, &view), 0);
     struct spillmark_thread *thread = fake_entry(slot, SPILLMARK_SECTION_THREADS, 0);
-    thread->alloc_bytes = 100;
+    thread->alloc_chunk_bytes = 124;
+    thread->alloc_count = 3;
     slot->sections[SPILLMARK_SECTION_THREADS].used = 1;
     sm_slot_read_totals(&view, &totals);
     assert_int_equal(totals.alloc_bytes, 100);
@@ -125,8 +126,9 @@ static void test_totals_and_marks(void **state) {
     int64_t low, high;
     for (uint32_t i = 0; i < 8; i++) {
         struct spillmark_thread *thread = fake_entry(slot, SPILLMARK_SECTION_THREADS, i);
-        thread->alloc_bytes = UINT64_C(1) << (4 * i);
+        thread->alloc_chunk_bytes = UINT64_C(1) << (4 * i);
         thread->free_count = i;
+        thread->free_chunk_bytes = 8 * i;
         thread->read_bytes[SPILLMARK_FD_UNIX] = 10 + i;
     }
     /* The used blocks and the last one. */
