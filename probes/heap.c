@@ -114,7 +114,8 @@ SMP_EXPORT void *pvalloc(size_t bytes) {
 }
 
 SMP_EXPORT size_t malloc_usable_size(void *block) {
-    return smp_process.chunk_headers && block != NULL ? smp_chunk_bytes(block)
-           : smp_arena_holds(block)                   ? smp_arena_size(block)
-                                                      : smp_real.malloc_usable_size(block);
+    if (smp_process.chunk_headers && block != NULL) {
+        return smp_chunk_bytes(block);
+    }
+    return smp_arena_holds(block) ? smp_arena_size(block) : smp_size_asked(block);
 }

@@ -34,7 +34,10 @@ struct smp_self {
     uint32_t attachments; /* threads that have had this */
     uint32_t next_memo;   /* the way to be replaced next */
     uint32_t life;        /* smp_life when it was attached */
-    uint32_t reserved[8];
+    /* The block whose size the program asked for, if this was the last it did with the heap. */
+    const void *asked;
+    size_t asked_bytes;
+    uint32_t reserved[4];
 };
 _Static_assert(sizeof(struct smp_self) == 128, "two cache lines, which are prefetched together");
 

@@ -103,6 +103,7 @@ static bool count_down(const struct smp_self *self, int64_t *countdown, size_t c
 
 static inline void *count_new(struct smp_self *self, void *block, size_t bytes) {
     size_t chunk_bytes = bytes + SPILLMARK_CHUNK_EXTRA_BYTES;
+    self->asked = NULL;
     count(self, false, chunk_bytes);
     if (count_down(self, &self->alloc_countdown, chunk_bytes)) {
         return smp_alloc_event(self, block, chunk_bytes);
@@ -110,15 +111,15 @@ static inline void *count_new(struct smp_self *self, void *block, size_t bytes) 
     return block;
 }
 
-/* What jemalloc's malloc gives for so many times eight bytes, as far as it was asked: it depends on
- * nothing else, and asking costs more than all the rest. */
+/* What jemalloc's malloc gives for so many times eight bytes, as chunks are counted, as far as it
+ * was asked: it depends on nothing else, and asking costs more than all the rest. */
 enum { KNOWN_BYTES = 4096 };
-static uint16_t known_bytes[KNOWN_BYTES / 8 + 1];
+static uint16_t known_chunk_bytes[KNOWN_BYTES / 8 + 1];
 
 static inline uint16_t *known_of(size_t requested_bytes) {
     bool may_be_known =
         smp_process.allocator == SPILLMARK_ALLOCATOR_JEMALLOC && requested_bytes - 1 < KNOWN_BYTES;
-    return may_be_known ? &known_bytes[(requested_bytes + 7) / 8] : NULL;
+    return may_be_known ? &known_chunk_bytes[(requested_bytes + 7) / 8] : NULL;
 }
 
 static __attribute__((noinline)) void *alloc_asking(void *block, uint16_t *known) {
@@ -128,7 +129,7 @@ static __attribute__((noinline)) void *alloc_asking(void *block, uint16_t *known
     }
     size_t bytes = smp_size_of(block);
     if (known != NULL) {
-        __atomic_store_n(known, (uint16_t)bytes, __ATOMIC_RELAXED);
+        __atomic_store_n(known, (uint16_t)(bytes + SPILLMARK_CHUNK_EXTRA_BYTES), __ATOMIC_RELAXED);
     }
     return count_new(self, block, bytes);
 }
@@ -136,11 +137,34 @@ static __attribute__((noinline)) void *alloc_asking(void *block, uint16_t *known
 void *smp_alloc_slow(void *block, size_t requested_bytes) {
     struct smp_self *self = smp_tls;
     uint16_t *known = known_of(requested_bytes);
-    size_t bytes = known != NULL ? __atomic_load_n(known, __ATOMIC_RELAXED) : 0;
-    if (__builtin_expect(bytes == 0 || !smp_is_attached(self), 0)) {
+    size_t chunk_bytes = known != NULL ? __atomic_load_n(known, __ATOMIC_RELAXED) : 0;
+    if (__builtin_expect(chunk_bytes == 0 || !smp_is_attached(self), 0)) {
         return alloc_asking(block, known);
     }
-    return count_new(self, block, bytes);
+    self->asked = NULL;
+    smp_add(&self->block->alloc_chunk_bytes, chunk_bytes);
+    smp_count(&self->block->alloc_count);
+    if (__builtin_expect(smp_count_down(&self->alloc_countdown, chunk_bytes), 0)) {
+        return smp_alloc_event(self, block, chunk_bytes);
+    }
+    return block;
+}
+
+size_t smp_size_asked(void *block) {
+    size_t bytes = smp_real.malloc_usable_size(block);
+    struct smp_self *self = smp_tls;
+    if (self->block != NULL) {
+        self->asked = block;
+        self->asked_bytes = bytes;
+    }
+    return bytes;
+}
+
+/* Some programs ask before each free, so that nobody need ask again. */
+static inline size_t size_to_free(struct smp_self *self, void *block) {
+    bool is_known = self->asked == block;
+    self->asked = NULL;
+    return __builtin_expect(is_known, 1) ? self->asked_bytes : smp_size_of(block);
 }
 
 struct pair_key {
@@ -261,7 +285,7 @@ void smp_free_event(void *block, struct smp_self *self) {
 
 /* True if its free is an event. */
 static inline __attribute__((always_inline)) bool count_freed(struct smp_self *self, void *block) {
-    size_t chunk_bytes = smp_size_of(block) + SPILLMARK_CHUNK_EXTRA_BYTES;
+    size_t chunk_bytes = size_to_free(self, block) + SPILLMARK_CHUNK_EXTRA_BYTES;
     count(self, true, chunk_bytes);
     bool due = count_down(self, &self->free_countdown, chunk_bytes);
     return due || smp_live_maybe((uintptr_t)block);
@@ -302,7 +326,7 @@ void smp_free_slow(void *block) {
 
 void smp_realloc_before(struct smp_object *object, void *block) {
     object->block = block;
-    object->bytes = smp_size_of(block);
+    object->bytes = size_to_free(smp_tls, block);
     object->live = 0;
     struct smp_self *self = smp_live_likely((uintptr_t)block) ? counting_self() : NULL;
     struct smp_guard guard;

@@ -149,6 +149,7 @@ static struct smp_self *attach_block(void) {
         section->used = index + 1;
     }
     self->index = index;
+    self->asked = NULL;
     self->attachments++; /* another stack: what was learnt of the last one's is void */
     /* The same for the same seed, if threads start in the same order. */
     self->random = mix(smp_process.seed + mix((uint64_t)smp_process.slot_index << 40 |
