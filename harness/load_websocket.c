@@ -13,10 +13,9 @@
 enum {
     DEFAULT_CONNECTIONS = 64,
     RECEIVE_BYTES = 65536,
-    WHOLE_BYTES = 65536,         /* a longer message is put frame by frame */
-    FRAGMENT_BYTES = 32768,      /* of it, where few connections hold one */
-    FRAGMENTS_BYTES = 1 << 20,   /* of all of them together, but for */
-    LEAST_FRAGMENT_BYTES = 4000, /* which with its head takes a page */
+    WHOLE_BYTES = 65536,    /* a longer message goes frame by frame, and nothing of it is held */
+    FRAGMENT_BYTES = 65536, /* of it in a frame */
+    COMPOSED_BYTES = FRAGMENT_BYTES + SM_WEBSOCKET_HEAD,
     TURN_BYTES = 2 << 20, /* put on one connection before the others and the schedule are due */
     HEADERS = 64,
     WORDS = 128,
@@ -25,7 +24,7 @@ static const char key_line[] = "Sec-WebSocket-Key: 000000000000000000000000";
 
 struct exchange {
     struct sm_exchange base;
-    size_t put;         /* bytes of the message, put into the connection's */
+    size_t put; /* bytes of the message, put into the connection's or, if it is long, sent */
     uint64_t end_bytes; /* where it ends in those; 0: not all of it is put */
     size_t replies;     /* so far */
 };
@@ -45,8 +44,10 @@ struct websocket_load {
     const struct sm_body *body;
     struct sm_http1_request request;
     size_t key_at; /* where in the request the key stands */
-    char *message; /* the one that is put, or its next fragment */
-    size_t replies, pipeline, fragment_bytes;
+    char *message; /* the one that is put, or what goes next of a long one */
+    char *scratch; /* of its body, where that is long; of SM_BODY_SCRATCH bytes */
+    struct sm_websocket_readers readers;
+    size_t replies, pipeline;
     bool is_text;
     int64_t opened; /* connections so far, for their keys */
     int sent_outcome, answered_outcome, unasked_note;
@@ -113,31 +114,79 @@ static bool flush(struct connection *connection) {
     return true;
 }
 
-/* Puts a message, or the next fragment of a long one, which waits until the one before has gone, so
- * that no more than that is held of it. Returns 0, -EAGAIN when there is no room now, or another
- * negative errno. */
+/* Composes the next bytes of the frame that goes. Returns their number, or a negative errno. */
+static ssize_t compose(struct connection *connection, const struct exchange *exchange) {
+    struct websocket_load *load = load_of(connection);
+    int64_t number = exchange->base.unit.number;
+    const struct sm_body_variant *variant = sm_body_variant(load->body, number);
+    size_t head = sm_websocket_compose_head(connection->socket, load->message), ahead = 0, now;
+    do {
+        const char *piece;
+        ssize_t length =
+            sm_body_piece(variant, number, exchange->put + ahead, load->scratch, &piece);
+        if (length < 0)
+            return length;
+        now = sm_websocket_compose(connection->socket, ahead, piece, (size_t)length,
+                                   load->message + head + ahead);
+        ahead += now;
+    } while (now > 0);
+    return (ssize_t)(head + ahead);
+}
+
+/* Sends what goes of the frame, whose bytes are made again where they did not all go. Returns as
+ * sm_link_send does. */
+static ssize_t send_frame(struct connection *connection, struct exchange *exchange) {
+    struct websocket_load *load = load_of(connection);
+    ssize_t length = compose(connection, exchange);
+    if (length < 0)
+        return length;
+    ssize_t sent = sm_link_send(connection->base.link, load->message, (size_t)length);
+    if (sent > 0)
+        exchange->put += sm_websocket_frame_sent(connection->socket, (size_t)sent);
+    if (sent < 0 && sent != -EAGAIN && !connection->words[0])
+        snprintf(connection->words, sizeof connection->words, "connection reset while sending");
+    return sent;
+}
+
+/* Sends a long message frame by frame, at most one now. Returns as put. */
+static int stream(struct connection *connection, struct exchange *exchange, size_t message_bytes) {
+    struct sm_websocket *socket = connection->socket;
+    size_t left = message_bytes - exchange->put;
+    if (!sm_websocket_in_frame(socket)) {
+        size_t length = left < FRAGMENT_BYTES ? left : FRAGMENT_BYTES;
+        int rc = sm_websocket_begin_frame(socket, load_of(connection)->is_text, exchange->put == 0,
+                                          length == left, length);
+        if (rc < 0)
+            return rc;
+    }
+    ssize_t sent = send_frame(connection, exchange);
+    if (sent < 0)
+        return sent == -EAGAIN ? -EBUSY : (int)sent;
+    if (sm_websocket_in_frame(socket))
+        return -EBUSY;
+    if (exchange->put < message_bytes)
+        return -EAGAIN;
+    exchange->end_bytes = sm_websocket_sent_total(socket);
+    return 0;
+}
+
+/* Puts a message. Returns 0 when all of it is put, -EAGAIN when there is no room now, -EBUSY when
+ * the connection takes no more now, or another negative errno. */
 static int put(struct connection *connection, struct exchange *exchange) {
     struct websocket_load *load = load_of(connection);
     int64_t number = exchange->base.unit.number;
     const struct sm_body_variant *variant = sm_body_variant(load->body, number);
-    size_t length = variant->length - exchange->put;
-    const void *unused;
-    if (variant->length > WHOLE_BYTES && length > load->fragment_bytes)
-        length = load->fragment_bytes;
-    if (exchange->put > 0 ? sm_websocket_pending(connection->socket, &unused) > 0
-                          : !sm_websocket_has_room(connection->socket, length))
+    if (variant->length > WHOLE_BYTES)
+        return stream(connection, exchange, variant->length);
+    if (!sm_websocket_has_room(connection->socket, variant->length))
         return -EAGAIN;
-    int rc = sm_body_copy(variant, number, exchange->put, load->message, length);
-    bool is_first = exchange->put == 0, is_last = exchange->put + length == variant->length;
+    int rc = sm_body_copy(variant, number, 0, load->message, variant->length);
     if (rc == 0)
-        rc = sm_websocket_fragment(connection->socket, load->is_text, is_first, is_last,
-                                   load->message, length);
-    if (rc < 0)
-        return rc;
-    exchange->put += length;
-    if (is_last)
+        rc =
+            sm_websocket_message(connection->socket, load->is_text, load->message, variant->length);
+    if (rc == 0)
         exchange->end_bytes = sm_websocket_put_total(connection->socket);
-    return is_last ? 0 : -EAGAIN;
+    return rc;
 }
 
 /* Puts what there is room for. Returns 0 when that was all, or as put. */
@@ -152,18 +201,26 @@ static int put_waiting(struct connection *connection) {
     return 0;
 }
 
+/* Why nothing more can be put, by `rc`. */
+static void lose_unput(struct connection *connection, int rc) {
+    if (connection->words[0])
+        lose_all(connection, connection->words);
+    else
+        lose_all(connection, rc == -ENOMEM ? "out of memory" : "the body's file cannot be read");
+}
+
 static void put_all(struct connection *connection) {
     const void *unused;
     for (size_t turn = 0; turn < TURN_BYTES;) {
         uint64_t before = sm_websocket_put_total(connection->socket);
         int rc = put_waiting(connection);
-        if (rc < 0 && rc != -EAGAIN) {
-            lose_all(connection,
-                     rc == -ENOMEM ? "out of memory" : "the body's file cannot be read");
+        if (rc < 0 && rc != -EAGAIN && rc != -EBUSY) {
+            lose_unput(connection, rc);
             return;
         }
         turn += sm_websocket_put_total(connection->socket) - before;
-        if (!flush(connection) || rc == 0 || sm_websocket_pending(connection->socket, &unused) > 0)
+        if (!flush(connection) || rc == 0 || rc == -EBUSY ||
+            sm_websocket_pending(connection->socket, &unused) > 0)
             return;
     }
     sm_link_await_writable(connection->base.link);
@@ -201,8 +258,8 @@ static void free_upgrade(struct connection *connection) {
 static bool go_up(struct connection *connection) {
     static const struct sm_websocket_events events = {.message = on_message, .closing = on_closing};
     free_upgrade(connection);
-    if (sm_websocket_new(SM_WEBSOCKET_CLIENT, WHOLE_BYTES, &events, connection,
-                         &connection->socket) < 0) {
+    if (sm_websocket_new(SM_WEBSOCKET_CLIENT, &load_of(connection)->readers, WHOLE_BYTES, &events,
+                         connection, &connection->socket) < 0) {
         lose_all(connection, "out of memory");
         return false;
     }
@@ -318,8 +375,10 @@ static void websocket_close(void *driver) {
     if (!load)
         return;
     sm_connections_close(&load->pool);
+    sm_websocket_readers_free(&load->readers);
     sm_http1_request_free(&load->request);
     free(load->message);
+    free(load->scratch);
     free(load);
 }
 
@@ -353,17 +412,11 @@ static int read_messages(struct websocket_load *load, const struct sm_block *con
     load->replies = (size_t)sm_block_quantity(config, "replies");
     load->pipeline = (size_t)sm_block_quantity(config, "pipeline");
     load->is_text = strcmp(sm_block_text(config, "kind"), "text") == 0;
-    load->message = malloc(WHOLE_BYTES);
-    return load->message
+    load->message = malloc(COMPOSED_BYTES);
+    load->scratch = malloc(SM_BODY_SCRATCH);
+    return load->message && load->scratch
                ? 0
                : sm_error_errno(err, -ENOMEM, config->where, NULL, "cannot open the load");
-}
-
-static size_t share_of_fragments(size_t connections) {
-    size_t share = FRAGMENTS_BYTES / connections;
-    if (share < LEAST_FRAGMENT_BYTES)
-        share = LEAST_FRAGMENT_BYTES;
-    return share < FRAGMENT_BYTES ? share : FRAGMENT_BYTES;
 }
 
 static int open_load(void *driver, const struct sm_block *config, struct sm_error *err) {
@@ -381,7 +434,6 @@ static int open_load(void *driver, const struct sm_block *config, struct sm_erro
     sm_address_free(&address);
     if (rc < 0)
         return rc;
-    load->fragment_bytes = share_of_fragments(load->pool.connection_count);
     load->sent_outcome = sm_tally_outcome(load->pool.tally, "sent");
     load->answered_outcome = sm_tally_outcome(load->pool.tally, "answered");
     load->unasked_note = sm_tally_outcome(load->pool.tally, "messages that no unit asked for");

@@ -45,6 +45,7 @@ struct sm_websocket_server {
     struct sm_websocket_server_events events;
     void *owner;
     int epoll_fd, listen_fd;
+    struct sm_websocket_readers readers;
     size_t room_bytes, peer_count;
     bool refuses;
     char *unix_path;
@@ -91,8 +92,8 @@ static void on_closing(void *user, int status, const char *reason) {
 
 static int make_socket(struct sm_peer *peer) {
     static const struct sm_websocket_events events = {.pong = on_pong, .closing = on_closing};
-    return sm_websocket_new(SM_WEBSOCKET_SERVER, peer->server->room_bytes, &events, peer,
-                            &peer->socket);
+    return sm_websocket_new(SM_WEBSOCKET_SERVER, &peer->server->readers, peer->server->room_bytes,
+                            &events, peer, &peer->socket);
 }
 
 static void take_peer(struct sm_websocket_server *server, int fd) {
@@ -352,6 +353,7 @@ void sm_websocket_server_close(struct sm_websocket_server *server) {
         return;
     while ((peer = TAILQ_FIRST(&server->peers)))
         free_peer(peer);
+    sm_websocket_readers_free(&server->readers);
     if (server->listen_fd >= 0)
         close(server->listen_fd);
     if (server->unix_path)

@@ -10,12 +10,14 @@
 #include <cmocka.h>
 
 #include "harness/websocket.h"
+#include "harness/websocket_frame.h"
 #include "harness/websocket_upgrade.h"
 
 enum { ROOM = 1 << 20 };
 
 /* One side, and what it was told. */
 struct side {
+    struct sm_websocket_readers readers;
     struct sm_websocket *socket;
     int messages, texts, pongs, status;
     uint64_t last_length, last_pong;
@@ -45,15 +47,19 @@ static void on_closing(void *owner, int status, const char *reason) {
 static void open_pair(struct side *server, struct side *client) {
     static const struct sm_websocket_events events = {on_message, on_pong, on_closing};
     *server = *client = (struct side){0};
-    assert_int_equal(sm_websocket_new(SM_WEBSOCKET_SERVER, ROOM, &events, server, &server->socket),
+    assert_int_equal(sm_websocket_new(SM_WEBSOCKET_SERVER, &server->readers, ROOM, &events, server,
+                                      &server->socket),
                      0);
-    assert_int_equal(sm_websocket_new(SM_WEBSOCKET_CLIENT, ROOM, &events, client, &client->socket),
+    assert_int_equal(sm_websocket_new(SM_WEBSOCKET_CLIENT, &client->readers, ROOM, &events, client,
+                                      &client->socket),
                      0);
 }
 
 static void close_pair(struct side *server, struct side *client) {
     sm_websocket_free(server->socket);
     sm_websocket_free(client->socket);
+    sm_websocket_readers_free(&server->readers);
+    sm_websocket_readers_free(&client->readers);
 }
 
 /* Carries what is pending, `piece` bytes at a time. */
@@ -92,31 +98,73 @@ static void messages_of_every_size_come_whole(void **state) {
     free(bytes);
 }
 
-/* A server's bytes are those of RFC 6455, section 5.7. */
-/* With a ping in between, as when the peer asks whether one is still there. */
-static void a_message_may_come_in_fragments(void **state) {
-    enum { FRAGMENT = 1000, FRAGMENTS = 2000 };
-    char bytes[FRAGMENT] = "x";
-    struct side server, client;
-    (void)state;
-    open_pair(&server, &client);
-    for (int i = 0; i < FRAGMENTS; i++) {
-        assert_int_equal(client.messages + server.messages, 0);
-        assert_int_equal(
-            sm_websocket_fragment(client.socket, true, i == 0, i == FRAGMENTS - 1, bytes, FRAGMENT),
-            0);
-        if (i % 100 == 0)
-            assert_int_equal(sm_websocket_ping(server.socket, "?", 1), 0);
-        assert_int_equal(carry(&server, &client, 7), 0);
-        assert_int_equal(carry(&client, &server, 300), 0);
+/* Sends a frame `piece` bytes at a time, each composed anew. What a wrong mask
+ * would make of the payload is no UTF-8. */
+static void send_frame(struct side *from, struct side *to, size_t piece) {
+    char payload[251], bytes[SM_WEBSOCKET_HEAD + 251];
+    size_t at = 0;
+    while (sm_websocket_in_frame(from->socket)) {
+        for (size_t i = 0; i < sizeof payload; i++)
+            payload[i] = (char)((at + i) % 113);
+        size_t count = sm_websocket_compose_head(from->socket, bytes);
+        size_t half = sm_websocket_compose(from->socket, 0, payload, 100, bytes + count);
+        count += half;
+        count += sm_websocket_compose(from->socket, half, payload + half, 151, bytes + count);
+        count = count < piece ? count : piece;
+        assert_int_equal(sm_websocket_feed(to->socket, bytes, count), 0);
+        at += sm_websocket_frame_sent(from->socket, count);
     }
-    assert_int_equal(server.messages, 1);
-    assert_int_equal(server.texts, 1);
-    assert_int_equal(server.pongs, FRAGMENTS / 100);
-    assert_int_equal(server.last_length, FRAGMENT * FRAGMENTS);
-    close_pair(&server, &client);
 }
 
+static void masks_are_those_of_single_bytes(void **state) {
+    enum { LENGTH = 100 };
+    static const uint8_t mask[] = {0x37, 0xfa, 0x21, 0x3d};
+    uint8_t from[LENGTH], to[LENGTH + 1];
+    (void)state;
+    for (size_t i = 0; i < LENGTH; i++)
+        from[i] = (uint8_t)(i * 7);
+    for (size_t length = 0; length <= LENGTH; length++) {
+        for (uint64_t offset = 0; offset < 9; offset++) {
+            to[length] = 0xee;
+            sm_frame_mask(to, from, length, offset, mask);
+            for (size_t i = 0; i < length; i++)
+                assert_int_equal(to[i], from[i] ^ mask[(offset + i) % 4]);
+            assert_int_equal(to[length], 0xee);
+        }
+    }
+}
+
+/* With a ping in between, as when the peer asks whether one is still there. */
+static void a_message_may_come_in_frames(void **state) {
+    enum { FRAME = 1000, FRAMES = 200 };
+    struct side server, client;
+    (void)state;
+    for (size_t piece = 1; piece < 400; piece += 57) {
+        open_pair(&server, &client);
+        for (int i = 0; i < FRAMES; i++) {
+            const void *bytes;
+            assert_int_equal(server.messages, 0);
+            assert_int_equal(
+                sm_websocket_begin_frame(client.socket, true, i == 0, i == FRAMES - 1, FRAME), 0);
+            assert_int_equal(sm_websocket_begin_frame(client.socket, true, i == 0, false, 1),
+                             -EAGAIN);
+            assert_int_equal(sm_websocket_ping(server.socket, "?", 1), 0);
+            assert_int_equal(carry(&server, &client, 7), 0);
+            assert_int_equal(sm_websocket_pending(client.socket, &bytes), 0); /* the pong waits */
+            send_frame(&client, &server, piece);
+            assert_int_equal(carry(&client, &server, 300), 0);
+        }
+        assert_int_equal(server.messages, 1);
+        assert_int_equal(server.texts, 1);
+        assert_int_equal(server.pongs, FRAMES);
+        assert_int_equal(server.last_length, FRAME * FRAMES);
+        assert_int_equal(sm_websocket_put_total(client.socket),
+                         sm_websocket_sent_total(client.socket));
+        close_pair(&server, &client);
+    }
+}
+
+/* A server's bytes are those of RFC 6455, section 5.7. */
 static void frames_are_those_of_the_standard(void **state) {
     struct side server, client;
     const void *bytes;
@@ -295,7 +343,8 @@ static void what_is_no_handshake_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_of_every_size_come_whole),
-        cmocka_unit_test(a_message_may_come_in_fragments),
+        cmocka_unit_test(masks_are_those_of_single_bytes),
+        cmocka_unit_test(a_message_may_come_in_frames),
         cmocka_unit_test(frames_are_those_of_the_standard),
         cmocka_unit_test(pings_are_answered_in_their_order),
         cmocka_unit_test(closing_is_told_and_answered),
