@@ -24,11 +24,11 @@ static void start_curl(void) {
     curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-void sm_link_put_watch(const struct sm_link_watch *watch, uint32_t events) {
-    struct epoll_event event = {.events = events, .data.ptr = (void *)watch};
-    int epoll_fd = watch->link->links->epoll_fd;
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, watch->fd, &event) < 0 && errno == ENOENT)
-        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, watch->fd, &event);
+void sm_link_await(struct sm_link *link, uint32_t events) {
+    struct epoll_event event = {.events = events, .data.ptr = link};
+    int epoll_fd = link->links->epoll_fd;
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, link->fd, &event) < 0 && errno == ENOENT)
+        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, link->fd, &event);
 }
 
 static bool is_tls(const char *url) {
@@ -54,6 +54,7 @@ int sm_links_open(const struct sm_link_options *options, size_t count, int epoll
         return sm_error_errno(err, -ENOMEM, NULL, NULL, "cannot make connections");
     links->count = count;
     links->epoll_fd = epoll_fd;
+    links->connect_fd = -1;
     links->is_unix = options->unix_path != NULL;
     links->has_proxy = options->proxy != NULL;
     links->is_plain = !is_tls(options->url) && !(options->proxy && is_tls(options->proxy));
@@ -115,7 +116,6 @@ void sm_link_close(struct sm_link *link) {
         link->ways[way].pace = (struct sm_pace){0};
     }
     link->wants_write = false;
-    link->watch.link = NULL;
     sm_link_let_go(link);
 }
 
@@ -126,7 +126,7 @@ static void watch_connected(struct sm_link *link) {
     uint32_t events =
         (link->ways[SM_LINK_READING].is_paused ? 0u : EPOLLIN) | (writes ? EPOLLOUT : 0u);
     if (events)
-        sm_link_put_watch(&link->watch, events);
+        sm_link_await(link, events);
     else
         epoll_ctl(link->links->epoll_fd, EPOLL_CTL_DEL, link->fd, NULL);
 }
@@ -276,15 +276,10 @@ ssize_t sm_link_receive(struct sm_link *link, void *bytes, size_t capacity) {
 }
 
 void sm_links_ready(struct sm_links *links, void *what, uint32_t events) {
-    const struct sm_link_watch *ready = what;
-    struct sm_link *link = ready->link;
-    if (!link) /* closed since epoll looked */
+    const struct sm_link *link = what;
+    if (what == links || link->state != SM_LINK_CONNECTED) /* the tick's, or closed meanwhile */
         return;
-    if (link->state == SM_LINK_CONNECTED)
-        links->events.ready(link->owner, (events & ~(uint32_t)EPOLLOUT) != 0,
-                            (events & EPOLLOUT) != 0);
-    else
-        sm_link_connect_ready(ready, events);
+    links->events.ready(link->owner, (events & ~(uint32_t)EPOLLOUT) != 0, (events & EPOLLOUT) != 0);
 }
 
 int64_t sm_links_next_ns(const struct sm_links *links) {

@@ -1,6 +1,7 @@
-/* libcurl's connect-only mode. Connecting goes through curl_multi_socket_action with the caller's
- * epoll. Where no TLS lies between, the socket is then taken over and libcurl's 13 KB of the
- * connection go to the next one, so that a thousand of them take what some dozens do. */
+/* libcurl's connect-only mode. Connecting goes through curl_multi_socket_action, with an epoll of
+ * its own in the caller's, lest it come last where much is sent. Where no TLS lies between, the
+ * socket is then taken over and libcurl's 13 KB of the connection go to the next one, so that a
+ * thousand of them take what some dozens do. */
 #include <errno.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -22,10 +23,30 @@ enum {
     CONNECT_BYTES = 1024,  /* libcurl's buffer, which nothing uses but connecting */
     RECEIVE_BYTES = 65536, /* at once at the most, which libcurl takes from its buffer's size */
     /* So many connect at once: to a near host they are through at once, and the next follow. Only
-     * when none has come through for a while, as to a far one, as many more begin. */
+     * when nothing was heard of any for a while, as of a far one, as many more begin. */
     WAVE = 64,
+    SILENT_TICKS = 4, /* at the least: one may take longer than the time below */
+    EVENTS = 64,
 };
 #define WAVE_NS INT64_C(5000000)
+
+static void put_watch(const struct sm_link_watch *watch, uint32_t events) {
+    struct epoll_event event = {.events = events, .data.ptr = (void *)watch};
+    int epoll_fd = watch->link->links->connect_fd;
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, watch->fd, &event) < 0 && errno == ENOENT)
+        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, watch->fd, &event);
+}
+
+static void drop_watch(struct sm_link_watch *watch) {
+    if (watch->link)
+        epoll_ctl(watch->link->links->connect_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+    watch->link = NULL;
+}
+
+static void drop_watches(struct sm_link_handle *handle) {
+    for (int i = 0; i < SM_LINK_WATCHES; i++)
+        drop_watch(&handle->watches[i]);
+}
 
 static struct sm_link_watch *find_watch(struct sm_link_handle *handle, curl_socket_t fd) {
     struct sm_link_watch *free_one = NULL;
@@ -47,13 +68,11 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *s
     if (!slot || !link || link->state == SM_LINK_CONNECTED) /* then the socket is ours to watch */
         return 0;
     if (what == CURL_POLL_REMOVE) {
-        slot->link = NULL;
-        epoll_ctl(link->links->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+        drop_watch(slot);
         return 0;
     }
     *slot = (struct sm_link_watch){link, fd};
-    sm_link_put_watch(slot, (what & CURL_POLL_IN ? EPOLLIN : 0u) |
-                                (what & CURL_POLL_OUT ? EPOLLOUT : 0u));
+    put_watch(slot, (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u));
     return 0;
 }
 
@@ -145,6 +164,14 @@ static size_t count_per_part(const struct sm_links *links) {
     return per_part < MOST_PER_PART ? per_part : MOST_PER_PART;
 }
 
+static int open_epoll(struct sm_links *links) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = links};
+    links->connect_fd = epoll_create1(EPOLL_CLOEXEC);
+    bool is_open = links->connect_fd >= 0 &&
+                   epoll_ctl(links->epoll_fd, EPOLL_CTL_ADD, links->connect_fd, &event) == 0;
+    return is_open ? 0 : -errno;
+}
+
 int sm_link_handles_open(struct sm_links *links, const struct sm_link_options *options) {
     TAILQ_INIT(&links->waiting);
     TAILQ_INIT(&links->spare);
@@ -152,7 +179,9 @@ int sm_link_handles_open(struct sm_links *links, const struct sm_link_options *o
     links->per_part = count_per_part(links);
     links->part_count = (links->count + links->per_part - 1) / links->per_part;
     links->parts = calloc(links->part_count, sizeof *links->parts);
-    int rc = links->parts ? make_model(links, options) : -ENOMEM;
+    int rc = open_epoll(links);
+    if (rc == 0)
+        rc = links->parts ? make_model(links, options) : -ENOMEM;
     for (size_t i = 0; rc == 0 && i < links->part_count; i++)
         rc = make_part(&links->parts[i], links);
     for (size_t i = 0; rc == 0 && links->all && i < links->count; i++)
@@ -190,6 +219,8 @@ void sm_link_handles_close(struct sm_links *links) {
     for (size_t i = 0; links->parts && i < links->part_count; i++)
         curl_multi_cleanup(links->parts[i].multi);
     curl_easy_cleanup(links->model);
+    if (links->connect_fd >= 0)
+        close(links->connect_fd);
     free(links->parts);
 }
 
@@ -211,12 +242,17 @@ static struct sm_link_handle *take_handle(struct sm_links *links) {
 static void give_back(struct sm_link *link) {
     struct sm_links *links = link->links;
     struct sm_link_handle *handle = link->handle;
+    drop_watches(handle);
     curl_multi_remove_handle(link->part->multi, handle->easy);
-    memset(handle->watches, 0, sizeof handle->watches);
     handle->link = NULL;
     link->handle = NULL;
     TAILQ_INSERT_HEAD(&links->spare, handle, spare);
     links->spare_count++;
+}
+
+static void put_wave_off(struct sm_links *links, int64_t now_ns) {
+    links->wave_ns = now_ns + WAVE_NS;
+    links->silent_ticks = 0;
 }
 
 static int begin(struct sm_link *link) {
@@ -244,7 +280,7 @@ int sm_link_connect(struct sm_link *link) {
         int rc = begin(link);
         if (rc < 0)
             return rc;
-        links->wave_ns = sm_now_ns() + WAVE_NS;
+        put_wave_off(links, sm_now_ns());
     } else {
         TAILQ_INSERT_TAIL(&links->waiting, link, waiting);
     }
@@ -300,16 +336,14 @@ static void finish_connect(struct sm_link *link, CURLcode result) {
     }
     link->state = SM_LINK_CONNECTED;
     link->links->connecting--;
-    link->links->wave_ns = sm_now_ns() + WAVE_NS;
     if (link->links->is_plain) {
         handle->kept_fd = link->fd;
         give_back(link);
     } else {
         curl_easy_setopt(handle->easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
-        memset(handle->watches, 0, sizeof handle->watches);
+        drop_watches(handle);
     }
-    link->watch = (struct sm_link_watch){link, link->fd};
-    sm_link_put_watch(&link->watch, EPOLLIN);
+    sm_link_await(link, EPOLLIN);
     link->links->events.connected(link->owner, 0, NULL);
 }
 
@@ -326,13 +360,24 @@ static void take_messages(struct sm_link_part *part) {
     }
 }
 
-void sm_link_connect_ready(const struct sm_link_watch *watch, uint32_t events) {
+static void connect_ready(const struct sm_link_watch *watch, uint32_t events) {
+    if (!watch->link) /* closed since epoll looked */
+        return;
     struct sm_link_part *part = watch->link->part;
     int running, mask = (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
                         (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                         (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
     curl_multi_socket_action(part->multi, watch->fd, mask, &running);
     take_messages(part);
+}
+
+static void hear(struct sm_links *links, int64_t now_ns) {
+    struct epoll_event events[EVENTS];
+    int count = links->connecting > 0 ? epoll_wait(links->connect_fd, events, EVENTS, 0) : 0;
+    for (int i = 0; i < count; i++)
+        connect_ready(events[i].data.ptr, events[i].events);
+    if (count > 0)
+        put_wave_off(links, now_ns);
 }
 
 static void run_timers(struct sm_links *links, int64_t now_ns) {
@@ -352,12 +397,11 @@ static void run_timers(struct sm_links *links, int64_t now_ns) {
 
 static void begin_waiting(struct sm_links *links, int64_t now_ns) {
     struct sm_link *link;
-    size_t room = links->connecting < WAVE   ? WAVE - links->connecting
-                  : now_ns >= links->wave_ns ? WAVE
-                                             : 0;
+    bool is_silent = now_ns >= links->wave_ns && links->silent_ticks++ >= SILENT_TICKS;
+    size_t room = links->connecting < WAVE ? WAVE - links->connecting : is_silent ? WAVE : 0;
     for (; room > 0 && (link = TAILQ_FIRST(&links->waiting)); room--) {
         TAILQ_REMOVE(&links->waiting, link, waiting);
-        links->wave_ns = now_ns + WAVE_NS;
+        put_wave_off(links, now_ns);
         if (begin(link) == 0)
             continue;
         link->state = SM_LINK_CLOSED;
@@ -367,8 +411,9 @@ static void begin_waiting(struct sm_links *links, int64_t now_ns) {
 
 /* Handles are freed here only, where nothing that epoll gave points to them. */
 void sm_link_connect_tick(struct sm_links *links, int64_t now_ns) {
+    hear(links, now_ns);
     begin_waiting(links, now_ns);
-    if (links->timer_ns <= now_ns)
+    if (links->timer_ns != SM_NEVER_NS && links->timer_ns <= (now_ns = sm_now_ns()))
         run_timers(links, now_ns);
     if (links->spare_count > WAVE)
         free_spare(links, WAVE);

@@ -16,15 +16,14 @@ enum { SM_LINK_READING, SM_LINK_SENDING, SM_LINK_WAYS };
 
 enum sm_link_state { SM_LINK_CLOSED, SM_LINK_CONNECTING, SM_LINK_CONNECTED };
 
-/* A socket in epoll. */
+/* A socket of a connection that is being made. */
 struct sm_link_watch {
     struct sm_link *link; /* NULL: none */
     curl_socket_t fd;
 };
 
 /* What libcurl needs to make a connection. A link has one while it connects, and over TLS until it
- * is closed; it belongs to the set, and stays where it is until nothing of epoll can point there.
- */
+ * is closed; it belongs to the set. */
 struct sm_link_handle {
     struct sm_link *link; /* NULL: spare */
     CURL *easy;
@@ -48,7 +47,6 @@ struct sm_link {
     enum sm_link_state state;
     curl_socket_t fd;
     bool wants_write;
-    struct sm_link_watch watch;    /* of the connected socket */
     struct sm_link_handle *handle; /* NULL: none, or it waits for one */
     struct sm_link_part *part;
     TAILQ_ENTRY(sm_link) waiting;
@@ -79,20 +77,22 @@ struct sm_links {
     size_t count;
     struct sm_link *all;
     /* link_connect.c's */
-    CURL *model; /* what every handle is a copy of */
+    int connect_fd; /* epoll, in epoll_fd */
+    CURL *model;    /* what every handle is a copy of */
     struct sm_link_part *parts;
     size_t part_count, per_part;
     int64_t timer_ns;            /* not after the first of the parts' */
     struct sm_link_list waiting; /* to connect, in SM_LINK_CONNECTING without a handle */
     size_t connecting;           /* with one */
-    int64_t wave_ns;             /* when others begin, whether or not those have come through */
+    int64_t wave_ns;             /* when more begin, unless those are heard of */
+    int silent_ticks;
     struct sm_link_handles spare;
     size_t spare_count;
     char record[SM_LINK_RECORD_BYTES]; /* where what goes over TLS together is put together */
 };
 
-/* Puts a socket into epoll, or changes what it waits for there. */
-void sm_link_put_watch(const struct sm_link_watch *watch, uint32_t events);
+/* Puts a connected link into the caller's epoll, or changes what it waits for there. */
+void sm_link_await(struct sm_link *link, uint32_t events);
 
 /* The set's handles, of a set that is zeroed but for what the options say. Returns 0 or a negative
  * errno; either way sm_link_handles_close is to be called. */
@@ -106,9 +106,6 @@ void sm_link_let_go(struct sm_link *link);
  */
 int sm_link_errno(const struct sm_link *link, int otherwise);
 
-/* What epoll tells of a socket of a link that connects. */
-void sm_link_connect_ready(const struct sm_link_watch *watch, uint32_t events);
-
-/* Does what is due of connecting, outside of what epoll gave; and when there is more to do. */
+/* Does what is due of connecting; and when there is more to do, whatever connect_fd says. */
 void sm_link_connect_tick(struct sm_links *links, int64_t now_ns);
 int64_t sm_link_connect_next_ns(const struct sm_links *links);

@@ -318,7 +318,7 @@ static void opened(struct sm_connection *base) {
         lose_all(connection, "out of memory");
         return;
     }
-    sm_upgrade_begin(connection->upgrade, false);
+    sm_upgrade_begin(connection->upgrade, NULL);
     ask(connection);
 }
 

@@ -35,6 +35,7 @@ struct sm_peer {
     int error; /* negative errno of a send; told in the next tick */
     int64_t deadline_ns;
     struct sm_upgrade upgrade;
+    char target[SM_UPGRADE_TARGET];
     struct sm_websocket *socket;
     char words[WORDS]; /* how the peer closes */
     TAILQ_ENTRY(sm_peer) entry;
@@ -110,7 +111,7 @@ static void take_peer(struct sm_websocket_server *server, int fd) {
     peer->server = server;
     peer->fd = fd;
     peer->deadline_ns = sm_now_ns() + HANDSHAKE_NS;
-    sm_upgrade_begin(&peer->upgrade, true);
+    sm_upgrade_begin(&peer->upgrade, peer->target);
     TAILQ_INSERT_TAIL(&server->peers, peer, entry);
     server->peer_count++;
 }
@@ -149,7 +150,7 @@ static void open_peer(struct sm_peer *peer, const char *rest, size_t length) {
     }
     sm_websocket_raw(peer->socket, answer, sm_upgrade_answer(&peer->upgrade, answer));
     peer->state = PEER_OPEN;
-    server->events.opened(server->owner, peer, peer->upgrade.target);
+    server->events.opened(server->owner, peer, peer->target);
     if (peer->state != PEER_OPEN)
         return;
     sm_peer_flush(peer);

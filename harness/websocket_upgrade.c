@@ -74,7 +74,7 @@ static int on_value(http_parser *parser, const char *bytes, size_t length) {
 
 static int on_target(http_parser *parser, const char *bytes, size_t length) {
     struct sm_upgrade *upgrade = parser->data;
-    add(upgrade->target, sizeof upgrade->target, &upgrade->target_length, bytes, length);
+    add(upgrade->target, SM_UPGRADE_TARGET, &upgrade->target_length, bytes, length);
     return 0;
 }
 
@@ -92,9 +92,12 @@ static const http_parser_settings settings = {.on_url = on_target,
                                               .on_header_value = on_value,
                                               .on_headers_complete = on_head};
 
-void sm_upgrade_begin(struct sm_upgrade *upgrade, bool is_server) {
+void sm_upgrade_begin(struct sm_upgrade *upgrade, char *target) {
     memset(upgrade, 0, sizeof *upgrade);
-    http_parser_init(&upgrade->parser, is_server ? HTTP_REQUEST : HTTP_RESPONSE);
+    upgrade->target = target;
+    if (target)
+        target[0] = '\0';
+    http_parser_init(&upgrade->parser, target ? HTTP_REQUEST : HTTP_RESPONSE);
     upgrade->parser.data = upgrade;
 }
 

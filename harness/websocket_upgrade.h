@@ -21,9 +21,9 @@ enum sm_upgrade_progress {
 
 /* What the peer says: a request (to a server) or a reply (to a client). */
 struct sm_upgrade {
-    char target[SM_UPGRADE_TARGET]; /* of a request: "/xrpc/subscribe?cursor=7" */
-    char key[SM_UPGRADE_KEY];       /* its key, or the reply's proof */
-    int status;                     /* of a reply */
+    char *target;             /* of a request: "/xrpc/subscribe?cursor=7"; the caller's */
+    char key[SM_UPGRADE_KEY]; /* its key, or the reply's proof */
+    int status;               /* of a reply */
     char words[64];
     /* private */
     http_parser parser;
@@ -32,8 +32,9 @@ struct sm_upgrade {
     bool in_value, is_websocket, is_version_13, is_done;
 };
 
-/* Begins to read what a client (to a server) or a server says; all that was read is forgotten. */
-void sm_upgrade_begin(struct sm_upgrade *upgrade, bool is_server);
+/* Begins to read a client's request, whose target goes to `target` of SM_UPGRADE_TARGET bytes, or
+ * with NULL a server's reply; all that was read is forgotten. */
+void sm_upgrade_begin(struct sm_upgrade *upgrade, char *target);
 /* Takes bytes; *ret_used says how many belonged to the handshake, the rest are frames. A reply must
  * prove that the key sent (NULL on a server) has been read. */
 enum sm_upgrade_progress sm_upgrade_feed(struct sm_upgrade *upgrade, const char *key,

@@ -24,7 +24,8 @@ static int write_scenario(const char *type, const struct load_setting *settings)
             type);
     for (const struct load_setting *s = settings; s->key; s++) {
         bool is_lua = strcmp(s->key, "body") == 0 || strcmp(s->key, "headers") == 0 ||
-                      strcmp(s->key, "insecure") == 0 || strcmp(s->key, "awake") == 0;
+                      strcmp(s->key, "insecure") == 0 || strcmp(s->key, "awake") == 0 ||
+                      strcmp(s->key, "tls") == 0;
         fprintf(file, is_lua ? " %s = %s," : " %s = '%s',", s->key, s->text);
     }
     fprintf(file, " } }\n");

@@ -4,7 +4,7 @@
 #include "harness/load.h"
 #include "harness/scenario.h"
 
-/* "rate" and "100/s"; the text of body, headers, insecure and awake is Lua: "text(142)". */
+/* "rate" and "100/s"; the text of body, headers, insecure, tls and awake is Lua: "text(142)". */
 struct load_setting {
     const char *key, *text;
 };

@@ -291,30 +291,30 @@ static void a_flood_of_pings_is_bounded(void **state) {
 
 static void the_handshake_proves_its_key(void **state) {
     static struct sm_upgrade server, client;
-    char answer[SM_UPGRADE_ANSWER];
+    char answer[SM_UPGRADE_ANSWER], target[SM_UPGRADE_TARGET];
     const char *request = REQUEST("13");
     enum sm_upgrade_progress progress = SM_UPGRADE_MORE;
     int64_t cursor = 0;
     size_t used;
     (void)state;
-    sm_upgrade_begin(&server, true);
+    sm_upgrade_begin(&server, target);
     for (size_t i = 0; i < strlen(request); i++) {
         assert_int_equal(progress, SM_UPGRADE_MORE);
         progress = sm_upgrade_feed(&server, NULL, request + i, 1, &used);
     }
     assert_int_equal(progress, SM_UPGRADE_DONE);
-    assert_int_equal(sm_upgrade_query_number(server.target, "cursor", &cursor), 0);
+    assert_int_equal(sm_upgrade_query_number(target, "cursor", &cursor), 0);
     assert_int_equal(cursor, 77);
-    assert_int_equal(sm_upgrade_query_number(server.target, "curso", &cursor), -ENOENT);
+    assert_int_equal(sm_upgrade_query_number(target, "curso", &cursor), -ENOENT);
     size_t length = sm_upgrade_answer(&server, answer);
     assert_non_null(strstr(answer, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")); /* RFC 6455, 1.3 */
     snprintf(answer + length, sizeof answer - length, "%s", "\x81\x05Hello");
-    sm_upgrade_begin(&client, false);
+    sm_upgrade_begin(&client, NULL);
     assert_int_equal(
         sm_upgrade_feed(&client, "dGhlIHNhbXBsZSBub25jZQ==", answer, length + 7, &used),
         SM_UPGRADE_DONE);
     assert_int_equal(used, length); /* the frame behind it is not the handshake's */
-    sm_upgrade_begin(&client, false);
+    sm_upgrade_begin(&client, NULL);
     assert_int_equal(sm_upgrade_feed(&client, "another", answer, length, &used),
                      SM_UPGRADE_REFUSED);
 }
@@ -326,11 +326,11 @@ static void what_is_no_handshake_is_refused(void **state) {
                  {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "not a WebSocket request"},
                  {"\x16\x03\x01\x02", "invalid HTTP method"}};
     static struct sm_upgrade upgrade;
-    char answer[SM_UPGRADE_ANSWER];
+    char answer[SM_UPGRADE_ANSWER], target[SM_UPGRADE_TARGET];
     size_t used;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        sm_upgrade_begin(&upgrade, true);
+        sm_upgrade_begin(&upgrade, target);
         assert_int_equal(
             sm_upgrade_feed(&upgrade, NULL, cases[i].request, strlen(cases[i].request), &used),
             SM_UPGRADE_REFUSED);
