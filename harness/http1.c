@@ -177,16 +177,21 @@ static const http_parser_settings reply_settings = {.on_message_begin = on_begin
 
 void sm_http1_quote(const char *bytes, size_t length, char *to, size_t room) {
     enum { SETTINGS = 4, FRAME_HEAD_BYTES = 9, TLS_ALERT = 21, TLS_HANDSHAKE = 22 };
-    size_t end = 0;
+    size_t end = 0, strange = 0;
     if (length >= FRAME_HEAD_BYTES && bytes[0] == 0 && bytes[3] == SETTINGS) {
         snprintf(to, room, "HTTP/2");
     } else if (length >= 2 && (bytes[0] == TLS_ALERT || bytes[0] == TLS_HANDSHAKE) &&
                bytes[1] == 3) {
         snprintf(to, room, "TLS");
     } else {
-        for (; end < length && end + 1 < room && bytes[end] != '\r' && bytes[end] != '\n'; end++)
-            to[end] = isprint((unsigned char)bytes[end]) ? bytes[end] : '?';
+        for (; end < length && end + 1 < room && bytes[end] != '\r' && bytes[end] != '\n'; end++) {
+            bool is_text = isprint((unsigned char)bytes[end]);
+            to[end] = is_text ? bytes[end] : '?';
+            strange += !is_text;
+        }
         to[end] = '\0';
+        if (strange > end / 4) /* and never twice the same */
+            snprintf(to, room, "no text");
     }
 }
 

@@ -46,7 +46,7 @@ ssize_t sm_http1_request_piece(const struct sm_http1_request *request, int64_t u
 enum { SM_HTTP1_WORDS = 64 };
 
 /* What a peer that speaks no HTTP/1.1 began with, as something to read: its first line, or
- * "HTTP/2", or "TLS". room: at least 8. */
+ * "HTTP/2", or "TLS", or "no text". room: at least 8. */
 void sm_http1_quote(const char *bytes, size_t length, char *to, size_t room);
 
 enum sm_http1_progress {

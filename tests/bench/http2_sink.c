@@ -1,5 +1,6 @@
-/* bench-http2-sink: takes HTTP/2 and gRPC requests of any size on loopback, reads them as fast as
- * nghttp2 can and answers each 200 (with grpc-status 0 where gRPC is spoken). Prints its port. */
+/* bench-http2-sink [COUNT]: takes HTTP/2 and gRPC requests of any size on loopback, reads them as
+ * fast as nghttp2 can and answers each 200 (with grpc-status 0 where gRPC is spoken), or with COUNT
+ * not before all of so many connections have sent one. Prints its port. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <nghttp2/nghttp2.h>
@@ -8,8 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+static pthread_barrier_t all;
 
 enum { WINDOW = INT32_MAX, FRAME = 1 << 20, READ = 1 << 20 };
 
@@ -50,6 +54,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     (void)user;
     if (stream_id == 0 || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
+    pthread_barrier_wait(&all);
     bool is_grpc = nghttp2_session_get_stream_user_data(session, stream_id) != NULL;
     return nghttp2_submit_response(session, stream_id, fields, is_grpc ? 2 : 1,
                                    is_grpc ? &provider : NULL);
@@ -98,9 +103,16 @@ static void *serve(void *argument) {
     return NULL;
 }
 
-int main(void) {
+int main(int argument_count, char **arguments) {
+    long together = argument_count > 1 ? strtol(arguments[1], NULL, 10) : 1;
+    struct rlimit descriptors;
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof at;
+    pthread_barrier_init(&all, NULL, (unsigned)together);
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
+        descriptors.rlim_cur = descriptors.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &descriptors);
+    }
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     if (bind(listener, (struct sockaddr *)&at, sizeof at) < 0 || listen(listener, 1024) < 0 ||
         getsockname(listener, (struct sockaddr *)&at, &length) < 0)

@@ -1,7 +1,13 @@
-"""Reads HTTP/1.1 requests of any size and answers each 200 when all of it has come. Prints its port."""
+"""http1_sink.py [COUNT]: reads HTTP/1.1 requests of any size and answers each 200 when all of it has
+come, or with COUNT not before all of so many have. Prints its port."""
 import re
+import resource
 import socket
+import sys
 import threading
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+ALL = threading.Barrier(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
 
 
 def serve(peer):
@@ -14,10 +20,11 @@ def serve(peer):
             left -= got
         if left:
             break
+        ALL.wait()
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
-listener = socket.create_server(("127.0.0.1", 0))
+listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
 print(listener.getsockname()[1], flush=True)
 while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()

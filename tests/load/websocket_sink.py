@@ -1,11 +1,17 @@
-"""Reads WebSocket messages of any size, in fragments or not, keeps nothing of them, and answers each
-with its length when all of it has come. Prints its port."""
+"""websocket_sink.py [COUNT]: reads WebSocket messages of any size, in fragments or not, keeps nothing
+of them, and answers each with its length when all of it has come, or with COUNT not before all of
+so many have. Prints its port."""
 import base64
 import hashlib
 import re
+import resource
 import socket
 import struct
+import sys
 import threading
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+ALL = threading.Barrier(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 END, MASKED = 0x80, 0x80
@@ -42,6 +48,7 @@ def serve(peer):
             take(peer, buffer[:now])
             length -= now
         if first & END:
+            ALL.wait()
             text = str(total).encode()
             peer.sendall(struct.pack("BB", 0x81, len(text)) + text)
             total = 0
@@ -54,7 +61,7 @@ def serve_until_closed(peer):
         peer.close()
 
 
-listener = socket.create_server(("127.0.0.1", 0))
+listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
 print(listener.getsockname()[1], flush=True)
 while True:
     threading.Thread(target=serve_until_closed, args=(listener.accept()[0],), daemon=True).start()

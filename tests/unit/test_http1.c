@@ -226,11 +226,30 @@ static void noise_is_survived(void **state) {
     }
 }
 
+static void what_is_no_http_is_quoted(void **state) {
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *quote;
+    } others[] = {{"SSH-2.0-x\r\n...", 14, "SSH-2.0-x"},
+                  {"\x15\x03\x01\x02", 4, "TLS"},
+                  {"\0\0\6\4\0\0\0\0\0", 9, "HTTP/2"},
+                  {"gr\xc3\xbc\xc3\x9f Gott, Welt", 17, "gr???? Gott, Welt"},
+                  {"\x80\x01\xfe\x7f*\x1b\x9c", 7, "no text"}};
+    char quote[SM_HTTP1_WORDS];
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        sm_http1_quote(others[i].bytes, others[i].length, quote, sizeof quote);
+        assert_string_equal(quote, others[i].quote);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_as_written),
         cmocka_unit_test(large_bodies_are_not_copied),
         cmocka_unit_test(lines_cannot_be_smuggled_in),
+        cmocka_unit_test(what_is_no_http_is_quoted),
         cmocka_unit_test(replies_are_read_in_any_pieces),
         cmocka_unit_test(a_short_reply_is_not_done),
         cmocka_unit_test(more_than_a_reply_ends_the_connection),

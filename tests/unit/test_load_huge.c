@@ -1,6 +1,6 @@
-/* Ten bodies of 150 MB at once, and 256 of 1 MB, by each protocol: the driver makes them as it
- * sends them, and holds some KB for each connection. The whole process, with the libraries' code,
- * stays under 16 MB. The peers read all before they answer. */
+/* Ten bodies of 150 MB at once, and a thousand of half a MB, by each protocol: the driver makes
+ * them as it sends them, and holds a KB or two for each connection. The whole process, with the
+ * libraries' code, stays under 16 MB. The peers read all of all before they answer any. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,8 @@
 struct amount {
     const char *count, *bytes;
 };
-static const struct amount ten = {"10", "150000000"}, many = {"256", "1000000"};
+static const struct amount ten = {"10", "150000000"}, many = {"1000", "500000"};
+static const struct amount some = {"256", "1000000"};
 enum { MOST_KB = 16000000 / 1024 };
 
 static long status_kb(const char *name) {
@@ -78,8 +79,13 @@ static void upload(const char *const *server_command, const char *driver, const 
     check_memory();
 }
 
+static const char *count_of(const struct amount *amount) {
+    return amount->count;
+}
+
 static void over_http1(void **state) {
-    upload((const char *const[]){"python3", SPILLMARK_TESTS "/load/http1_sink.py", NULL},
+    upload((const char *const[]){"python3", SPILLMARK_TESTS "/load/http1_sink.py", count_of(*state),
+                                 NULL},
            "http_load", "url", "noise(%s)", (const char *const[][2]){{NULL, NULL}, {NULL, NULL}},
            "HTTP 200", *state);
 }
@@ -96,20 +102,29 @@ static void over_http2_in_streams_of_one_connection(void **state) {
            *state);
 }
 
+static void over_http2_by_a_connection_each(void **state) {
+    upload((const char *const[]){SPILLMARK_SINK, count_of(*state), NULL}, "http2_load", "url",
+           "noise(%s)", (const char *const[][2]){{"method", "POST"}, {"streams", "1"}}, "HTTP 200",
+           *state);
+}
+
 static void over_grpc(void **state) {
-    upload((const char *const[]){SPILLMARK_SINK, NULL}, "grpc_load", "url", "noise(%s)",
-           (const char *const[][2]){{"method", "/a.B/C"}, {"streams", "1"}}, "gRPC OK", *state);
+    upload((const char *const[]){SPILLMARK_SINK, count_of(*state), NULL}, "grpc_load", "url",
+           "noise(%s)", (const char *const[][2]){{"method", "/a.B/C"}, {"streams", "1"}}, "gRPC OK",
+           *state);
 }
 
 static void over_websockets(void **state) {
-    upload((const char *const[]){"python3", SPILLMARK_TESTS "/load/websocket_sink.py", NULL},
+    upload((const char *const[]){"python3", SPILLMARK_TESTS "/load/websocket_sink.py",
+                                 count_of(*state), NULL},
            "websocket_load", "url", "noise(%s)",
            (const char *const[][2]){{"kind", "binary"}, {NULL, NULL}}, "answered", *state);
 }
 
 /* What is sent over it happens to be HTTP. */
 static void over_a_stream(void **state) {
-    upload((const char *const[]){"python3", SPILLMARK_TESTS "/load/http1_sink.py", NULL},
+    upload((const char *const[]){"python3", SPILLMARK_TESTS "/load/http1_sink.py", count_of(*state),
+                                 NULL},
            "stream_load", "to",
            "join { 'POST / HTTP/1.1\\r\\nContent-Length: %s\\r\\n\\r\\n', noise(%s) }",
            (const char *const[][2]){{"reply_end", "\\r\\n\\r\\n"}, {NULL, NULL}}, "answered",
@@ -127,14 +142,21 @@ static int run_apart(const struct CMUnitTest *test) {
     return pid < 0 || waitpid(pid, &status, 0) != pid || status != 0;
 }
 
-#define of_both(test)                                                                              \
-    cmocka_unit_test_prestate(test, (void *)&ten), cmocka_unit_test_prestate(test, (void *)&many)
+#define of(test, amount) cmocka_unit_test_prestate(test, (void *)&(amount))
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        of_both(over_http1),    of_both(over_http2_in_streams_of_one_connection),
-        of_both(over_grpc),     of_both(over_websockets),
-        of_both(over_a_stream),
+        of(over_http1, ten),
+        of(over_http1, many),
+        of(over_http2_in_streams_of_one_connection, ten),
+        of(over_http2_in_streams_of_one_connection, some),
+        of(over_http2_by_a_connection_each, some),
+        of(over_grpc, ten),
+        of(over_grpc, some),
+        of(over_websockets, ten),
+        of(over_websockets, many),
+        of(over_a_stream, ten),
+        of(over_a_stream, many),
     };
     int failed = 0;
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)

@@ -148,6 +148,14 @@ static void tls_is_spoken_and_checked(void **state) {
                    10);
     assert_int_equal(run.counts.accepted, 10);
     load_run_close(&run);
+    snprintf(url, sizeof url, "https://localhost:%d", nginx_server_port(server));
+    run_until_done(
+        &run,
+        (const struct load_setting[]){{"url", url}, {"count", "10"}, {"ca", ca}, {NULL, NULL}}, 10);
+    assert_int_equal(load_run_outcome(&run, "certificate not trusted: no alternative certificate "
+                                            "subject name matches target host name 'localhost'"),
+                     10);
+    load_run_close(&run);
     /* The other way round: plain HTTP to a port that speaks TLS. */
     run_until_done(&run,
                    (const struct load_setting[]){

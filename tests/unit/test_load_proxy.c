@@ -1,6 +1,6 @@
-/* Every driver through proxies that nobody here wrote: tinyproxy (CONNECT) and microsocks (SOCKS5).
- * Both let in only who knows the password, so that what arrives with it and not without went
- * through them. */
+/* Every driver, with TLS and without, through proxies that nobody here wrote: tinyproxy (CONNECT)
+ * and microsocks (SOCKS5). Both let in only who knows the password, so that what arrives with it
+ * and not without went through them. And by way of proxies that do not let through. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,11 +26,15 @@ static struct child_server *start_with_port(const char *shell_command) {
                                                     "sh", "-c", shell_command, NULL});
 }
 
+/* Behind its TLS are the other servers as well. */
 static void start_nginx(const char *directory) {
     char tls[1024];
     snprintf(tls, sizeof tls,
-             "ssl_certificate %s/cert; ssl_certificate_key %s/key; location / { return 200; }",
-             directory, directory);
+             "ssl_certificate %s/cert; ssl_certificate_key %s/key; location / { return 200; }"
+             "location /test.Service/ { grpc_pass grpc://127.0.0.1:%d; }"
+             "location /echo { proxy_pass http://127.0.0.1:%d; proxy_http_version 1.1;"
+             " proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }",
+             directory, directory, child_server_port(grpc), child_server_port(websocket));
     if (nginx_server_certify(directory))
         nginx = nginx_server_start(directory, "ssl http2", tls);
 }
@@ -46,11 +50,12 @@ static int start_all(void **state) {
              directory, directory);
     tinyproxy = start_with_port(script);
     microsocks = start_with_port("exec microsocks -i 127.0.0.1 -p {port} -u user -P right");
-    start_nginx(directory);
     grpc = child_server_start(
         (const char *const[]){"/usr/bin/python3", SPILLMARK_TESTS "/load/grpc_server.py", NULL});
     websocket =
         start_with_port("exec /usr/bin/python3 " SPILLMARK_TESTS "/e2e/websocket_server.py {port}");
+    if (grpc && websocket)
+        start_nginx(directory);
     snprintf(script, sizeof script,
              "cd '%s' && exec redis-server --bind 127.0.0.1 --port {port} --save ''", directory);
     redis = start_with_port(script);
@@ -102,6 +107,12 @@ static void drive_all(const char *proxy, const char *refused) {
         {"websocket_load",
          "answered",
          {{"url", child_server_url(websocket)}, {"path", "/echo"}, {NULL, NULL}}},
+        {"grpc_load",
+         "gRPC OK",
+         {{"url", tls}, {"insecure", "true"}, {"method", "/test.Service/Sink"}, {NULL, NULL}}},
+        {"websocket_load",
+         "answered",
+         {{"url", tls}, {"insecure", "true"}, {"path", "/echo"}, {NULL, NULL}}},
         {"stream_load", "answered", {{"to", to}, {"reply_end", "\\r\\n"}, {NULL, NULL}}},
     };
     for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
@@ -132,6 +143,28 @@ static void socks_relays(void **state) {
     by_way_of("socks5", microsocks, socks_refusal);
 }
 
+/* With and without TLS behind it. */
+static void a_proxy_that_does_not_let_through(void **state) {
+    static const struct {
+        const char *reply, *words;
+    } rude[] = {{"403 Forbidden", "cannot connect: CONNECT tunnel failed, response 403"},
+                {"407 Proxy Authentication Required",
+                 "cannot connect: CONNECT tunnel failed, response 407"},
+                {"502 Bad Gateway", "cannot connect: CONNECT tunnel failed, response 502"},
+                {"close", "cannot connect: Proxy CONNECT aborted"}};
+    (void)state;
+    if (!nginx || !redis)
+        skip();
+    for (size_t i = 0; i < sizeof rude / sizeof *rude; i++) {
+        char url[64];
+        struct child_server *proxy = child_server_start((const char *const[]){
+            "python3", SPILLMARK_TESTS "/load/rude_proxy.py", rude[i].reply, NULL});
+        snprintf(url, sizeof url, "http://127.0.0.1:%d", child_server_port(proxy));
+        drive_all(url, rude[i].words);
+        child_server_stop(proxy);
+    }
+}
+
 /* What the proxy cannot reach is told as such, and where there is no proxy, that. */
 static void what_is_out_of_reach(void **state) {
     static const struct load_setting nobody[] = {{"url", "http://127.0.0.1:1/"}, {NULL, NULL}};
@@ -157,6 +190,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connect_tunnels),
         cmocka_unit_test(socks_relays),
+        cmocka_unit_test(a_proxy_that_does_not_let_through),
         cmocka_unit_test(what_is_out_of_reach),
     };
     return cmocka_run_group_tests(tests, start_all, stop_all);
