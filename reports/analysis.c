@@ -363,6 +363,7 @@ static void reconcile(const struct sm_run *run, struct sm_analysis *analysis) {
     int64_t from_ns = 0, to_ns = 0;
     sm_timeline_range(run, &from_ns, &to_ns);
     sm_memory_give_back(run, &analysis->give_back);
+    sm_memory_late_rise(run, &analysis->late_rise);
     sm_memory_reconcile(run, to_ns, &analysis->memory);
     sm_memory_reconcile(run, sm_memory_peak_time(run, from_ns, to_ns), &analysis->memory_at_peak);
 }

@@ -95,6 +95,13 @@ struct sm_memory {
     char remainder_name[120];
 };
 
+/* What private resident memory rose by in the later half of the load, when it had warmed up, and
+ * how much of that neither the live heap nor what the allocator keeps free explains: the program
+ * mapped it itself. Bytes; NAN = unknown, as beyond_heap is where the allocator gave no account. */
+struct sm_late_rise {
+    double resident, beyond_heap;
+};
+
 /* The positive control: a known trickle that the probe kept in the target on request. */
 struct sm_control {
     enum sm_control_state {
@@ -144,7 +151,8 @@ struct sm_analysis {
     size_t cause_count;
     struct sm_ledger ledger;
     struct sm_memory memory, memory_at_peak; /* at the end of the run; at the highest RSS */
-    struct sm_give_back give_back;           /* the last time it was asked */
+    struct sm_late_rise late_rise;
+    struct sm_give_back give_back; /* the last time it was asked */
     struct sm_control control;
     struct sm_budget_line *budget;
     size_t budget_count;

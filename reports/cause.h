@@ -33,7 +33,7 @@ typedef void sm_cause_finder(const struct sm_facts *facts, struct sm_cause_list 
 sm_cause_finder sm_cause_find_fds, sm_cause_find_backlog, sm_cause_find_leak, sm_cause_find_kept,
     sm_cause_find_loss, sm_cause_find_discards, sm_cause_find_retention,
     sm_cause_find_amplification, sm_cause_find_accounting, sm_cause_find_accounts,
-    sm_cause_find_bound, sm_cause_find_process;
+    sm_cause_find_bound, sm_cause_find_mapped, sm_cause_find_process;
 
 /* Runs every finder. 0 and the causes, gravest first (free the array), or -ENOMEM. */
 int sm_causes_find(const struct sm_facts *facts, struct sm_cause **ret_causes, size_t *ret_count);

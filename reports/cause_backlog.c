@@ -7,7 +7,9 @@
  *
  * Without a fault, the loaded phase in which memory rose most is looked at: a consumer may be slow
  * of itself. Then the units kept back must be seen in memory, as objects of a site or as work that
- * the program declares, half to twice as many. */
+ * the program declares, half to twice as many; or, where deliveries are not counted, memory was
+ * growing and drains at rest: half of what rose is gone at the end, or it goes on falling until
+ * then. Runs of cycles are left out, for the rest in each is part of what was judged. */
 #include <math.h>
 #include <string.h>
 
@@ -27,6 +29,7 @@ struct backlog {
     double units_per_s; /* kept back */
     double drained;     /* share of the rise that is gone at the end */
     double drain_s;     /* until half of it was gone; NAN = never */
+    int drains_at_rest; /* without a fault, and nobody counts what is delivered */
     const struct sm_site_result *site;
 };
 
@@ -44,15 +47,13 @@ static double dropped_per_s(const struct sm_facts *facts, const struct sm_phase 
     return dropped / seconds;
 }
 
-static double seconds_until_half(const struct sm_facts *facts, const struct sm_phase *phase,
-                                 double level) {
+static double seconds_until(const struct sm_facts *facts, int64_t from_ns, double level) {
     size_t count;
-    int64_t end_ns = sm_timeline_phase_end(facts->run, phase);
     const struct sm_sample *samples = sm_run_samples(facts->run, facts->memory->id, &count);
     for (size_t i = 0; i < count; i++)
-        if (samples[i].t_ns > end_ns && samples[i].t_ns <= facts->to_ns &&
+        if (samples[i].t_ns > from_ns && samples[i].t_ns <= facts->to_ns &&
             samples[i].value <= level)
-            return sm_timeline_seconds(samples[i].t_ns - end_ns);
+            return sm_timeline_seconds(samples[i].t_ns - from_ns);
     return NAN;
 }
 
@@ -73,7 +74,36 @@ static void measure(const struct sm_facts *facts, struct backlog *b) {
         b->offered_per_s - b->delivered_per_s - b->refused_per_s - or_zero(b->dropped_per_s);
     double top = sm_timeline_at(facts->run, facts->memory, end_ns);
     b->drained = b->rise > 0 ? (top - facts->memory_after) / b->rise : 0;
-    b->drain_s = seconds_until_half(facts, phase, top - b->rise / 2);
+    b->drain_s = seconds_until(facts, end_ns, top - b->rise / 2);
+}
+
+/* Falling still, in the later half of the rest: work that was under way has ended by then. */
+static int is_falling_at_rest(const struct sm_facts *facts) {
+    static const double sure_99 = 2.576;
+    double error;
+    int64_t from_ns = facts->settle->from_ns;
+    int64_t end_ns = sm_timeline_phase_end(facts->run, facts->settle);
+    double slope = sm_timeline_slope(facts->run, facts->memory, from_ns + (end_ns - from_ns) / 2,
+                                     end_ns, &error);
+    return slope + sure_99 * error < 0;
+}
+
+/* Without a fault and a count of what was delivered: how much of the whole rise is gone after the
+ * rest, which takes the place of what went after the phase alone. */
+static void measure_rest(const struct sm_facts *facts, struct backlog *b) {
+    static const double least_share = .05;
+    int is_growing =
+        facts->memory_result && facts->memory_result->verdict.kind == SM_VERDICT_GROWING;
+    int is_watched = facts->analysis->trace && facts->analysis->trace->plan == SM_PLAN_PASSIVE;
+    if (facts->fault || !facts->settle || !is_growing || !is_watched || !isnan(b->units_per_s))
+        return;
+    int64_t from_ns = facts->settle->from_ns;
+    double top = sm_timeline_at(facts->run, facts->memory, from_ns);
+    double rise = top - facts->memory_before;
+    b->drained = rise > 0 ? (top - facts->memory_after) / rise : 0;
+    b->drain_s = seconds_until(facts, from_ns, top - rise / 2);
+    b->drains_at_rest =
+        b->drained >= SHARE_DRAINED || (b->drained > least_share && is_falling_at_rest(facts));
 }
 
 /* The growing heap site whose count rises with the backlog; the first growing one when the
@@ -171,6 +201,12 @@ static void describe(const struct sm_facts *facts, const struct backlog *b, int 
                      SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, round(b->units_per_s)),
                      SM_UNIT_TEXT(SM_UNIT_BYTES, b->rate / b->units_per_s),
                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, b->rate));
+    else if (b->drains_at_rest)
+        sm_cause_say(cause,
+                     "Under load (phase \"%s\") memory rose by %s, at %s, without a fault: more "
+                     "comes in than goes out in the same time.",
+                     b->phase->name, SM_UNIT_TEXT(SM_UNIT_BYTES, b->rise),
+                     SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, b->rate));
     else
         sm_cause_say(cause, "While the consumer was %s (phase \"%s\"), memory rose by %s, at %s.",
                      consumer, b->phase->name, SM_UNIT_TEXT(SM_UNIT_BYTES, b->rise),
@@ -200,7 +236,8 @@ static int holds(const struct sm_facts *facts, const struct backlog *b) {
     int drains = isnan(b->units_per_s) && b->drained >= SHARE_DRAINED;
     if (!rises)
         return 0;
-    return facts->fault ? kept_back || drains : kept_back && is_seen(facts, b);
+    return facts->fault ? kept_back || drains
+                        : (kept_back && is_seen(facts, b)) || b->drains_at_rest;
 }
 
 void sm_cause_find_backlog(const struct sm_facts *facts, struct sm_cause_list *list) {
@@ -213,6 +250,7 @@ void sm_cause_find_backlog(const struct sm_facts *facts, struct sm_cause_list *l
     if (!b.phase)
         return;
     measure(facts, &b);
+    measure_rest(facts, &b);
     b.site = find_site(facts, &b);
     if (!holds(facts, &b))
         return;

@@ -17,8 +17,8 @@ static void add(const struct sm_facts *facts, const struct sm_series_result *res
                  SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, result->rate_per_s.value),
                  SM_UNIT_TEXT(SM_UNIT_COUNT, result->start),
                  SM_UNIT_TEXT(SM_UNIT_COUNT, result->end));
-    sm_cause_advise(cause, "Close them where the stack below opens them; at the limit of open "
-                           "files every accept and open fails.");
+    sm_cause_advise(cause, "Close what the first stack opens, on every way out, errors too; at the "
+                           "limit of open files every accept and open fails.");
     sm_cause_show(cause, "fds_per_s", SM_UNIT_COUNT_PER_S, result->rate_per_s.value);
     sm_cause_show(cause, "fds_per_unit", SM_UNIT_NONE, result->rate_per_unit.value);
     sm_cause_show(cause, "fds_at_start", SM_UNIT_COUNT, result->start);

@@ -100,6 +100,16 @@ static int is_partly_left(const struct sm_site_result *site) {
            site->residence_now_s > older * site->residence_freed_s;
 }
 
+/* Nobody to blame: no stacks at all, or too few of them to be sure of any. */
+static void advise_without_site(const struct sm_facts *facts, struct sm_cause *cause) {
+    if (!sm_run_series(facts->run, 0, "heap"))
+        sm_cause_advise(cause, "It was seen from outside only, without stacks: a run with the "
+                               "probe in it (probe, run, or attach --inject) tells who allocates.");
+    else
+        sm_cause_advise(cause, "Too few stacks were sampled to be sure of one: the same run with "
+                               "--sample-bytes 4096 takes more and tells who allocates.");
+}
+
 static void say_site(const struct sm_facts *facts, struct sm_cause *cause) {
     const struct sm_site_result *site = cause->site_count ? cause->sites[0] : NULL;
     if (site && is_partly_left(site)) {
@@ -112,8 +122,13 @@ static void say_site(const struct sm_facts *facts, struct sm_cause *cause) {
                                "that frees: after an error, say, or a refusal.");
         return;
     }
-    if (!site || !waits_longer(site)) {
-        sm_cause_advise(cause, "Look at the first stack: what it allocates is not freed.");
+    if (!site) {
+        advise_without_site(facts, cause);
+        return;
+    }
+    if (!waits_longer(site)) {
+        sm_cause_advise(cause, "Look at the first stack: what it allocates is not freed. Should it "
+                               "fill a cache, run until that is full, or declare its size.");
         return;
     }
     /* Where units are counted, they tell whether there is a backlog. */

@@ -2,12 +2,14 @@
  *
  * Allocator retention: after the rest, RSS above its start exceeds the live heap above its start
  * (4 % more is normal) by a fifth of the heap at the start, by 30 % of the highest rise of RSS,
- * and by 4 MB. The program has freed it; the allocator keeps the pages.
+ * and by 4 MB; where the allocator gives an account of what it keeps, no more than that counts.
+ * The program has freed it; the allocator keeps the pages.
  * Peak amplification: without a fault and without growth, the heap rose by more than twice the
  * payload in flight at once, and gave it back. */
 #include <math.h>
 
 #include "cause.h"
+#include "memory.h"
 #include "timeline.h"
 
 static const double LEAST_RETAINED_BYTES = 4e6;
@@ -59,6 +61,9 @@ void sm_cause_find_retention(const struct sm_facts *facts, struct sm_cause_list 
     double heap_start = level_at_start(facts, heap);
     double heap_end = sm_timeline_at(run, heap, end_ns);
     double retained = rss_end - rss_start - 1.04 * (heap_end - heap_start);
+    double slack_at_most = sm_memory_slack_at_most(run, end_ns);
+    if (slack_at_most < retained)
+        retained = slack_at_most; /* the rest was never the allocator's */
     if (!(retained > .2 * heap_start && retained > .3 * rss_rise &&
           retained > LEAST_RETAINED_BYTES))
         return;

@@ -11,12 +11,11 @@
 
 /* Gravest first: what fails a run before what is only worth knowing. */
 static sm_cause_finder *const finders[] = {
-    sm_cause_find_loss,          sm_cause_find_backlog,
-    sm_cause_find_leak,          sm_cause_find_fds,
-    sm_cause_find_bound,         sm_cause_find_kept,
-    sm_cause_find_retention,     sm_cause_find_accounting,
-    sm_cause_find_amplification, sm_cause_find_accounts,
-    sm_cause_find_discards,      sm_cause_find_process, /* last: it adds to what others found */
+    sm_cause_find_loss,          sm_cause_find_backlog,   sm_cause_find_leak,
+    sm_cause_find_mapped,        sm_cause_find_fds,       sm_cause_find_bound,
+    sm_cause_find_kept,          sm_cause_find_retention, sm_cause_find_accounting,
+    sm_cause_find_amplification, sm_cause_find_accounts,  sm_cause_find_discards,
+    sm_cause_find_process, /* last: it adds to what others found */
 };
 
 int sm_causes_find(const struct sm_facts *facts, struct sm_cause **ret_causes, size_t *ret_count) {

@@ -67,6 +67,7 @@ double sm_growth_resolution_of_bytes(double level, double payload_per_s);
     X(BACKLOG, "backlog")                                                                          \
     X(RETRY_ACCUMULATION, "retry_accumulation")                                                    \
     X(KEPT_AFTER_LOAD, "kept_after_load")                                                          \
+    X(MAPPING_GROWTH, "mapping_growth")                                                            \
     X(ALLOCATOR_RETENTION, "allocator_retention")                                                  \
     X(PEAK_AMPLIFICATION, "peak_amplification")                                                    \
     X(FD_LEAK, "fd_leak")                                                                          \

@@ -83,7 +83,7 @@ static void compare_in_flight(const struct sm_run *run, struct sm_ledger *ledger
     static const struct {
         const char *series, *words;
     } ways[] = {{"in_flight:sockets", "in the kernel's sockets"},
-                {"in_flight:read-written", "read but not written"},
+                {"in_flight:read-written", "read from sockets and not written to files"},
                 {"in_flight:declared", "declared by the program"},
                 {"in_flight:driver", "unanswered at the driver"}};
     int64_t from_ns, to_ns;

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "timeline.h"
 
@@ -46,7 +47,17 @@ static void find_slack(const struct sm_run *run, int64_t t_ns, struct sm_memory 
              allocator[0] ? allocator : "the allocator", memory->slack_age_s);
 }
 
-static void name_remainder(struct sm_memory *memory) {
+/* Most of the remainder is private memory that the program mapped itself: with the allocators that
+ * ask the program's own mmap, the heap is in that, too. */
+static int is_mapped(const struct sm_run *run, const struct sm_memory *memory) {
+    static const double least_bytes = 1e6;
+    return memory->remainder > least_bytes &&
+           at(run, "mapped", memory->t_ns) > memory->remainder / 2 &&
+           isfinite(memory->slack_age_s) &&
+           strcmp(sm_run_meta(run, SM_META_ALLOCATOR), "glibc") == 0;
+}
+
+static void name_remainder(const struct sm_run *run, struct sm_memory *memory) {
     const char *name = "";
     if (isnan(memory->remainder))
         name = "";
@@ -56,6 +67,8 @@ static void name_remainder(struct sm_memory *memory) {
         name = "heap that is allocated but was never touched, so not resident";
     else if (isnan(memory->slack))
         name = "allocator slack, stacks and anonymous mappings together";
+    else if (is_mapped(run, memory))
+        name = "above all what the program mapped itself (series mapped), stacks, its own data";
     else if (isfinite(memory->slack_age_s))
         name = "the allocator's headers and thread caches, stacks, the program's own data";
     else
@@ -79,8 +92,44 @@ void sm_memory_reconcile(const struct sm_run *run, int64_t t_ns, struct sm_memor
         memory.other_mappings = isnan(file) && isnan(shmem) ? NAN : known(file) + known(shmem);
     memory.remainder =
         memory.rss - known(memory.heap_live) - known(memory.slack) - known(memory.other_mappings);
-    name_remainder(&memory);
+    name_remainder(run, &memory);
     *ret_memory = memory;
+}
+
+double sm_memory_slack_at_most(const struct sm_run *run, int64_t t_ns) {
+    double slack = at(run, "slack", t_ns), age_s = at(run, "slack_age", t_ns);
+    double freed = at(run, "heap", t_ns - (int64_t)(known(age_s) * 1e9)) - at(run, "heap", t_ns);
+    return slack + fmax(known(freed), 0);
+}
+
+/* From the first load to the end of the last one. */
+static int load_range(const struct sm_run *run, int64_t *ret_from_ns, int64_t *ret_to_ns) {
+    int found = 0;
+    for (size_t i = 0; i < run->phases_count; i++) {
+        const struct sm_phase *phase = &run->phases[i];
+        if (phase->load_factor <= 0)
+            continue;
+        if (!found)
+            *ret_from_ns = phase->from_ns;
+        *ret_to_ns = sm_timeline_phase_end(run, phase);
+        found = 1;
+    }
+    return found;
+}
+
+static double rise(const struct sm_run *run, const char *name, int64_t from_ns, int64_t to_ns) {
+    return at(run, name, to_ns) - at(run, name, from_ns);
+}
+
+void sm_memory_late_rise(const struct sm_run *run, struct sm_late_rise *ret_rise) {
+    int64_t from_ns, to_ns;
+    *ret_rise = (struct sm_late_rise){NAN, NAN};
+    if (!load_range(run, &from_ns, &to_ns))
+        return;
+    from_ns += (to_ns - from_ns) / 2;
+    ret_rise->resident = rise(run, "rss_anon", from_ns, to_ns);
+    ret_rise->beyond_heap = ret_rise->resident - rise(run, "heap", from_ns, to_ns) -
+                            (sm_memory_slack_at_most(run, to_ns) - at(run, "slack", from_ns));
 }
 
 /* When a counter last rose, -1 if it never did. *ret_by is by how much. */

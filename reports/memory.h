@@ -7,6 +7,13 @@
  * target's series; what the record does not have is NAN. */
 void sm_memory_reconcile(const struct sm_run *run, int64_t t_ns, struct sm_memory *ret_memory);
 
+/* What the allocator keeps free at a time, at the most: its last account, and what was freed since.
+ * NAN where it gave none. */
+double sm_memory_slack_at_most(const struct sm_run *run, int64_t t_ns);
+
+/* How private resident memory rose while the load went on. */
+void sm_memory_late_rise(const struct sm_run *run, struct sm_late_rise *ret_rise);
+
 /* What asking for free pages brought, the last time. */
 void sm_memory_give_back(const struct sm_run *run, struct sm_give_back *ret_give_back);
 

@@ -119,7 +119,7 @@ void sm_text_largest_sites(const struct sm_text *text, const struct sm_run *run,
         sm_text_heading(text, "LARGEST SITES");
         for (size_t i = 0; i < count && i < SITES_SHOWN; i++) {
             sm_text_print(text, SM_STYLE_PLAIN,
-                          "    %s in %s objects at its fullest; %s in %s never freed\n",
+                          "    about %s in %s objects at its fullest; %s in %s never freed\n",
                           SM_UNIT_TEXT(SM_UNIT_BYTES, sites[i]->peak_bytes),
                           SM_UNIT_TEXT(SM_UNIT_COUNT, round(sites[i]->peak_count)),
                           SM_UNIT_TEXT(SM_UNIT_BYTES, sites[i]->kept_bytes),

@@ -1,17 +1,19 @@
 /* The rules, in order:
  *
  * fail          a budget line is broken; or the live heap or the descriptors grow, or RSS where
- *               nothing better is seen or what the program maps itself grows with it; or the
- *               memory of one process does and the whole is inconclusive; or a cause
- *               that is not a note was found (units lost, a declared bound exceeded)
+ *               nothing better is seen or what the program maps itself grows with it, or most of
+ *               its rise is neither heap nor slack; or the memory of one process does and the
+ *               whole is inconclusive; or a cause that is not a note was found (units lost, a
+ *               declared bound exceeded)
  * broken        nothing failed, but the target, a service or this machine ended the run
  * inconclusive  a budget line could not be judged; without a budget, the heap or the descriptors
- *               could not; a fault had no effect; the record was cut short or the run interrupted;
- *               nothing was measured and there is no budget, whose lines say so
- *               themselves
+ *               could not; RSS could not, most of its rise is neither heap nor slack, and no limit
+ *               asks for it; not one unit of the load was answered; a fault had no effect; the
+ *               record was cut short or the run interrupted; nothing was measured and there is no
+ *               budget, whose lines say so themselves
  * pass          otherwise
  *
- * RSS above a bounded heap is slack and mappings: it is shown as such and is no leak by itself. */
+ * RSS above a bounded heap that is slack is shown as such and is no leak by itself. */
 #include "run_verdict.h"
 
 #include <math.h>
@@ -44,6 +46,13 @@ static int is_judged(const struct sm_analysis *analysis, const char *name) {
     return result && result->is_judged;
 }
 
+/* What grows is memory that the program mapped, as far as the allocator's account tells. */
+static int is_beyond_heap(const struct sm_analysis *analysis) {
+    static const double least_bytes = 4e6;
+    const struct sm_late_rise *late = &analysis->late_rise;
+    return late->beyond_heap > least_bytes && late->beyond_heap > late->resident / 2;
+}
+
 /* A process that grows while the others keep the whole from being called either. */
 static const struct sm_series_result *growing_process(const struct sm_analysis *analysis) {
     const char *memory = is_judged(analysis, "heap") ? "heap" : "rss";
@@ -68,7 +77,8 @@ static const struct sm_series_result *growing(const struct sm_analysis *analysis
             analysis->series[i].verdict.kind == SM_VERDICT_GROWING)
             return &analysis->series[i];
     if (is_kind(analysis, "rss", SM_VERDICT_GROWING) &&
-        (!is_judged(analysis, "heap") || is_kind(analysis, "mapped", SM_VERDICT_GROWING)))
+        (!is_judged(analysis, "heap") || is_kind(analysis, "mapped", SM_VERDICT_GROWING) ||
+         is_beyond_heap(analysis)))
         return sm_analysis_series(analysis, 0, "rss");
     return growing_process(analysis);
 }
@@ -239,7 +249,22 @@ static const struct sm_series_result *open_question(const struct sm_analysis *an
     for (size_t i = 0; analysis->budget_count == 0 && i < 2; i++)
         if (is_kind(analysis, names[i], SM_VERDICT_INCONCLUSIVE))
             return sm_analysis_series(analysis, 0, names[i]);
+    for (size_t i = 0; i < analysis->budget_count; i++)
+        if (strncmp(analysis->budget[i].item->name, "rss", 3) == 0)
+            return NULL;
+    if (is_judged(analysis, "heap") && is_kind(analysis, "rss", SM_VERDICT_INCONCLUSIVE) &&
+        is_beyond_heap(analysis))
+        return sm_analysis_series(analysis, 0, "rss");
     return NULL;
+}
+
+/* The outcome that most units had. */
+static const char *usual_outcome(const struct sm_run *run) {
+    const struct sm_load_outcome *most = NULL;
+    for (size_t i = 0; i < run->load_outcomes_count; i++)
+        if (!most || run->load_outcomes[i].count > most->count)
+            most = &run->load_outcomes[i];
+    return most ? most->outcome : "no answer";
 }
 
 static void say_open_line(struct sm_analysis *analysis, const struct sm_budget_line *line) {
@@ -250,6 +275,19 @@ static void say_open_line(struct sm_analysis *analysis, const struct sm_budget_l
     const struct sm_cause *cause = gravest(analysis);
     if (cause)
         say(analysis, "What was seen: %s", cause->text);
+}
+
+static void say_open_question(struct sm_analysis *analysis, const struct sm_series_result *open) {
+    const char *title = title_of(open->series->name);
+    say(analysis, "Whether the %s %s bounded this run cannot settle: %s.", title, be(title),
+        open->verdict.why);
+    if (strcmp(open->series->name, "rss") == 0 && is_judged(analysis, "heap"))
+        say(analysis,
+            "Private memory rose by %s in the later half of the load, most of it beside the heap "
+            "of malloc: the program mapped it itself, or its language's runtime did.",
+            SM_UNIT_TEXT(SM_UNIT_BYTES, analysis->late_rise.resident));
+    if (open->verdict.needs[0])
+        say(analysis, "Needed: %s", open->verdict.needs);
 }
 
 static int decide_doubt(const struct sm_run *run, struct sm_analysis *analysis) {
@@ -279,15 +317,20 @@ static int decide_doubt(const struct sm_run *run, struct sm_analysis *analysis) 
             fault->kind, fault->note[0] ? " (" : "", fault->note, fault->note[0] ? ")" : "");
         return doubt(analysis);
     }
+    if (analysis->ledger.offered > 0 && analysis->ledger.unanswered == analysis->ledger.offered) {
+        say(analysis,
+            "Not one of the %lld units of the load was answered (%s), so the program was not under "
+            "it. Does the load go where the program listens?",
+            (long long)analysis->ledger.offered, usual_outcome(run));
+        return doubt(analysis);
+    }
     if (line) {
         say_open_line(analysis, line);
         return doubt(analysis);
     }
     if (open) {
         const struct sm_cause *cause = gravest(analysis);
-        say(analysis, "Whether the %s %s bounded this run cannot settle: %s.%s%s",
-            title_of(open->series->name), be(title_of(open->series->name)), open->verdict.why,
-            open->verdict.needs[0] ? " Needed: " : "", open->verdict.needs);
+        say_open_question(analysis, open);
         if (cause)
             say(analysis, "What was seen: %s", cause->text);
         return doubt(analysis);

@@ -39,6 +39,7 @@ enum series {
     QUEUED,
     DROPPED,
     CONTROL,
+    MAPPED,
     SERIES
 };
 static const struct {
@@ -59,13 +60,14 @@ static const struct {
                           {"in_flight:driver", SM_UNIT_COUNT},
                           {"gauge:queued", SM_UNIT_COUNT},
                           {"gauge:dropped_total", SM_UNIT_COUNT},
-                          {"control", SM_UNIT_BYTES}};
+                          {"control", SM_UNIT_BYTES},
+                          {"mapped", SM_UNIT_BYTES}};
 
 struct simulation {
     struct synthetic_run run;
     struct sm_record *record;
     double queue, offered, delivered, dropped, lost, leaked, kept, retained, burst, fds, enqueued,
-        control;
+        control, mapped;
     int ticks;
     uint32_t seed;
 };
@@ -86,6 +88,8 @@ static void put(struct simulation *s, enum series series, int64_t t_ns, double v
     if (series == DELIVERED && s->run.is_without_delivered)
         return;
     if (series == CONTROL && (s->run.control_per_s <= 0 || s->run.is_control_refused))
+        return;
+    if (series == MAPPED && s->run.mapped_per_s <= 0)
         return;
     struct sm_sample sample = {(int32_t)series + 1, t_ns, value, value, value};
     assert_int_equal(sm_record_add_sample(s->record, &sample), 0);
@@ -160,6 +164,7 @@ static void tick(struct simulation *s, int phase) {
     s->queue -= take;
     s->delivered += take;
     s->leaked += schedule[phase].load * s->run.leaked_per_s * dt;
+    s->mapped += schedule[phase].load * s->run.mapped_per_s * dt;
     s->control += schedule[phase].load * s->run.control_per_s * dt;
     s->fds += s->run.fds_per_s * dt;
     if (schedule[phase].load > 0) { /* a cache that is full after two seconds */
@@ -200,23 +205,26 @@ static void sample(struct simulation *s, int64_t t_ns) {
     double heap = 6.1e7 + s->queue * s->run.bytes_per_unit + s->leaked + s->kept + s->burst +
                   20000 * noise(s);
     heap += put_beside(s, t_ns, heap);
-    double anon = heap * 1.06 + 2e6 + s->retained;
+    double slack = heap * .06 + 2e6 + s->retained, anon;
+    double mapped = s->mapped + s->run.mapped_swing * sin((double)t_ns / 3e9);
+    anon = heap + slack + mapped;
     put(s, HEAP, t_ns, round(heap));
     put(s, RSS, t_ns, round(anon + 3e6));
     put(s, RSS_ANON, t_ns, round(anon));
     put(s, RSS_FILE, t_ns, 3e6);
-    put(s, SLACK, t_ns, round(anon - heap));
+    put(s, SLACK, t_ns, round(slack));
     put(s, FDS, t_ns, 12 + floor(s->fds));
     put(s, FDS_PROC, t_ns, floor(s->fds));
     put(s, OFFERED, t_ns, round(s->offered));
-    put(s, ACCEPTED, t_ns, round(s->offered));
+    put(s, ACCEPTED, t_ns, s->run.is_unanswered ? 0 : round(s->offered));
     put(s, REFUSED, t_ns, 0);
-    put(s, UNANSWERED, t_ns, 0);
+    put(s, UNANSWERED, t_ns, s->run.is_unanswered ? round(s->offered) : 0);
     put(s, DELIVERED, t_ns, round(s->delivered));
     put(s, DRIVER, t_ns, floor(2 + noise(s) * 2));
     put(s, QUEUED, t_ns, round(s->queue + (s->run.is_gauge_stale ? s->lost : 0)));
     put(s, DROPPED, t_ns, round(s->dropped));
     put(s, CONTROL, t_ns, round(s->control));
+    put(s, MAPPED, t_ns, round(mapped));
     put_accounts(s, t_ns);
 }
 
@@ -278,6 +286,7 @@ static void write_head(struct simulation *s) {
         struct sm_series series = {i + 1, 0, (char *)series_table[i].name, series_table[i].unit};
         if (!(run->is_without_probe && (i == HEAP || i == SLACK)) &&
             !(run->is_without_delivered && i == DELIVERED) &&
+            !(i == MAPPED && run->mapped_per_s <= 0) &&
             !(i == CONTROL && (run->control_per_s <= 0 || run->is_control_refused)))
             assert_int_equal(sm_record_add_series(record, &series), 0);
     }
@@ -341,9 +350,15 @@ static void write_tail(struct simulation *s, struct synthetic_truth *truth) {
                                       llround(s->dropped),
                                       llround(s->queue),
                                       or_default(s->run.payload_bytes, 142)};
+    if (s->run.is_unanswered) {
+        interval.accepted = ledger.accepted = ledger.in_flight = 0;
+        interval.unanswered = ledger.unanswered = interval.offered;
+    }
     sm_record_add_load_interval(s->record, &interval);
     sm_record_add_load_outcome(
-        s->record, &(struct sm_load_outcome){"http_load", "HTTP 200", llround(s->offered)});
+        s->record, &(struct sm_load_outcome){
+                       "http_load", s->run.is_unanswered ? "connection refused" : "HTTP 200",
+                       llround(s->offered)});
     sm_record_set_ledger(s->record, &ledger);
     truth->offered = s->offered;
     truth->delivered = s->delivered;

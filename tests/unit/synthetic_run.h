@@ -15,6 +15,8 @@ struct synthetic_run {
     double lost_per_s;          /* accepted, then gone without a word */
     double leaked_per_s;        /* bytes that every second of load leaves behind */
     double leak_freed_s;   /* what else is allocated there is freed after so long; 0 = nothing is */
+    double mapped_per_s;   /* bytes that the program maps itself, every second of load */
+    double mapped_swing;   /* bytes by which that goes up and down */
     double fds_per_s;      /* descriptors of class proc never closed */
     double kept_bytes;     /* filled in the first seconds of load, never freed */
     double retained_bytes; /* the same, freed before the rest: the allocator keeps it */
@@ -33,6 +35,7 @@ struct synthetic_run {
     int is_fault_idle;        /* the fault's receipt shows nothing */
     int is_empty;             /* no phases, no samples */
     int is_without_delivered; /* nobody counts deliveries */
+    int is_unanswered;        /* nothing of the load reached anybody */
     const char *budget[16];   /* "heap", "bounded", "heap_peak", "64MB", ..., NULL */
     const char *params;       /* JSON; default build=before, rate=4000 */
     const char *ended_by;     /* default "schedule" */

@@ -148,6 +148,32 @@ static void a_fault_without_effect_is_not_a_pass(void **state) {
     analysed_run_free(&a);
 }
 
+static void a_load_that_reached_nobody_is_not_a_pass(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.is_without_fault = 1, .is_unanswered = 1, .budget = BUDGET});
+    check(&a, SM_RUN_INCONCLUSIVE, SM_STATUS_INCONCLUSIVE);
+    assert_non_null(strstr(a.analysis->why, "Not one of the 140000 units"));
+    assert_non_null(strstr(a.analysis->why, "connection refused"));
+    analysed_run_free(&a);
+}
+
+/* The heap is bounded, but what is mapped beside it rises, too unevenly to be called so. */
+static void what_is_mapped_beside_a_bounded_heap_is_asked_for(void **state) {
+    struct synthetic_run plan = {.is_without_fault = 1,
+                                 .mapped_per_s = 1e6,
+                                 .mapped_swing = 12e6,
+                                 .budget = {"heap", "bounded"}};
+    struct analysed_run a = analysed_run_make(state, plan);
+    check(&a, SM_RUN_INCONCLUSIVE, SM_STATUS_INCONCLUSIVE);
+    assert_non_null(strstr(a.analysis->why, "beside the heap of malloc"));
+    analysed_run_free(&a);
+    plan.budget[2] = "rss_peak";
+    plan.budget[3] = "1GB";
+    a = analysed_run_make(state, plan);
+    check(&a, SM_RUN_PASS, SM_STATUS_OK);
+    analysed_run_free(&a);
+}
+
 static void an_empty_record_is_inconclusive(void **state) {
     struct analysed_run a = analysed_run_make(state, (struct synthetic_run){.is_empty = 1});
     check(&a, SM_RUN_INCONCLUSIVE, SM_STATUS_INCONCLUSIVE);
@@ -209,6 +235,8 @@ int main(void) {
         TEST(rss_is_judged_where_the_heap_is_not_seen),
         TEST(a_record_cut_short_proves_growth_but_no_bound),
         TEST(a_fault_without_effect_is_not_a_pass),
+        TEST(a_load_that_reached_nobody_is_not_a_pass),
+        TEST(what_is_mapped_beside_a_bounded_heap_is_asked_for),
         TEST(an_empty_record_is_inconclusive),
         TEST(a_target_that_died_is_a_failure_of_the_run),
         TEST(an_interrupted_run_proves_no_bound),

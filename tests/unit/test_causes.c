@@ -79,6 +79,32 @@ static void a_backlog_that_never_drains_says_so(void **state) {
     analysed_run_free(&a);
 }
 
+/* A queue in front of a consumer that is slower than the load all the time. */
+static void a_backlog_without_a_fault_is_told_by_its_drain_at_rest(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){
+                   .is_without_fault = 1, .is_without_delivered = 1, .consumed_per_s = 3000});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_BACKLOG);
+    assert_non_null(cause);
+    assert_true(near(evidence(cause, "drained_share"), 15. / 35, .05));
+    assert_null(analysed_run_cause(&a, SM_CAUSE_LEAK_PER_REQUEST));
+    assert_null(strstr(cause->text, "fault is lifted"));
+    analysed_run_free(&a);
+}
+
+static void memory_that_the_program_maps_is_no_slack(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.is_without_fault = 1, .mapped_per_s = 1e6});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_MAPPING_GROWTH);
+    assert_non_null(cause);
+    assert_string_equal(cause->series, "mapped");
+    assert_true(near(evidence(cause, "rate_bytes_per_s"), 1e6, .1));
+    assert_true(near(evidence(cause, "beyond_heap_bytes"), 17.5e6, .05));
+    assert_null(analysed_run_cause(&a, SM_CAUSE_ALLOCATOR_RETENTION));
+    assert_int_equal(a.analysis->verdict, SM_RUN_FAIL);
+    analysed_run_free(&a);
+}
+
 static void a_leak_that_stops_with_the_load_is_per_request(void **state) {
     struct analysed_run a = analysed_run_make(
         state, (struct synthetic_run){.is_without_fault = 1, .leaked_per_s = 200000});
@@ -256,6 +282,8 @@ int main(void) {
         TEST(growth_ranks_sites_not_size),
         TEST(a_backlog_is_found_by_its_drain_where_nothing_counts_deliveries),
         TEST(a_backlog_that_never_drains_says_so),
+        TEST(a_backlog_without_a_fault_is_told_by_its_drain_at_rest),
+        TEST(memory_that_the_program_maps_is_no_slack),
         TEST(a_leak_that_stops_with_the_load_is_per_request),
         TEST(a_bounded_queue_has_no_backlog),
         TEST(a_bound_that_is_not_kept_is_named),
