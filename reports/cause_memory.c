@@ -72,8 +72,8 @@ void sm_cause_find_retention(const struct sm_facts *facts, struct sm_cause_list 
         return;
     cause->is_note = 1;
     sm_cause_say(cause,
-                 "After the load %s are resident that the program has freed: live heap is "
-                 "back to %s, RSS stays at %s. The allocator keeps the pages; it is not a leak.",
+                 "After the load %s are resident that the program has freed: the live heap is "
+                 "%s, RSS stays at %s. The allocator keeps the pages; it is not a leak.",
                  SM_UNIT_TEXT(SM_UNIT_BYTES, retained), SM_UNIT_TEXT(SM_UNIT_BYTES, heap_end),
                  SM_UNIT_TEXT(SM_UNIT_BYTES, rss_end));
     say_given_back(cause, was_asked ? give_back : NULL);

@@ -145,10 +145,16 @@ static void explain_doubt(const struct sm_growth_scene *scene,
         break;
     case SM_DOUBT_NOISE:
         longer = seconds_for(scene->window_s, 3 * p->noise / scene->resolution_per_s);
-        snprintf(verdict->why, sizeof verdict->why,
-                 "it varies so much that growth is only known to within %s, coarser than the %s "
-                 "asked about",
-                 per_second(c, 3 * p->noise).text, per_second(c, scene->resolution_per_s).text);
+        if (3 * p->noise > scene->resolution_per_s)
+            snprintf(verdict->why, sizeof verdict->why,
+                     "it varies so much that growth is only known to within %s, coarser than the "
+                     "%s asked about",
+                     per_second(c, 3 * p->noise).text, per_second(c, scene->resolution_per_s).text);
+        else
+            snprintf(verdict->why, sizeof verdict->why,
+                     "it varies so much that growth by the %s asked about can neither be shown "
+                     "nor ruled out",
+                     per_second(c, scene->resolution_per_s).text);
         snprintf(verdict->needs, sizeof verdict->needs,
                  "about %.0f s of constant load, or cycles of load and rest, which leave the "
                  "noise of work under way out: doses { \"4s\", \"2s\" }",
@@ -254,19 +260,22 @@ void sm_growth_explain_cycles(const struct sm_growth_scene *scene,
                  "8 cycles of load and rest: doses { \"4s\", \"2s\" }");
         return;
     }
+    double wide = fmax(fabs(cycles->high - cycles->rate), fabs(cycles->rate - cycles->low));
     if (verdict->suspect)
         snprintf(verdict->why, sizeof verdict->why,
                  "what is held at rest rose by about %s, but something still filling would look "
                  "the same after %d cycles",
                  per_second(c, cycles->rate).text, cycles->marks);
+    else if (wide > scene->resolution_per_s)
+        snprintf(verdict->why, sizeof verdict->why,
+                 "what is held at rest varies so much that growth is only known to within %s, "
+                 "coarser than the %s asked about",
+                 per_second(c, wide).text, per_second(c, scene->resolution_per_s).text);
     else
-        snprintf(
-            verdict->why, sizeof verdict->why,
-            "what is held at rest varies so much that growth is only known to within %s, "
-            "coarser than the %s asked about",
-            per_second(c, fmax(fabs(cycles->high - cycles->rate), fabs(cycles->rate - cycles->low)))
-                .text,
-            per_second(c, scene->resolution_per_s).text);
+        snprintf(verdict->why, sizeof verdict->why,
+                 "what is held at rest varies so much that growth by the %s asked about can "
+                 "neither be shown nor ruled out",
+                 per_second(c, scene->resolution_per_s).text);
     int more = (cycles->marks * 3 / 2 + 3) / 4 * 4; /* doses come in fours */
     snprintf(verdict->needs, sizeof verdict->needs,
              "%d cycles of load and rest instead of %d: "

@@ -134,7 +134,10 @@ static int fill_phases(const struct sm_run *run, struct sm_trace *trace) {
     }
     for (size_t p = 0; p < run->phases_count; p++) {
         const struct sm_phase *phase = &run->phases[p];
-        int64_t end_ns = sm_timeline_phase_end(run, phase);
+        /* The moments between two phases belong to the earlier one, as everywhere: as a rest they
+         * would cut a load in two, and a cache would be judged by the time in which it fills. */
+        int64_t end_ns = p + 1 < run->phases_count ? run->phases[p + 1].from_ns
+                                                   : sm_timeline_phase_end(run, phase);
         enum sm_trace_phase kind = kind_of(run, p);
         double phase_rate = offered_rate(run, phase);
         size_t end = samples_until(run, trace, end_ns);

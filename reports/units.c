@@ -110,7 +110,9 @@ static char *format_seconds(double value, char *buffer) {
 }
 
 static char *format_count(double value, const char *suffix, char *buffer) {
-    if (fabs(value) >= 1e6)
+    if (fabs(value) >= 1e9)
+        snprintf(buffer, SM_UNIT_TEXT_BYTES, "%.3g billion%s", value / 1e9, suffix);
+    else if (fabs(value) >= 1e6)
         snprintf(buffer, SM_UNIT_TEXT_BYTES, "%.3g million%s", value / 1e6, suffix);
     else if (value == floor(value) || fabs(value) >= 1000)
         snprintf(buffer, SM_UNIT_TEXT_BYTES, "%.0f%s", value, suffix);

@@ -369,9 +369,10 @@ static void write_tail(struct simulation *s, struct synthetic_truth *truth) {
 static void run_phase(struct simulation *s, int phase, int *ticks, struct synthetic_truth *truth) {
     int is_fault = schedule[phase].is_fault && !s->run.is_without_fault;
     int64_t from_ns = INT64_C(1000000000) / TICKS_PER_S * *ticks;
-    struct sm_phase row = {
-        phase + 1, (char *)schedule[phase].name, 1,        from_ns,
-        -1,        schedule[phase].load,         is_fault, schedule[phase].load == 0};
+    struct sm_phase row = {phase + 1, (char *)schedule[phase].name,
+                           1,         from_ns + (phase > 0 ? (int64_t)(s->run.gap_s * 1e9) : 0),
+                           -1,        schedule[phase].load,
+                           is_fault,  schedule[phase].load == 0};
     double held = s->queue;
     sm_record_add_phase(s->record, &row);
     for (int i = 0; i < schedule[phase].seconds * TICKS_PER_S; i++) {

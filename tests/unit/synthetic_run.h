@@ -29,6 +29,7 @@ struct synthetic_run {
     double counted_share;   /* of the queue and what is kept, by two gauges of accounts; 0 = none */
     double zombie_bytes;    /* a gauge says so from the load on, beside counted_share */
     const char *fault_kind; /* default "slow_disk" */
+    double gap_s;           /* between one phase and the next */
     double kill_at_s;       /* the record ends there, incomplete; 0 = complete */
     int is_without_probe;   /* no heap, no sites */
     int is_without_fault;

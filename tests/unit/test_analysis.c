@@ -4,11 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "analysed_run.h"
+#include "reports/trace.h"
 #include "temp_dir.h"
 
 #define BUDGET                                                                                     \
@@ -79,6 +81,18 @@ static void a_quiet_run_passes(void **state) {
         analysed_run_make(state, (struct synthetic_run){.is_without_fault = 1, .budget = BUDGET});
     check(&a, SM_RUN_PASS, SM_STATUS_OK);
     assert_int_equal(a.analysis->cause_count, 0);
+    analysed_run_free(&a);
+}
+
+/* Or a cache would be judged by the seconds of warm-up in which it fills. */
+static void a_load_goes_on_from_one_phase_to_the_next(void **state) {
+    struct sm_trace_span *spans = NULL;
+    struct analysed_run a =
+        analysed_run_make(state, (struct synthetic_run){.is_without_fault = 1, .gap_s = .05});
+    assert_int_equal(sm_trace_spans(a.analysis->trace, &spans), 2);
+    assert_int_equal(spans[0].phase, SM_TRACE_LOAD);
+    assert_int_equal(spans[1].phase, SM_TRACE_SETTLE);
+    free(spans);
     analysed_run_free(&a);
 }
 
@@ -228,6 +242,7 @@ int main(void) {
         TEST(drops_fail_when_the_budget_says_so),
         TEST(without_a_declared_bound_a_backlog_is_open),
         TEST(a_quiet_run_passes),
+        TEST(a_load_goes_on_from_one_phase_to_the_next),
         TEST(a_leak_fails_without_a_budget_too),
         TEST(two_leaks_are_two_causes),
         TEST(lost_units_fail_whatever_the_budget),

@@ -92,6 +92,7 @@ static void formats(void **state) {
         {SM_UNIT_BYTES_PER_S, 3330000, "3.33 MB/s"},
         {SM_UNIT_COUNT, 20000, "20000"},
         {SM_UNIT_COUNT, 3700000, "3.7 million"},
+        {SM_UNIT_COUNT, 1e9, "1 billion"},
         {SM_UNIT_COUNT, 0.25, "0.25"},
         {SM_UNIT_SECONDS, 1.25, "1.25 s"},
         {SM_UNIT_SECONDS, 0.84, "840 ms"},
