@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "latency.h"
+#include "loads.h"
 #include "suggest.h"
 #include "timeline.h"
 
@@ -216,6 +217,24 @@ static void compare(const struct context *context, double actual, const char *wh
         settle(line, SM_HOLDS_YES, "%s %s, the limit is %s", what, have, limit);
 }
 
+/* The same of what only the load has seen: where its driver was late, too much of it is nothing
+ * that could be held against the target. */
+static void compare_load(const struct context *context, double actual, const char *what) {
+    struct sm_budget_line *line = context->line;
+    char seen[sizeof line->why];
+    double slip_s;
+    const char *late = sm_loads_late(context->run, &slip_s);
+    compare(context, actual, what);
+    if (!late || line->holds != SM_HOLDS_NO)
+        return;
+    memcpy(seen, line->why, sizeof seen);
+    line->is_settled = 0;
+    settle(line, SM_HOLDS_UNKNOWN,
+           "%.200s; but %.60s itself came late, by %s, so that this says "
+           "more of it than of the target",
+           seen, late, SM_UNIT_TEXT(SM_UNIT_SECONDS, slip_s));
+}
+
 static void judge_peak(const struct context *context, const struct rule *rule) {
     const struct sm_series_result *result = sm_analysis_series(context->analysis, 0, rule->subject);
     if (!result || isnan(result->peak))
@@ -237,6 +256,8 @@ static void judge_ledger(const struct context *context, const struct rule *rule)
     if (value < 0)
         settle(context->line, SM_HOLDS_UNKNOWN, "not known: %s",
                ledger->note[0] ? ledger->note : "it was not counted");
+    else if (strcmp(rule->subject, "unanswered") == 0)
+        compare_load(context, (double)value, "there were");
     else
         compare(context, (double)value, "there were");
     /* What is only late is not lost yet. */
@@ -273,7 +294,7 @@ static void judge_latency(const struct context *context, const struct rule *rule
     }
     snprintf(what, sizeof what, "in phase \"%.60s\"%s", worst_phase->name,
              worst.is_whole ? "" : ", in its worst interval,");
-    compare(context, worst.value_s, what);
+    compare_load(context, worst.value_s, what);
 }
 
 static void judge_gauge(const struct context *context) {

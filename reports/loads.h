@@ -22,3 +22,7 @@ double sm_loads_worst_latency_p99_s(const struct sm_run *run);
 
 /* Fills `sums` in the order in which the loads first appear; returns their number. */
 size_t sm_loads_sum(const struct sm_run *run, struct sm_load_sum sums[SM_LOADS]);
+
+/* The load whose driver was the latest of those that were late, and how late it came by its own
+ * doing; NULL when none was. */
+const char *sm_loads_late(const struct sm_run *run, double *ret_slip_s);

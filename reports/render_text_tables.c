@@ -148,7 +148,8 @@ static void print_loads(const struct sm_text *text, const struct sm_run *run) {
                 SM_UNIT_TEXT(SM_UNIT_SECONDS, sum->worst_slip_p99_s));
         if (sum->is_driver_late)
             sm_text_print(text, SM_STYLE_DOUBT,
-                          "  the driver itself could not keep up: its slip is in the latencies\n");
+                          "  the driver itself could not keep up: that is in the latencies, and in "
+                          "what timed out\n");
         print_outcomes(text, run, sum->load);
     }
 }

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "loads.h"
 #include "stacks.h"
 #include "timeline.h"
 
@@ -375,6 +376,18 @@ static void decide_pass(struct sm_analysis *analysis) {
             say(analysis, "%s", analysis->causes[i].text);
 }
 
+/* Last, whatever the verdict: what the target is charged with above may be the load's own doing. */
+static void say_late_load(const struct sm_run *run, struct sm_analysis *analysis) {
+    double slip_s;
+    const char *load = sm_loads_late(run, &slip_s);
+    if (load)
+        say(analysis,
+            "%s could not keep up with its own schedule: units left up to %s late (p99) while the "
+            "target did not hold them up, so rates, latencies and unanswered units say more of the "
+            "load than of the target; ask for less, or drive it from more machines or shards.",
+            load, SM_UNIT_TEXT(SM_UNIT_SECONDS, slip_s));
+}
+
 void sm_run_verdict_decide(const struct sm_run *run, struct sm_analysis *analysis) {
     analysis->why[0] = '\0';
     if (!decide_failure(run, analysis) && !decide_broken(run, analysis) &&
@@ -384,6 +397,7 @@ void sm_run_verdict_decide(const struct sm_run *run, struct sm_analysis *analysi
         say(analysis,
             "The run was ended before its schedule was through, as soon as this was sure: %s.",
             sm_run_meta(run, SM_META_ENDED_WHY));
+    say_late_load(run, analysis);
 }
 
 const char *sm_run_verdict_name(enum sm_run_verdict verdict) {

@@ -339,7 +339,7 @@ static void write_tail(struct simulation *s, struct synthetic_truth *truth) {
                                         .002,
                                         .0031,
                                         .05,
-                                        .00004,
+                                        or_default(s->run.driver_late_s, .00004),
                                         NULL,
                                         0};
     struct sm_ledger_totals ledger = {llround(s->offered),

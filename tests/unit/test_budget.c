@@ -10,6 +10,7 @@
 
 #include "analysed_run.h"
 #include "reports/budget.h"
+#include "reports/loads.h"
 #include "temp_dir.h"
 
 static void good_lines_are_taken(void **state) {
@@ -105,6 +106,41 @@ static void figures_are_held_against_limits(void **state) {
     analysed_run_free(&a);
 }
 
+/* What a driver makes of its own lateness is no fault of the target. */
+static void a_late_driver_is_not_held_against_the_target(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){
+                   .is_without_fault = 1,
+                   .driver_late_s = .02,
+                   .budget = {"latency_p99", "3ms", "latency_p99", "4ms", "heap_peak", "80MB"}});
+    static const enum sm_holds holds[] = {SM_HOLDS_UNKNOWN, SM_HOLDS_YES, SM_HOLDS_YES};
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(line(&a, i)->holds, holds[i]);
+    assert_non_null(strstr(line(&a, 0)->why, "http_load itself came late, by 20 ms"));
+    assert_non_null(strstr(a.analysis->why, "http_load could not keep up with its own schedule"));
+    assert_int_equal(a.analysis->exit_status, SM_STATUS_INCONCLUSIVE);
+    analysed_run_free(&a);
+}
+
+/* A slip of some ms is nothing beside what nobody answered for seconds. */
+static void lateness_is_weighed_against_what_was_met(void **state) {
+    struct sm_load_interval row = {
+        .load = "x", .to_ns = 1000000000, .offered = 100, .unanswered = 100, .slip_p99_s = .008};
+    struct sm_run run = {.load_intervals = &row, .load_intervals_count = 1};
+    double slip_s = 0;
+    (void)state;
+    assert_null(sm_loads_late(&run, &slip_s));
+    row.slip_p99_s = .5;
+    assert_string_equal(sm_loads_late(&run, &slip_s), "x");
+    assert_true(slip_s == .5);
+    row.accepted = 100;
+    row.unanswered = 0;
+    row.latency_p99_s = 6;
+    assert_null(sm_loads_late(&run, &slip_s));
+    row.latency_p99_s = .6;
+    assert_non_null(sm_loads_late(&run, &slip_s));
+}
+
 static void what_was_not_measured_is_unknown(void **state) {
     struct analysed_run a = analysed_run_make(
         state, (struct synthetic_run){.is_without_fault = 1,
@@ -148,6 +184,8 @@ int main(void) {
         cmocka_unit_test(good_lines_are_taken),
         cmocka_unit_test(wrong_lines_are_refused_with_the_right_one),
         TEST(figures_are_held_against_limits),
+        TEST(a_late_driver_is_not_held_against_the_target),
+        cmocka_unit_test(lateness_is_weighed_against_what_was_met),
         TEST(what_was_not_measured_is_unknown),
         TEST(gauges_are_judged_by_name),
         TEST(a_peak_in_a_record_cut_short_is_only_a_peak_so_far),

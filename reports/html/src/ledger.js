@@ -76,9 +76,11 @@ export function ledgerOf(run) {
         known(load.worst_latency_p99_s) ? `latency p99 ${seconds(load.worst_latency_p99_s)} in the worst interval` : null,
         known(load.worst_slip_p99_s) ? `requests left their schedule by ${seconds(load.worst_slip_p99_s)} at p99` : null,
     ].filter(Boolean).join(" \u00b7 ");
+    const late = load.by_load.filter((one) => one.is_driver_late).map((one) => one.load);
     return section("ledger", "Ledger", h("p", { class: "hint" }, "What became of every unit."), h("div", { class: "picture" }, picture(ledger)), equation(ledger),
         ledger.note ? h("p", { class: "doubt-text" }, ledger.note) : null,
         run.in_flight_note ? h("p", { class: "hint" }, `In flight at most: ${run.in_flight_note}`) : null,
         facts ? h("p", { class: "hint" }, facts) : null,
+        late.length ? h("p", { class: "doubt-text" }, `${late.join(", ")} could not keep up with its own schedule: rates, latencies and unanswered units say more of the load than of the target.`) : null,
         outcomes.length ? h("p", { class: "hint" }, "Replies: ", outcomes.map(([name, n], i) => `${i ? ", " : ""}${count(n)} ${name}`)) : null);
 }
