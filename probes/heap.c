@@ -113,9 +113,21 @@ SMP_EXPORT void *pvalloc(size_t bytes) {
     return allocated(smp_real.pvalloc(bytes), smp_foreign.pvalloc);
 }
 
+static __attribute__((noinline)) size_t usable_size_slow(void *block) {
+    return smp_process.chunk_headers && block != NULL ? smp_chunk_bytes(block)
+           : smp_arena_holds(block)                   ? smp_arena_size(block)
+                                                      : smp_real.malloc_usable_size(block);
+}
+
+/* The program may be about to free the block: some ask before each free, so that the probe need not
+ * ask again. */
 SMP_EXPORT size_t malloc_usable_size(void *block) {
-    if (smp_process.chunk_headers && block != NULL) {
-        return smp_chunk_bytes(block);
+    struct smp_self *self = smp_tls;
+    if (self->asking == NULL || smp_arena_holds(block)) {
+        return usable_size_slow(block);
     }
-    return smp_arena_holds(block) ? smp_arena_size(block) : smp_size_asked(block);
+    size_t bytes = smp_real.malloc_usable_size(block);
+    self->asked = block;
+    self->asked_chunk_bytes = bytes + SPILLMARK_CHUNK_EXTRA_BYTES;
+    return bytes;
 }

@@ -26,9 +26,6 @@ void *smp_alloc_slow(void *block, size_t requested_bytes);
 /* After counting: publishes, takes a sample. Gives the block back. */
 void *smp_alloc_event(struct smp_self *self, void *block, size_t chunk_bytes);
 
-/* Asks the allocator for the program, which may be about to free the block. */
-size_t smp_size_asked(void *block);
-
 /* Counts a block that is about to be freed, in any state of things. */
 void smp_count_free(void *block);
 

@@ -18,11 +18,14 @@ enum { SMP_FD_CLASSES_KEPT = 65536 };
 
 struct smp_memo;
 
-/* What a thread keeps beside its counter block. Both pointers are NULL until it is attached. The
- * countdowns below zero make the next call take the slow path. */
+/* What a thread keeps beside its counter block. The pointers to it are NULL until the thread is
+ * attached. The countdowns below zero make the next call take the slow path. */
 struct smp_self {
     struct spillmark_thread *quick; /* the block, if sizes are read from chunk headers */
     int64_t alloc_countdown, free_countdown;
+    struct spillmark_thread *asking; /* the block, if the allocator is asked for sizes */
+    const void *asked; /* whose size the program asked for, if it did nothing with the heap since */
+    size_t asked_chunk_bytes;
     struct spillmark_thread *block;
     int64_t armed_bytes;     /* what alloc_countdown was last set to */
     int64_t sample_bytes;    /* to the next sample, when it was set */
@@ -34,10 +37,7 @@ struct smp_self {
     uint32_t attachments; /* threads that have had this */
     uint32_t next_memo;   /* the way to be replaced next */
     uint32_t life;        /* smp_life when it was attached */
-    /* The block whose size the program asked for, if this was the last it did with the heap. */
-    const void *asked;
-    size_t asked_bytes;
-    uint32_t reserved[4];
+    uint32_t reserved[2];
 };
 _Static_assert(sizeof(struct smp_self) == 128, "two cache lines, which are prefetched together");
 

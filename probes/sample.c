@@ -112,59 +112,45 @@ static inline void *count_new(struct smp_self *self, void *block, size_t bytes) 
 }
 
 /* What jemalloc's malloc gives for so many times eight bytes, as chunks are counted, as far as it
- * was asked: it depends on nothing else, and asking costs more than all the rest. */
-enum { KNOWN_BYTES = 4096 };
-static uint16_t known_chunk_bytes[KNOWN_BYTES / 8 + 1];
+ * was asked: it depends on nothing else, and asking costs more than all the rest. 0 = not known. */
+enum { KNOWN_UNITS = 512 };
+static uint16_t known_chunk_bytes[KNOWN_UNITS + 1];
 
-static inline uint16_t *known_of(size_t requested_bytes) {
-    bool may_be_known =
-        smp_process.allocator == SPILLMARK_ALLOCATOR_JEMALLOC && requested_bytes - 1 < KNOWN_BYTES;
-    return may_be_known ? &known_chunk_bytes[(requested_bytes + 7) / 8] : NULL;
+/* No requested bytes are no units. */
+static inline size_t units_of(size_t requested_bytes) {
+    return (requested_bytes + 7) / 8;
 }
 
-static __attribute__((noinline)) void *alloc_asking(void *block, uint16_t *known) {
+static __attribute__((noinline)) void *alloc_asking(void *block, size_t requested_bytes) {
     struct smp_self *self = smp_arena_holds(block) ? NULL : counting_self();
     if (self == NULL) {
         return block;
     }
-    size_t bytes = smp_size_of(block);
-    if (known != NULL) {
-        __atomic_store_n(known, (uint16_t)(bytes + SPILLMARK_CHUNK_EXTRA_BYTES), __ATOMIC_RELAXED);
+    size_t bytes = smp_size_of(block), units = units_of(requested_bytes);
+    if (smp_process.allocator == SPILLMARK_ALLOCATOR_JEMALLOC && units - 1 < KNOWN_UNITS) {
+        __atomic_store_n(&known_chunk_bytes[units], (uint16_t)(bytes + SPILLMARK_CHUNK_EXTRA_BYTES),
+                         __ATOMIC_RELAXED);
     }
     return count_new(self, block, bytes);
 }
 
 void *smp_alloc_slow(void *block, size_t requested_bytes) {
     struct smp_self *self = smp_tls;
-    uint16_t *known = known_of(requested_bytes);
-    size_t chunk_bytes = known != NULL ? __atomic_load_n(known, __ATOMIC_RELAXED) : 0;
-    if (__builtin_expect(chunk_bytes == 0 || !smp_is_attached(self), 0)) {
-        return alloc_asking(block, known);
+    struct spillmark_thread *counters = self->asking;
+    size_t units = units_of(requested_bytes), chunk_bytes = 0;
+    if (__builtin_expect(counters != NULL && units <= KNOWN_UNITS, 1)) {
+        chunk_bytes = __atomic_load_n(&known_chunk_bytes[units], __ATOMIC_RELAXED);
+    }
+    if (__builtin_expect(chunk_bytes == 0, 0)) {
+        return alloc_asking(block, requested_bytes);
     }
     self->asked = NULL;
-    smp_add(&self->block->alloc_chunk_bytes, chunk_bytes);
-    smp_count(&self->block->alloc_count);
+    smp_add(&counters->alloc_chunk_bytes, chunk_bytes);
+    smp_count(&counters->alloc_count);
     if (__builtin_expect(smp_count_down(&self->alloc_countdown, chunk_bytes), 0)) {
         return smp_alloc_event(self, block, chunk_bytes);
     }
     return block;
-}
-
-size_t smp_size_asked(void *block) {
-    size_t bytes = smp_real.malloc_usable_size(block);
-    struct smp_self *self = smp_tls;
-    if (self->block != NULL) {
-        self->asked = block;
-        self->asked_bytes = bytes;
-    }
-    return bytes;
-}
-
-/* Some programs ask before each free, so that nobody need ask again. */
-static inline size_t size_to_free(struct smp_self *self, void *block) {
-    bool is_known = self->asked == block;
-    self->asked = NULL;
-    return __builtin_expect(is_known, 1) ? self->asked_bytes : smp_size_of(block);
 }
 
 struct pair_key {
@@ -283,9 +269,15 @@ void smp_free_event(void *block, struct smp_self *self) {
     free_noted(block, self);
 }
 
+static inline size_t chunk_to_free(struct smp_self *self, void *block) {
+    bool is_known = self->asked == block;
+    self->asked = NULL;
+    return is_known ? self->asked_chunk_bytes : smp_size_of(block) + SPILLMARK_CHUNK_EXTRA_BYTES;
+}
+
 /* True if its free is an event. */
 static inline __attribute__((always_inline)) bool count_freed(struct smp_self *self, void *block) {
-    size_t chunk_bytes = size_to_free(self, block) + SPILLMARK_CHUNK_EXTRA_BYTES;
+    size_t chunk_bytes = chunk_to_free(self, block);
     count(self, true, chunk_bytes);
     bool due = count_down(self, &self->free_countdown, chunk_bytes);
     return due || smp_live_maybe((uintptr_t)block);
@@ -298,8 +290,10 @@ void smp_count_free(void *block) {
     }
 }
 
-/* The thread is not attached. */
-static __attribute__((noinline)) void free_attaching(void *block) {
+static __attribute__((noinline)) void free_asking(void *block) {
+    if (smp_arena_holds(block)) {
+        return;
+    }
     struct smp_self *self = counting_self();
     if (self != NULL && count_freed(self, block)) {
         smp_free_event(block, self);
@@ -309,15 +303,17 @@ static __attribute__((noinline)) void free_attaching(void *block) {
 }
 
 void smp_free_slow(void *block) {
-    if (smp_arena_holds(block)) {
-        return;
-    }
     struct smp_self *self = smp_tls;
-    if (__builtin_expect(!smp_is_attached(self), 0)) {
-        free_attaching(block);
+    struct spillmark_thread *counters = self->asking;
+    if (__builtin_expect(counters == NULL || self->asked != block, 0)) {
+        free_asking(block);
         return;
     }
-    if (__builtin_expect(count_freed(self, block), 0)) {
+    self->asked = NULL;
+    smp_add(&counters->free_chunk_bytes, self->asked_chunk_bytes);
+    smp_count(&counters->free_count);
+    bool due = smp_count_down(&self->free_countdown, self->asked_chunk_bytes);
+    if (__builtin_expect(due || smp_live_maybe((uintptr_t)block), 0)) {
         smp_free_event(block, self);
         return;
     }
@@ -326,7 +322,7 @@ void smp_free_slow(void *block) {
 
 void smp_realloc_before(struct smp_object *object, void *block) {
     object->block = block;
-    object->bytes = size_to_free(smp_tls, block);
+    object->bytes = chunk_to_free(smp_tls, block) - SPILLMARK_CHUNK_EXTRA_BYTES;
     object->live = 0;
     struct smp_self *self = smp_live_likely((uintptr_t)block) ? counting_self() : NULL;
     struct smp_guard guard;

@@ -78,6 +78,7 @@ static void detach(void *argument) {
         smp_tls = &smp_everybody;
         struct spillmark_thread *block = self->block;
         self->quick = NULL;
+        self->asking = NULL;
         self->block = NULL;
         __atomic_store_n(&block->in_use, 0, __ATOMIC_RELEASE);
         smp_guard_leave(&guard);
@@ -97,6 +98,7 @@ void smp_self_boot(void) {
 void smp_self_release(void) {
     for (uint32_t i = 0; i < SHARED_BLOCK; i++) {
         __atomic_store_n(&smp_home->selves[i].quick, NULL, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&smp_home->selves[i].asking, NULL, __ATOMIC_SEQ_CST);
     }
 }
 
@@ -116,6 +118,7 @@ static void reclaim_dead(void) {
         if (__atomic_load_n(&block->in_use, __ATOMIC_RELAXED) != 0 && block->thread_id != 0 &&
             smp_raw6(SYS_tgkill, pid, block->thread_id, 0, 0, 0, 0) == -ESRCH) {
             smp_home->selves[i].quick = NULL;
+            smp_home->selves[i].asking = NULL;
             smp_home->selves[i].block = NULL;
             __atomic_store_n(&block->in_use, 0, __ATOMIC_RELEASE);
         }
@@ -159,9 +162,10 @@ static struct smp_self *attach_block(void) {
     arm(self);
     self->life = smp_life;
     self->block = block;
-    __atomic_store_n(&self->quick, smp_process.chunk_headers ? block : NULL, __ATOMIC_SEQ_CST);
+    struct spillmark_thread **way = smp_process.chunk_headers ? &self->quick : &self->asking;
+    __atomic_store_n(way, block, __ATOMIC_SEQ_CST);
     if (smp_phase() != SMP_ON) {
-        self->quick = NULL; /* turned off meanwhile */
+        *way = NULL; /* turned off meanwhile */
     }
     smp_tls = self;
     if (have_exit_key) {
