@@ -34,6 +34,7 @@ static int import_record(const char *pool_path, const char *record_path, struct 
         return rc;
     sm_record_set_meta(record, SM_META_SCENARIO, "probe");
     sm_record_set_meta(record, SM_META_TITLE, pool_path);
+    sm_record_set_meta(record, SM_META_ENDED_BY, SM_ENDED_BY_SNAPSHOT);
     rc = sm_sampler_import(pool_path, record, err);
     int closed = sm_record_close(record, rc == 0);
     if (rc == 0 && closed)

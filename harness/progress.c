@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "../reports/units.h"
@@ -42,7 +43,12 @@ void sm_progress_show(struct sm_progress *progress, const struct sm_progress_fig
     progress->next_plain_ns = now_ns + plain_period_ns;
     format_figures(figures, line, sizeof line);
     if (progress->is_terminal) {
-        fprintf(stderr, "\r\033[K%s", line);
+        /* A line that wraps would not be overwritten by the next. */
+        struct winsize size;
+        int columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1
+                          ? size.ws_col - 1
+                          : (int)sizeof line;
+        fprintf(stderr, "\r\033[K%.*s", columns, line);
         progress->line_open = 1;
     } else {
         fprintf(stderr, "%s\n", line);

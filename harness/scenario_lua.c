@@ -113,7 +113,8 @@ static void take_message(struct sm_loader *loader, const char *file, const char 
             what = colon + digits + 3;
         }
     }
-    sm_error_set(&loader->error, -EINVAL, where, NULL, "%.*s", (int)strcspn(what, "\n"), what);
+    const char *todo = strstr(what, "expected (to close") ? "is a comma missing before it?" : NULL;
+    sm_error_set(&loader->error, -EINVAL, where, todo, "%.*s", (int)strcspn(what, "\n"), what);
 }
 
 static void take_error(struct sm_loader *loader, int status) {

@@ -207,20 +207,22 @@ struct sm_meta {
 #define SM_META_LIMIT       "limit"            /* JSON object: bytes, limit_way, what it did */
 #define SM_META_SHARD       "shard"            /* "2/3", only of a load driven in parts */
 #define SM_META_LOAD_ONLY   "load_only"        /* "1" where another shard had the target */
-/* "schedule", "sure", "interrupt", "target", "service", "record" or "error". */
-#define SM_META_ENDED_BY   "ended_by"
-#define SM_META_ENDED_WHY  "ended_why"  /* by "sure": what was; else absent */
-#define SM_META_LOST_UNITS "lost_units" /* which were sent and left unanswered first, and how */
-#define SM_META_DURATION   "duration_ns"
+/* "schedule", "sure", "interrupt", "target", "service", "record", "error", or "snapshot": what a
+ * probe without a harness left, which has no course in time. */
+#define SM_META_ENDED_BY     "ended_by"
+#define SM_ENDED_BY_SNAPSHOT "snapshot"
+#define SM_META_ENDED_WHY    "ended_why"  /* by "sure": what was; else absent */
+#define SM_META_LOST_UNITS   "lost_units" /* which were sent and left unanswered first, and how */
+#define SM_META_DURATION     "duration_ns"
 
 #define SM_RUN_TABLES(X)                                                                           \
     X(phase, phases)                                                                               \
     X(process, processes)                                                                          \
-    X(series, series) X(sample, samples) X(module, modules) X(stack, stacks) X(frame, frames)      \
-        X(symbol, symbols) X(site_sample, site_samples) X(site_free, site_frees)                   \
-            X(load_interval, load_intervals) X(load_outcome, load_outcomes) X(fault, faults)       \
-                X(budget_item, budget_items) X(declared_bound, declared_bounds) X(event, events)   \
-                    X(meta, metas)
+    X(series, series)                                                                              \
+    X(sample, samples) X(module, modules) X(stack, stacks) X(frame, frames) X(symbol, symbols)     \
+        X(site_sample, site_samples) X(site_free, site_frees) X(load_interval, load_intervals)     \
+            X(load_outcome, load_outcomes) X(fault, faults) X(budget_item, budget_items)           \
+                X(declared_bound, declared_bounds) X(event, events) X(meta, metas)
 
 /* A whole run in memory. Arrays are in order of time, or of id. */
 struct sm_run {

@@ -10,6 +10,13 @@
 enum { FRAMES_READ = 64, FRAMES_SHOWN = 6, FUNCTION_COLUMNS = 44 };
 enum { SITES_SHOWN = 5, SITE_FRAMES = 4 };
 
+/* The place beside the name needs some room on a narrow terminal. */
+static int function_columns(const struct sm_text *text) {
+    static const int least = 20, beside = 34;
+    int columns = text->width - beside < FUNCTION_COLUMNS ? text->width - beside : FUNCTION_COLUMNS;
+    return columns < least ? least : columns;
+}
+
 static void print_frame(const struct sm_text *text, const struct sm_stack_frame *frame,
                         enum sm_style style) {
     char words[256], place[256];
@@ -25,7 +32,7 @@ static void print_frame(const struct sm_text *text, const struct sm_stack_frame 
     else
         snprintf(place, sizeof place, "%s", frame->function[0] ? module : "");
     sm_text_print(text, SM_STYLE_PLAIN, "      ");
-    sm_text_put(text, style, -FUNCTION_COLUMNS, words);
+    sm_text_put(text, style, -function_columns(text), words);
     sm_text_print(text, SM_STYLE_PLAIN, "  ");
     sm_text_put(text, SM_STYLE_DIM, 0, place);
     sm_text_print(text, SM_STYLE_PLAIN, "\n");
@@ -107,28 +114,57 @@ static int is_worth_showing(const struct sm_run *run, const struct sm_analysis *
            strcmp(sm_run_meta(run, SM_META_SCENARIO), "probe") == 0;
 }
 
+static int compare_open(const void *a, const void *b) {
+    const struct sm_site_result *x = *(const struct sm_site_result *const *)a;
+    const struct sm_site_result *y = *(const struct sm_site_result *const *)b;
+    return (x->live_count < y->live_count) - (x->live_count > y->live_count);
+}
+
+static void print_largest(const struct sm_text *text, const struct sm_site_result *site) {
+    if (site->kind == SM_SITE_FD)
+        sm_text_print(text, SM_STYLE_PLAIN, "    %s open descriptor%s\n",
+                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
+                      round(site->live_count) == 1 ? "" : "s");
+    else
+        sm_text_print(text, SM_STYLE_PLAIN,
+                      "    about %s in %s objects at its fullest; %s in %s never freed\n",
+                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->peak_bytes),
+                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->peak_count)),
+                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->kept_bytes),
+                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->kept_count)));
+}
+
+static void print_sites(const struct sm_text *text, const struct sm_run *run,
+                        const struct sm_site_result **sites, size_t count) {
+    for (size_t i = 0; i < count && i < SITES_SHOWN; i++) {
+        print_largest(text, sites[i]);
+        print_stack(text, run, sites[i]->stack_id, SITE_FRAMES);
+    }
+    if (count > SITES_SHOWN)
+        sm_text_print(text, SM_STYLE_DIM, "    and %zu more: --format json\n", count - SITES_SHOWN);
+}
+
+/* Those of memory, and where nothing else can be told of descriptors, theirs. */
 void sm_text_largest_sites(const struct sm_text *text, const struct sm_run *run,
                            const struct sm_analysis *analysis) {
-    const struct sm_site_result **sites = calloc(analysis->site_count + 1, sizeof *sites);
-    size_t count = 0;
-    for (size_t i = 0; sites && i < analysis->site_count; i++)
-        if (analysis->sites[i].kind == SM_SITE_HEAP && analysis->sites[i].peak_bytes > 0)
-            sites[count++] = &analysis->sites[i];
-    if (count > 0 && is_worth_showing(run, analysis)) {
-        qsort(sites, count, sizeof *sites, compare_peaks);
-        sm_text_heading(text, "LARGEST SITES");
-        for (size_t i = 0; i < count && i < SITES_SHOWN; i++) {
-            sm_text_print(text, SM_STYLE_PLAIN,
-                          "    about %s in %s objects at its fullest; %s in %s never freed\n",
-                          SM_UNIT_TEXT(SM_UNIT_BYTES, sites[i]->peak_bytes),
-                          SM_UNIT_TEXT(SM_UNIT_COUNT, round(sites[i]->peak_count)),
-                          SM_UNIT_TEXT(SM_UNIT_BYTES, sites[i]->kept_bytes),
-                          SM_UNIT_TEXT(SM_UNIT_COUNT, round(sites[i]->kept_count)));
-            print_stack(text, run, sites[i]->stack_id, SITE_FRAMES);
-        }
-        if (count > SITES_SHOWN)
-            sm_text_print(text, SM_STYLE_DIM, "    and %zu more: --format json\n",
-                          count - SITES_SHOWN);
+    const struct sm_site_result **heap = calloc(analysis->site_count + 1, sizeof *heap);
+    const struct sm_site_result **open = calloc(analysis->site_count + 1, sizeof *open);
+    int is_snapshot = strcmp(sm_run_meta(run, SM_META_ENDED_BY), SM_ENDED_BY_SNAPSHOT) == 0;
+    size_t heap_count = 0, open_count = 0;
+    for (size_t i = 0; heap && open && i < analysis->site_count; i++) {
+        const struct sm_site_result *site = &analysis->sites[i];
+        if (site->kind == SM_SITE_HEAP && site->peak_bytes > 0)
+            heap[heap_count++] = site;
+        else if (site->kind == SM_SITE_FD && is_snapshot && site->live_count >= 1)
+            open[open_count++] = site;
     }
-    free(sites);
+    if (heap_count + open_count > 0 && is_worth_showing(run, analysis)) {
+        qsort(heap, heap_count, sizeof *heap, compare_peaks);
+        qsort(open, open_count, sizeof *open, compare_open);
+        sm_text_heading(text, "LARGEST SITES");
+        print_sites(text, run, heap, heap_count);
+        print_sites(text, run, open, open_count);
+    }
+    free(heap);
+    free(open);
 }

@@ -295,9 +295,16 @@ static int decide_doubt(const struct sm_run *run, struct sm_analysis *analysis) 
     const struct sm_budget_line *line = line_that(analysis, SM_HOLDS_UNKNOWN);
     const struct sm_fault *fault = idle_fault(run);
     const struct sm_series_result *open = open_question(analysis);
+    if (strcmp(sm_run_meta(run, SM_META_ENDED_BY), SM_ENDED_BY_SNAPSHOT) == 0) {
+        say(analysis,
+            "This is what the probe alone tells of one moment: what is held, by which stacks. "
+            "Whether it grows takes a record of some time: spillmark probe -- COMMAND makes one, "
+            "spillmark attach PID of a program that runs.");
+        return doubt(analysis);
+    }
     if (!analysis->trace && analysis->budget_count == 0) {
         say(analysis, "Nothing was measured: the record holds no samples of memory or descriptors "
-                      "within a phase.");
+                      "within a phase. Did the program end at once?");
         return doubt(analysis);
     }
     if (!run->complete) {

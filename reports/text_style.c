@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static const char *const codes[] = {
@@ -10,10 +11,19 @@ static const char *const codes[] = {
     [SM_STYLE_GOOD] = "\033[1;32m", [SM_STYLE_BAD] = "\033[1;31m", [SM_STYLE_DOUBT] = "\033[1;33m",
 };
 
+static int width_of(FILE *to) {
+    static const int least = 40;
+    struct winsize size;
+    if (ioctl(fileno(to), TIOCGWINSZ, &size) != 0 || size.ws_col == 0 ||
+        size.ws_col >= SM_TEXT_WIDTH)
+        return SM_TEXT_WIDTH;
+    return size.ws_col < least ? least : size.ws_col;
+}
+
 struct sm_text sm_text_open(FILE *to) {
     const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
     int is_plain = (none && none[0]) || !term || strcmp(term, "dumb") == 0;
-    return (struct sm_text){to, !is_plain && isatty(fileno(to))};
+    return (struct sm_text){to, !is_plain && isatty(fileno(to)), width_of(to)};
 }
 
 static void begin(const struct sm_text *text, enum sm_style style) {
@@ -89,7 +99,7 @@ void sm_text_wrap(const struct sm_text *text, enum sm_style style, int indent, i
         int columns = 0;
         for (size_t i = 0; i < length; i++)
             columns += ((unsigned char)words[i] & 0xc0) != 0x80;
-        if (!is_line_empty && at + 1 + columns > SM_TEXT_WIDTH) {
+        if (!is_line_empty && at + 1 + columns > text->width) {
             fputc('\n', text->to);
             put_blanks(text, indent);
             at = indent;

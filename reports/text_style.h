@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+/* Columns of a paragraph, unless it goes to a terminal that has fewer. */
 enum { SM_TEXT_WIDTH = 100 };
 
 enum sm_style {
@@ -17,6 +18,7 @@ enum sm_style {
 struct sm_text {
     FILE *to;
     int has_colour;
+    int width;
 };
 
 /* Colours only when `to` is a terminal, TERM is not "dumb" and NO_COLOR is not set. */
@@ -31,7 +33,7 @@ void sm_text_put(const struct sm_text *text, enum sm_style style, int width, con
 void sm_text_print(const struct sm_text *text, enum sm_style style, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Prints words as a paragraph wrapped at SM_TEXT_WIDTH, every line indented by `indent`; the
+/* Prints words as a paragraph wrapped at the text's width, every line indented by `indent`; the
  * first begins at column `column` (already printed). Ends with a newline. */
 void sm_text_wrap(const struct sm_text *text, enum sm_style style, int indent, int column,
                   const char *words);

@@ -10,12 +10,13 @@ from spillmark import Case, main, spillmark, wait_for
 
 PROBE = os.environ["SPILLMARK_PROBE"]
 SOURCE = """
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 static __attribute__((noinline)) void *kept_in_parent(void) { return malloc(10000); }
 static __attribute__((noinline)) void *kept_in_child(void) { return malloc(3000); }
-int main(void) {
+int main(void) { int null = open("/dev/null", O_RDONLY); if (null < 0) return 1;
     int is_child = fork() == 0;
     for (int i = 0; i < 100; i++) {
         void *kept = is_child ? kept_in_child() : kept_in_parent();
@@ -57,8 +58,8 @@ class Alone(Case):
     def check(self, pool, end):
         report = self.report(pool)
         sites = {site["site"][0]["function"]: site for site in report["sites"]}
-        for function, size, line in (("kept_in_parent", PARENT_BYTES, 5),
-                                     ("kept_in_child", CHILD_BYTES, 6)):
+        for function, size, line in (("kept_in_parent", PARENT_BYTES, 6),
+                                     ("kept_in_child", CHILD_BYTES, 7)):
             site = sites[function]
             self.assertEqual((site["live_count"], site["live_bytes"]), (100, 100 * size), site)
             self.assertEqual(site["site"][0]["line"], line)
@@ -73,7 +74,10 @@ class Alone(Case):
         pools = glob.glob(self.path("*.pool"))
         self.assertEqual(pools, [self.path(f"spillmark-probe.{process.pid}.pool")])
         report = self.check(pools[0], "")
-        self.assertIn("running at the end", spillmark("report", pools[0]).out)
+        text = " ".join(spillmark("report", pools[0]).out.split())
+        self.assertIn("running at the end", text)
+        self.assertIn("what the probe alone tells of one moment", text)
+        self.assertRegex(text, r"1 open descriptor main kept\.c:8")
         child = report["processes"][1]["pid"]
         self.assertEqual(report["processes"][1]["parent_pid"], process.pid)
         self.kill(process.pid)
