@@ -141,11 +141,9 @@ enum sm_upgrade_progress sm_upgrade_feed(struct sm_upgrade *upgrade, const char 
     size_t used = http_parser_execute(&upgrade->parser, &settings, bytes, length);
     *ret_used = used;
     upgrade->seen_bytes += used;
-    if (upgrade->is_done) {
+    if (upgrade->is_done)
         return is_server ? check_request(upgrade) : check_reply(upgrade, key);
-    }
-    if (HTTP_PARSER_ERRNO(&upgrade->parser) != HPE_OK && !is_server &&
-        upgrade->parser.http_major == 0)
+    if (HTTP_PARSER_ERRNO(&upgrade->parser) != HPE_OK && upgrade->parser.http_major == 0)
         return refuse_other(upgrade, bytes, length);
     if (HTTP_PARSER_ERRNO(&upgrade->parser) != HPE_OK)
         return refuse(upgrade, http_errno_description(HTTP_PARSER_ERRNO(&upgrade->parser)));

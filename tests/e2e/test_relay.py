@@ -107,7 +107,7 @@ time.sleep(60)
         result = spillmark("run", scenario, "-o", self.path("run"))
         self.assertIn(result.status, (0, 1, 4), result.err)
         outcomes = self.report(self.path("run"))["load"]["outcomes"]
-        self.assertEqual(outcomes["no handshake: invalid HTTP method"], 1)
+        self.assertEqual(outcomes["no handshake: not HTTP/1.1: TLS"], 1)
         self.assertEqual(outcomes["no handshake: not a WebSocket request"], 1)
         self.assertEqual(outcomes["no handshake: closed by the consumer without a word"], 1)
 

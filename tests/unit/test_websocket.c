@@ -324,7 +324,7 @@ static void what_is_no_handshake_is_refused(void **state) {
         const char *request, *words;
     } cases[] = {{REQUEST("8"), "not version 13 of WebSocket"},
                  {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "not a WebSocket request"},
-                 {"\x16\x03\x01\x02", "invalid HTTP method"}};
+                 {"\x16\x03\x01\x02", "not HTTP/1.1: TLS"}};
     static struct sm_upgrade upgrade;
     char answer[SM_UPGRADE_ANSWER], target[SM_UPGRADE_TARGET];
     size_t used;
