@@ -174,9 +174,9 @@ void sm_followed_settle_probe(struct sm_sampler *sampler, struct sm_followed *pr
     struct sm_preflight preflight;
     if (process->probe_known)
         return;
-    if (process->alive && now_ns - process->seen_ns < probe_patience_ns) {
-        if (sampler->options.want_probe && now_ns > process->seen_ns &&
-            never_loads(process, &preflight))
+    if (process->alive && sampler->options.want_probe &&
+        now_ns - process->seen_ns < probe_patience_ns) {
+        if (now_ns > process->seen_ns && never_loads(process, &preflight))
             settle_probe(sampler, process, preflight.note, now_ns);
         return;
     }

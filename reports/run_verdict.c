@@ -18,6 +18,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -278,7 +279,20 @@ static void say_open_line(struct sm_analysis *analysis, const struct sm_budget_l
         say(analysis, "What was seen: %s", cause->text);
 }
 
-static void say_open_question(struct sm_analysis *analysis, const struct sm_series_result *open) {
+/* A program that was watched as it was, by probe or attach. */
+static int is_without_scenario(const struct sm_run *run) {
+    const char *scenario = sm_run_meta(run, SM_META_SCENARIO);
+    return strcmp(scenario, "probe") == 0 || strcmp(scenario, "attach") == 0;
+}
+
+/* How much of what is needed is said: what to write into a scenario only where there is one. */
+static int length_of_needs(const struct sm_run *run, const char *needs) {
+    const char *line = strstr(needs, ": phase {");
+    return (int)(is_without_scenario(run) && line ? line - needs : (ptrdiff_t)strlen(needs));
+}
+
+static void say_open_question(const struct sm_run *run, struct sm_analysis *analysis,
+                              const struct sm_series_result *open) {
     const char *title = title_of(open->series->name);
     say(analysis, "Whether the %s %s bounded this run cannot settle: %s.", title, be(title),
         open->verdict.why);
@@ -288,7 +302,8 @@ static void say_open_question(struct sm_analysis *analysis, const struct sm_seri
             "of malloc: the program mapped it itself, or its language's runtime did.",
             SM_UNIT_TEXT(SM_UNIT_BYTES, analysis->late_rise.resident));
     if (open->verdict.needs[0])
-        say(analysis, "Needed: %s", open->verdict.needs);
+        say(analysis, "Needed: %.*s", length_of_needs(run, open->verdict.needs),
+            open->verdict.needs);
 }
 
 static int decide_doubt(const struct sm_run *run, struct sm_analysis *analysis) {
@@ -338,7 +353,7 @@ static int decide_doubt(const struct sm_run *run, struct sm_analysis *analysis) 
     }
     if (open) {
         const struct sm_cause *cause = gravest(analysis);
-        say_open_question(analysis, open);
+        say_open_question(run, analysis, open);
         if (cause)
             say(analysis, "What was seen: %s", cause->text);
         return doubt(analysis);
@@ -366,7 +381,22 @@ static void say_power(struct sm_analysis *analysis) {
                 : "");
 }
 
-static void decide_pass(struct sm_analysis *analysis) {
+/* What nobody loads grows seldom. */
+static void say_idle(const struct sm_run *run, struct sm_analysis *analysis) {
+    static const double least_share = .001;
+    const struct sm_series_result *cpu = sm_analysis_series(analysis, 0, "cpu");
+    int64_t from_ns = 0, to_ns = 0;
+    sm_timeline_range(run, &from_ns, &to_ns);
+    double seconds = sm_timeline_seconds(to_ns - from_ns);
+    if (is_without_scenario(run) && cpu && cpu->end - cpu->start < least_share * seconds)
+        say(analysis,
+            "The program used hardly any processor time (%s of %s), so it was hardly under load: "
+            "this says little of how it is under one.",
+            SM_UNIT_TEXT(SM_UNIT_SECONDS, cpu->end - cpu->start),
+            SM_UNIT_TEXT(SM_UNIT_SECONDS, seconds));
+}
+
+static void decide_pass(const struct sm_run *run, struct sm_analysis *analysis) {
     analysis->verdict = SM_RUN_PASS;
     analysis->exit_status = SM_STATUS_OK;
     say_bounded(analysis, is_judged(analysis, "heap") ? "heap" : "rss");
@@ -378,6 +408,7 @@ static void decide_pass(struct sm_analysis *analysis) {
             analysis->budget_count == 1 ? "s" : "");
     if (analysis->ledger.is_unaccounted_known && analysis->ledger.unaccounted <= 0)
         say(analysis, "Every accepted unit is accounted for.");
+    say_idle(run, analysis);
     for (size_t i = 0; i < analysis->cause_count; i++)
         if (analysis->causes[i].kind == SM_CAUSE_BOUNDED_BY_DISCARDING)
             say(analysis, "%s", analysis->causes[i].text);
@@ -399,7 +430,7 @@ void sm_run_verdict_decide(const struct sm_run *run, struct sm_analysis *analysi
     analysis->why[0] = '\0';
     if (!decide_failure(run, analysis) && !decide_broken(run, analysis) &&
         !decide_doubt(run, analysis))
-        decide_pass(analysis);
+        decide_pass(run, analysis);
     if (strcmp(sm_run_meta(run, SM_META_ENDED_BY), "sure") == 0)
         say(analysis,
             "The run was ended before its schedule was through, as soon as this was sure: %s.",

@@ -72,7 +72,7 @@ function workCharts(run, all) {
                   line("unanswered", rate(all, "unanswered", RATE_SPAN_S), "--c5")] },
         { id: "in-flight", title: "In flight, bytes", unit: "bytes", main: true, marks: marks(run, "in_flight:declared", []),
           lines: [line("declared by the program", all.get("in_flight:declared"), "--c1", { width: 2.2, fill: true }),
-                  line("read, not yet written", all.get("in_flight:read-written"), "--c2"),
+                  line("read from sockets, not written to files", all.get("in_flight:read-written"), "--c2"),
                   line("in the kernel\u2019s sockets", all.get("in_flight:sockets"), "--c3"),
                   ...named(all, /^mark:/, isBytes).map((l) => l && { ...l, hidden: true })] },
         { id: "latency", title: "Latency, from the intended start", unit: "seconds", log: true, main: true, lines: latencies(run) },

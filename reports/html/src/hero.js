@@ -13,7 +13,9 @@ const figure = (name, value, note, state) =>
     h("div", { class: `figure ${state || ""}` }, h("dt", {}, name), h("dd", {}, value), note ? h("dd", { class: "note" }, note) : null);
 
 function growth(report) {
-    const name = report.series.heap ? "heap" : "rss", series = report.series[name];
+    // What the program maps beside its heap shows in resident memory alone.
+    const isBeside = report.causes.some((c) => c.kind === "mapping_growth");
+    const name = report.series.heap && !isBeside ? "heap" : "rss", series = report.series[name];
     if (!series) return null;
     const unit = perSecond("bytes"), rate = series.rate_per_s;
     const title = name === "heap" ? "Live heap" : "Resident memory";
