@@ -40,6 +40,7 @@ enum series {
     DROPPED,
     CONTROL,
     MAPPED,
+    CPU,
     SERIES
 };
 static const struct {
@@ -61,7 +62,8 @@ static const struct {
                           {"gauge:queued", SM_UNIT_COUNT},
                           {"gauge:dropped_total", SM_UNIT_COUNT},
                           {"control", SM_UNIT_BYTES},
-                          {"mapped", SM_UNIT_BYTES}};
+                          {"mapped", SM_UNIT_BYTES},
+                          {"cpu", SM_UNIT_SECONDS}};
 
 struct simulation {
     struct synthetic_run run;
@@ -89,7 +91,7 @@ static void put(struct simulation *s, enum series series, int64_t t_ns, double v
         return;
     if (series == CONTROL && (s->run.control_per_s <= 0 || s->run.is_control_refused))
         return;
-    if (series == MAPPED && s->run.mapped_per_s <= 0)
+    if ((series == MAPPED && s->run.mapped_per_s <= 0) || (series == CPU && !s->run.is_idle))
         return;
     struct sm_sample sample = {(int32_t)series + 1, t_ns, value, value, value};
     assert_int_equal(sm_record_add_sample(s->record, &sample), 0);
@@ -225,6 +227,7 @@ static void sample(struct simulation *s, int64_t t_ns) {
     put(s, DROPPED, t_ns, round(s->dropped));
     put(s, CONTROL, t_ns, round(s->control));
     put(s, MAPPED, t_ns, round(mapped));
+    put(s, CPU, t_ns, .003);
     put_accounts(s, t_ns);
 }
 
@@ -286,7 +289,7 @@ static void write_head(struct simulation *s) {
         struct sm_series series = {i + 1, 0, (char *)series_table[i].name, series_table[i].unit};
         if (!(run->is_without_probe && (i == HEAP || i == SLACK)) &&
             !(run->is_without_delivered && i == DELIVERED) &&
-            !(i == MAPPED && run->mapped_per_s <= 0) &&
+            !(i == MAPPED && run->mapped_per_s <= 0) && !(i == CPU && !run->is_idle) &&
             !(i == CONTROL && (run->control_per_s <= 0 || run->is_control_refused)))
             assert_int_equal(sm_record_add_series(record, &series), 0);
     }
@@ -315,7 +318,10 @@ static void write_head(struct simulation *s) {
         assert_int_equal(sm_record_add_declared_bound(
                              record, &(struct sm_declared_bound){"heap", run->declared_heap_bytes}),
                          0);
-    sm_record_set_meta(record, SM_META_SCENARIO, run->names ? run->names : "synthetic/slow-disk");
+    sm_record_set_meta(record, SM_META_SCENARIO,
+                       run->is_idle ? "probe"
+                       : run->names ? run->names
+                                    : "synthetic/slow-disk");
     sm_record_set_meta(record, SM_META_TITLE, run->names ? run->names : "A batcher that never was");
     sm_record_set_meta(record, SM_META_PARAMS,
                        run->params ? run->params : "{\"build\": \"before\", \"rate\": 4000}");

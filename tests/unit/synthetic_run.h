@@ -36,6 +36,7 @@ struct synthetic_run {
     int is_fault_idle;        /* the fault's receipt shows nothing */
     int is_empty;             /* no phases, no samples */
     int is_without_delivered; /* nobody counts deliveries */
+    int is_idle;              /* watched by probe, and uses no processor time */
     int is_unanswered;        /* nothing of the load reached anybody */
     double driver_late_s;     /* how late the driver came by its own doing, p99 */
     const char *budget[16];   /* "heap", "bounded", "heap_peak", "64MB", ..., NULL */

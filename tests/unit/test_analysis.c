@@ -84,6 +84,22 @@ static void a_quiet_run_passes(void **state) {
     analysed_run_free(&a);
 }
 
+static void of_an_idle_program_it_is_said(void **state) {
+    struct analysed_run a =
+        analysed_run_make(state, (struct synthetic_run){.is_without_fault = 1, .is_idle = 1});
+    check(&a, SM_RUN_PASS, SM_STATUS_OK);
+    assert_non_null(strstr(a.analysis->why, "hardly under load"));
+    analysed_run_free(&a);
+}
+
+static void a_snapshot_is_no_verdict(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state, (struct synthetic_run){.is_without_fault = 1, .ended_by = SM_ENDED_BY_SNAPSHOT});
+    check(&a, SM_RUN_INCONCLUSIVE, SM_STATUS_INCONCLUSIVE);
+    assert_non_null(strstr(a.analysis->why, "one moment"));
+    analysed_run_free(&a);
+}
+
 /* Or a cache would be judged by the seconds of warm-up in which it fills. */
 static void a_load_goes_on_from_one_phase_to_the_next(void **state) {
     struct sm_trace_span *spans = NULL;
@@ -242,6 +258,8 @@ int main(void) {
         TEST(drops_fail_when_the_budget_says_so),
         TEST(without_a_declared_bound_a_backlog_is_open),
         TEST(a_quiet_run_passes),
+        TEST(of_an_idle_program_it_is_said),
+        TEST(a_snapshot_is_no_verdict),
         TEST(a_load_goes_on_from_one_phase_to_the_next),
         TEST(a_leak_fails_without_a_budget_too),
         TEST(two_leaks_are_two_causes),
