@@ -13,7 +13,8 @@ enum { MAP_BYTES = sizeof(struct smp_memo) * SMP_MEMO_SETS * SMP_MEMO_WAYS };
 
 /* With the first walk: a thread may end without one. */
 static bool make_memos(struct smp_self *self) {
-    if (self->block == NULL) { /* shared by threads */
+    bool is_one_of_many = !smp_process.record_all && self->index >= SMP_MEMO_SAMPLING_THREADS;
+    if (self->block == NULL || is_one_of_many) { /* without a block it is shared by threads */
         return false;
     }
     if (mapped[self->index] == NULL) {
