@@ -83,15 +83,26 @@ static double noise(struct simulation *s) {
     return (double)(s->seed >> 8) / (1 << 24) - .5;
 }
 
+static int is_recorded(const struct synthetic_run *run, enum series series) {
+    switch (series) {
+    case HEAP:
+    case SLACK:
+        return !run->is_without_probe;
+    case DELIVERED:
+        return !run->is_without_delivered;
+    case CONTROL:
+        return run->control_per_s > 0 && !run->is_control_refused;
+    case MAPPED:
+        return run->mapped_per_s > 0;
+    case CPU:
+        return run->is_idle;
+    default:
+        return 1;
+    }
+}
+
 static void put(struct simulation *s, enum series series, int64_t t_ns, double value) {
-    int needs_probe = series == HEAP || series == SLACK;
-    if (needs_probe && s->run.is_without_probe)
-        return;
-    if (series == DELIVERED && s->run.is_without_delivered)
-        return;
-    if (series == CONTROL && (s->run.control_per_s <= 0 || s->run.is_control_refused))
-        return;
-    if ((series == MAPPED && s->run.mapped_per_s <= 0) || (series == CPU && !s->run.is_idle))
+    if (!is_recorded(&s->run, series))
         return;
     struct sm_sample sample = {(int32_t)series + 1, t_ns, value, value, value};
     assert_int_equal(sm_record_add_sample(s->record, &sample), 0);
@@ -287,10 +298,7 @@ static void write_head(struct simulation *s) {
     }
     for (int i = 0; i < SERIES; i++) {
         struct sm_series series = {i + 1, 0, (char *)series_table[i].name, series_table[i].unit};
-        if (!(run->is_without_probe && (i == HEAP || i == SLACK)) &&
-            !(run->is_without_delivered && i == DELIVERED) &&
-            !(i == MAPPED && run->mapped_per_s <= 0) && !(i == CPU && !run->is_idle) &&
-            !(i == CONTROL && (run->control_per_s <= 0 || run->is_control_refused)))
+        if (is_recorded(run, (enum series)i))
             assert_int_equal(sm_record_add_series(record, &series), 0);
     }
     struct sm_series accounts[] = {
