@@ -1,6 +1,7 @@
-/* http2.h - HTTP/2 as a protocol of load_connections.h: nghttp2 makes and reads the frames,
- * libcurl's connections carry them. What is asked for and what an answer means is the driver's:
- * http2_load, grpc_load. Thread rule: the engine's thread, but for open and close. */
+/* http2.h - HTTP/2 as a protocol of load_connections.h, a client's side of RFC 9113; nghttp2
+ * encodes and decodes the fields (RFC 7541), libcurl's connections carry the frames. What is asked
+ * for and what an answer means is the driver's: http2_load, grpc_load. Thread rule: the engine's
+ * thread, but for open and close. */
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -8,25 +9,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http2_block.h"
 #include "http2_memory.h"
 #include "http2_outbox.h"
+#include "http2_reply.h"
+#include "http2_request.h"
 #include "load_connections.h"
 
-enum { SM_HTTP2_WORDS = 96, SM_HTTP2_STREAMS = 100 };
+enum { SM_HTTP2_STREAMS = 100 };
 
 /* One request. A driver's own struct may begin with it. */
 struct sm_http2_exchange {
     struct sm_exchange base;
-    int32_t stream_id;
+    uint32_t stream_id; /* 0: it has none yet, or none any more */
     int tries;
-    int64_t message;                /* of those it sends, the one under way */
-    size_t offset;                  /* in it */
-    bool has_sent;                  /* all of its body has gone into frames */
-    bool has_begun;                 /* some of the reply has come */
-    bool has_answered;              /* all of it has */
-    bool is_closed;                 /* the stream is */
-    int status;                     /* of the reply; 0: none yet */
-    char malformed[SM_HTTP2_WORDS]; /* what is wrong with the reply; "": nothing */
+    struct sm_http2_exchange *next_in_bucket;
+    TAILQ_ENTRY(sm_http2_exchange) sending; /* while it has a turn to send */
+    int64_t message;                        /* of those it sends, the one under way */
+    size_t offset;                          /* in it */
+    int64_t credit;    /* bytes it may send, beyond what each stream may in the beginning */
+    uint32_t received; /* bytes of frames with the body, since its window was opened last */
+    bool has_turn;
+    bool has_sent;     /* all of its body has gone into frames */
+    bool has_begun;    /* some of the reply has come */
+    bool has_answered; /* all of it has */
+    bool is_closed;    /* the stream is, by the peer */
+    struct sm_http2_reply reply;
 };
 
 struct sm_http2;
@@ -53,15 +61,12 @@ struct sm_http2 {
     struct sm_payload payload;
     int64_t messages; /* of each request */
     size_t streams;   /* at once on a connection at the most */
-    nghttp2_nv *fields;
-    size_t field_count;
-    bool adds_length; /* the last field is the length of the body */
-    char length[24];  /* its value, of bodies of length_bytes */
-    size_t length_bytes;
-    char *field_texts;
-    nghttp2_session_callbacks *callbacks;
-    nghttp2_option *option;
+    struct sm_http2_request request;
+    bool is_head; /* it is a HEAD */
+    bool has_body;
+    bool says_length; /* of the body, beforehand */
     struct sm_http2_memory memory;
+    struct sm_http2_known *known; /* the last; NULL: none yet */
     char scratch[SM_BODY_SCRATCH], received[1 << 16];
 };
 

@@ -12,9 +12,15 @@
 
 enum { OWN_FIELDS = 16 };
 
-/* Fields that speak of a connection, which HTTP/2 forbids (RFC 9113, 8.2.2). */
 static const char *const forbidden[] = {"connection",        "keep-alive", "proxy-connection",
                                         "transfer-encoding", "upgrade",    NULL};
+
+bool sm_http2_is_forbidden(const char *name, size_t length) {
+    for (size_t i = 0; forbidden[i]; i++)
+        if (length == strlen(forbidden[i]) && memcmp(name, forbidden[i], length) == 0)
+            return true;
+    return false;
+}
 
 struct list {
     nghttp2_nv *fields;

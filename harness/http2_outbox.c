@@ -8,6 +8,8 @@ enum {
     PARTS = 64,
     DIRECT_BYTES = 4096, /* from here on bytes are sent from where they are held */
     COPY_BYTES = 16384,  /* of others that are copied before that is looked at again */
+    FIRST_ENTRIES = 4,
+    FIRST_BYTES = 256,
 };
 
 /* Bytes to send: literal ones from `offset` on, or of a message. */
@@ -54,9 +56,38 @@ void sm_outbox_free(struct sm_outbox *outbox) {
     *outbox = (struct sm_outbox){0};
 }
 
+/* What has been sent makes room for more, where it is most of what is there: so all is moved once
+ * at the most. */
+static void forget_sent(struct sm_outbox *outbox) {
+    size_t count = outbox->entry_count - outbox->next, offset = outbox->literal_length;
+    if (count == 0)
+        return; /* there was nothing */
+    struct sm_outbox_entry *left = outbox->entries + outbox->next;
+    left->offset += outbox->next_sent;
+    left->length -= outbox->next_sent;
+    outbox->next_sent = 0;
+    for (size_t i = 0; i < count && offset == outbox->literal_length; i++)
+        if (left[i].is_literal)
+            offset = left[i].offset;
+    if (outbox->next <= count && offset <= outbox->literal_length / 2)
+        return;
+    outbox->literal_length -= offset;
+    if (offset > 0)
+        memmove(outbox->literal, outbox->literal + offset, outbox->literal_length);
+    for (size_t i = 0; i < count; i++) {
+        if (left[i].is_literal)
+            left[i].offset -= offset;
+        outbox->entries[i] = left[i];
+    }
+    outbox->entry_count = count;
+    outbox->next = 0;
+}
+
 static struct sm_outbox_entry *add_entry(struct sm_outbox *outbox) {
+    if (outbox->entry_count == outbox->entry_room)
+        forget_sent(outbox);
     if (outbox->entry_count == outbox->entry_room) {
-        size_t room = outbox->entry_room ? outbox->entry_room * 2 : 16;
+        size_t room = outbox->entry_room ? outbox->entry_room * 2 : FIRST_ENTRIES;
         struct sm_outbox_entry *grown = reallocarray(outbox->entries, room, sizeof *grown);
         if (!grown)
             return NULL;
@@ -67,7 +98,9 @@ static struct sm_outbox_entry *add_entry(struct sm_outbox *outbox) {
 }
 
 static int make_literal_room(struct sm_outbox *outbox, size_t length) {
-    size_t room = outbox->literal_room ? outbox->literal_room : 1024;
+    if (outbox->literal_room < outbox->literal_length + length)
+        forget_sent(outbox);
+    size_t room = outbox->literal_room ? outbox->literal_room : FIRST_BYTES;
     while (room < outbox->literal_length + length)
         room *= 2;
     if (room == outbox->literal_room)

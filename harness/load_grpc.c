@@ -130,9 +130,9 @@ static void end(struct call *call, enum sm_ending ending, const char *words) {
 /* The target answered, but not with a status of gRPC. */
 static void end_without_status(struct call *call) {
     char words[64];
-    if (call->base.status != 200 || call->is_other) {
-        snprintf(words, sizeof words, "HTTP %d, not gRPC", call->base.status);
-        end(call, call->base.status == 200 ? SM_ENDING_UNANSWERED : SM_ENDING_REFUSED, words);
+    if (call->base.reply.status != 200 || call->is_other) {
+        snprintf(words, sizeof words, "HTTP %d, not gRPC", call->base.reply.status);
+        end(call, call->base.reply.status == 200 ? SM_ENDING_UNANSWERED : SM_ENDING_REFUSED, words);
     } else {
         end(call, SM_ENDING_UNANSWERED, "malformed reply: no grpc-status");
     }

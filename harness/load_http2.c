@@ -9,10 +9,10 @@
  * apart. A refusal ends the unit at once; after anything else the body goes on. */
 static void answered(struct sm_http2_exchange *exchange, bool is_last) {
     struct sm_connections *pool = exchange->base.connection->pool;
-    bool is_accepted = exchange->status >= 200 && exchange->status < 300;
+    bool is_accepted = exchange->reply.status >= 200 && exchange->reply.status < 300;
     if (!is_last && is_accepted)
         return;
-    int outcome = sm_connections_http_outcome(pool, exchange->status, exchange->has_sent);
+    int outcome = sm_connections_http_outcome(pool, exchange->reply.status, exchange->has_sent);
     sm_http2_end(exchange, is_accepted ? SM_ENDING_ACCEPTED : SM_ENDING_REFUSED, outcome);
 }
 

@@ -3,6 +3,21 @@ spillmark_unit_test(load-grpc unit/test_load_grpc.c unit/load_block.c unit/child
                     unit/temp_dir.c LIBS spillmark-harness)
 spillmark_unit_test(http2-outbox unit/test_http2_outbox.c
                     ${CMAKE_SOURCE_DIR}/harness/http2_outbox.c ${CMAKE_SOURCE_DIR}/harness/body.c)
+set(HTTP2_SOURCES)
+foreach(source http1 http2 http2_block http2_fields http2_memory http2_outbox http2_receive http2_reply
+        http2_request http2_send http2_streams body)
+  list(APPEND HTTP2_SOURCES ${CMAKE_SOURCE_DIR}/harness/${source}.c)
+endforeach()
+# Always under sanitizers: what comes from a peer is hostile.
+foreach(part replies requests)
+  spillmark_unit_test(http2-${part} unit/test_http2_${part}.c unit/http2_world.c ${HTTP2_SOURCES}
+                      LIBS spillmark-harness)
+  if(NOT SPILLMARK_SANITIZE)
+    target_compile_options(test-http2-${part} PRIVATE -fsanitize=address,undefined
+                           -fno-sanitize-recover=all)
+    target_link_options(test-http2-${part} PRIVATE -fsanitize=address,undefined)
+  endif()
+endforeach()
 spillmark_npm(load-npm load "what the load drivers are tested against")
 target_compile_definitions(test-load-grpc PRIVATE SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}"
                            SPILLMARK_NODE_MODULES="${CMAKE_CURRENT_BINARY_DIR}/load-npm/node_modules")
