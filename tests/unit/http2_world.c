@@ -142,8 +142,14 @@ static void answered(struct sm_http2_exchange *exchange, bool is_last) {
                                                  exchange->reply.status, exchange->has_sent));
 }
 
-static const struct sm_http2_manner manner = {.exchange_bytes = sizeof(struct sm_http2_exchange),
-                                              .answered = answered};
+static void data(struct sm_http2_exchange *exchange, const char *bytes, size_t length) {
+    (void)exchange;
+    for (size_t i = 0; i < length && world->body_length < WORLD_BODY; i++)
+        world->body[world->body_length++] = bytes[i];
+}
+
+static const struct sm_http2_manner manner = {
+    .exchange_bytes = sizeof(struct sm_http2_exchange), .data = data, .answered = answered};
 
 void http2_world_open(const char *method, size_t body_bytes) {
     const char *const fields[] = {"content-type", body_bytes ? "text/plain" : NULL, NULL};

@@ -4,7 +4,7 @@
 
 #include "harness/http2_connection.h"
 
-enum { WORLD_UNITS = 16, WORLD_WORDS = 128 };
+enum { WORLD_UNITS = 16, WORLD_WORDS = 128, WORLD_BODY = 64 };
 
 struct http2_world {
     struct sm_http2 *load;
@@ -16,6 +16,8 @@ struct http2_world {
         enum sm_ending ending;
         char words[WORLD_WORDS]; /* "HTTP 200"; "again": it is to be sent again */
     } units[WORLD_UNITS];
+    char body[WORLD_BODY]; /* of all replies; what goes beyond is lost */
+    size_t body_length;
     /* From the peer: what is still to come, at most so many bytes at once; then nothing, or the
      * end. */
     const uint8_t *incoming;

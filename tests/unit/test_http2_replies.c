@@ -212,6 +212,21 @@ static void what_is_no_http2_is_quoted(void **state) {
         check(&others[i], false, SIZE_MAX);
 }
 
+static void padding_is_no_body(void **state) {
+    static const char reply[] =
+        SETTINGS OK_HEAD DATA("\5", "\x08") "\2ab##" DATA("\3", "\x08") "\2##" DATA("\1", "\1") "c";
+    (void)state;
+    for (size_t piece = 1; piece < sizeof reply; piece++) {
+        http2_world_open("GET", 0);
+        http2_world.incoming_piece = piece;
+        http2_world_begin(0);
+        http2_world_receive(reply, sizeof reply - 1);
+        assert_int_equal(http2_world.body_length, 3);
+        assert_memory_equal(http2_world.body, "abc", 3);
+        http2_world_close();
+    }
+}
+
 /* A HEAD's reply tells the length of what is not there. */
 static void a_head_has_no_body(void **state) {
     static const char reply[] = SETTINGS HEADERS("\5", "\5") "\x88" FIVE_BYTES;
@@ -321,6 +336,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_reply_has_its_words),
         cmocka_unit_test(what_is_no_http2_is_quoted),
+        cmocka_unit_test(padding_is_no_body),
         cmocka_unit_test(a_head_has_no_body),
         cmocka_unit_test(floods_end_the_connection),
         cmocka_unit_test(whatever_comes_every_unit_ends_once),

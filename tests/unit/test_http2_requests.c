@@ -19,7 +19,9 @@ enum {
     UNITS = 8,
     FIELDS_BYTES = 1024,
     LARGE_BYTES = 40000,
-    BLOCKS = 20000,
+    BLOCKS = 50000,
+    CONNECTIONS = 4,
+    TABLE_ENTRIES = 128,
     SEED = 11,
 };
 
@@ -265,70 +267,87 @@ static void large_fields_go_into_several_frames(void **state) {
     sm_http2_request_free(&request);
 }
 
-/* The dynamic table that a peer and we have in common: the newest entry first. */
-static struct entry {
-    int status; /* 0: of another name */
-    size_t bytes;
-} table[128];
-static size_t entries, table_bytes;
+/* The dynamic table that a connection's peer and we have in common: the newest entry first. */
+struct table {
+    struct entry {
+        int status; /* 0: of another name */
+        size_t bytes;
+    } entries[TABLE_ENTRIES];
+    size_t count, bytes;
+};
 
-static void add_entry(int status, size_t bytes) {
-    memmove(table + 1, table, sizeof table - sizeof *table);
-    table[0] = (struct entry){status, bytes};
-    table_bytes += bytes;
-    for (entries++; table_bytes > 4096; entries--)
-        table_bytes -= table[entries - 1].bytes;
+static void add_entry(struct table *table, int status, size_t bytes) {
+    memmove(table->entries + 1, table->entries, (TABLE_ENTRIES - 1) * sizeof *table->entries);
+    table->entries[0] = (struct entry){status, bytes};
+    table->bytes += bytes;
+    for (table->count++; table->bytes > 4096; table->count--)
+        table->bytes -= table->entries[table->count - 1].bytes;
 }
 
-/* A head as one server writes them, and its status: it adds the same fields again and again, or
- * refers to one that it has added, or has a status that nobody else has. */
-static size_t make_head(uint64_t *seed, uint8_t *head, int *ret_status) {
-    uint64_t what = sm_random_next(seed) % 300;
-    size_t index = entries ? sm_random_next(seed) % entries : 0, length;
-    if (what < 2 && entries && table[index].status) {
-        *ret_status = table[index].status;
-        head[0] = (uint8_t)(0x80 | (62 + index < 127 ? 62 + index : 127));
-        head[1] = (uint8_t)(62 + index - 127);
-        return 62 + index < 127 ? 1 : 2;
-    }
-    /* The kind of the time, which changes as dates do. */
-    static int kind;
-    kind = what < 8 ? (int)(sm_random_next(seed) % 500) : kind;
-    *ret_status = 200 + kind;
-    length = (size_t)snprintf((char *)head, 16, "\x48\3%03d", *ret_status);
-    add_entry(*ret_status, 7 + 3 + 32);
-    if (kind % 3 == 0)
-        return length;
+/* A head as servers write them that add the same fields again and again, of the `kind` that all
+ * replies are of at the time. */
+static size_t write_adding(struct table *table, int kind, uint8_t *head) {
+    size_t length = (size_t)snprintf((char *)head, 16, "\x48\3%03d", 200 + kind);
     size_t value = (size_t)kind % 3 * 50;
+    add_entry(table, 200 + kind, 7 + 3 + 32);
+    for (int i = 0; i < kind % 5; i++, length += 4)
+        memcpy(head + length,
+               "\x0f\6\1"
+               "1",
+               4); /* age, not added */
+    if (value == 0)
+        return length;
     head[length++] = 0x76; /* server */
     head[length++] = (uint8_t)value;
     memset(head + length, 'n', value);
-    add_entry(0, 6 + value + 32);
+    add_entry(table, 0, 6 + value + 32);
     return length + value;
 }
 
+/* Decodes a head, or leaves that for later, on a connection. */
+static void check_head(struct sm_http2 *load, struct sm_http2_block *block, const uint8_t *head,
+                       size_t length, int status) {
+    struct sm_http2_exchange exchange = {0};
+    sm_http2_reply_begin(&exchange.reply, false);
+    sm_http2_reply_begin_block(&exchange.reply);
+    assert_int_equal(sm_http2_block_take_whole(block, load, &exchange, head, length), 0);
+    sm_http2_reply_end_block(&exchange.reply, true);
+    assert_null(exchange.reply.fault);
+    assert_int_equal(exchange.reply.status, status);
+}
+
+/* Several connections, whose replies are alike until their kind changes, as dates do; and now and
+ * then one refers to what its connection's table has. */
 static void heads_are_understood_whatever_was_put_off(void **state) {
-    struct sm_http2 *load = calloc(1, sizeof *load);
     static const struct sm_http2_manner manner;
-    struct sm_http2_block block = {0};
+    static struct table tables[CONNECTIONS];
+    struct sm_http2_block blocks[CONNECTIONS] = {0};
+    struct sm_http2 *load = calloc(1, sizeof *load);
     uint64_t seed = SEED;
+    int kind = 0;
     (void)state;
     assert_non_null(load);
     sm_http2_memory_init(&load->memory);
     load->manner = &manner;
     for (int i = 0; i < BLOCKS; i++) {
-        struct sm_http2_exchange exchange = {0};
+        size_t at = sm_random_next(&seed) % CONNECTIONS;
+        struct table *table = &tables[at];
         uint8_t head[256];
-        int status;
-        size_t length = make_head(&seed, head, &status);
-        sm_http2_reply_begin(&exchange.reply, false);
-        sm_http2_reply_begin_block(&exchange.reply);
-        assert_int_equal(sm_http2_block_take_whole(&block, load, &exchange, head, length), 0);
-        sm_http2_reply_end_block(&exchange.reply, true);
-        assert_null(exchange.reply.fault);
-        assert_int_equal(exchange.reply.status, status);
+        uint64_t what = sm_random_next(&seed) % 300;
+        size_t entry = (size_t)i / 100 % 60;
+        if (what >= 292)
+            kind = (int)(sm_random_next(&seed) % 500);
+        if (what < (i / 1000 % 4 ? 10 : 100) && entry < table->count &&
+            table->entries[entry].status) {
+            head[0] = (uint8_t)(0x80 | (62 + entry));
+            check_head(load, &blocks[at], head, 1, table->entries[entry].status);
+        } else {
+            size_t length = write_adding(table, kind, head);
+            check_head(load, &blocks[at], head, length, 200 + kind);
+        }
     }
-    sm_http2_block_free(&block);
+    for (int i = 0; i < CONNECTIONS; i++)
+        sm_http2_block_free(&blocks[i]);
     sm_http2_known_leave(load->known);
     sm_http2_memory_free(&load->memory);
     free(load);
