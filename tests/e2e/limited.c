@@ -1,7 +1,7 @@
 /* limited.c - a program that gets into trouble in a known place. The argument says which:
  * "leak" allocates and touches until it is stopped, "abort" keeps 8 MB and aborts, "family" has two
  * children that keep 6 MB and 10 MB while it keeps 4 MB, "greedy-child" has a child that leaks,
- * "refused" leaks until an allocation fails and says so, "small" leaks in blocks of 64 bytes. */
+ * "refused" leaks until an allocation fails and says so, "small" leaks in blocks of 24 bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,11 +52,11 @@ static void fork_holding(int kilobytes) {
 
 static void leak_small(void) {
     for (int i = 0;; i++) {
-        newest = malloc(64);
+        newest = malloc(24);
         if (!newest)
             return;
-        memset(newest, 1, 64);
-        if (i % 2000 == 0)
+        memset(newest, 1, 24);
+        if (i % 5000 == 0)
             usleep(10000);
     }
 }
