@@ -11,6 +11,9 @@ static struct smp_memo *mapped[SPILLMARK_THREADS];
 
 enum { MAP_BYTES = sizeof(struct smp_memo) * SMP_MEMO_SETS * SMP_MEMO_WAYS };
 
+/* Leaves so much of a hash as numbers the sets. */
+static uint8_t set_shift = 64 - SMP_MEMO_SAMPLING_SETS_BITS;
+
 /* With the first walk: a thread may end without one. */
 static bool make_memos(struct smp_self *self) {
     bool is_one_of_many = !smp_process.record_all && self->index >= SMP_MEMO_SAMPLING_THREADS;
@@ -29,6 +32,7 @@ static bool make_memos(struct smp_self *self) {
         }
         mapped[self->index] = (struct smp_memo *)at;
     }
+    set_shift = 64 - (smp_process.record_all ? SMP_MEMO_SETS_BITS : SMP_MEMO_SAMPLING_SETS_BITS);
     self->memos = mapped[self->index];
     return true;
 }
@@ -36,8 +40,7 @@ static bool make_memos(struct smp_self *self) {
 static inline struct smp_memo *memos_of(const struct smp_self *self,
                                         const struct smp_origin *origin) {
     uint64_t hash = (origin->pc ^ origin->sp << 20) * UINT64_C(0x9e3779b97f4a7c15);
-    uint32_t sets = smp_process.record_all ? SMP_MEMO_SETS : SMP_MEMO_SAMPLING_SETS;
-    return &self->memos[(hash >> 32) * sets / (UINT64_C(1) << 32) * SMP_MEMO_WAYS];
+    return &self->memos[(hash >> set_shift) * SMP_MEMO_WAYS];
 }
 
 static inline uint64_t epoch_of(const struct smp_self *self) {

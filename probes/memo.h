@@ -16,7 +16,8 @@
  * program's walks, are not worth as much of it as keeping them all would take: 120 KB a thread, of
  * 64 threads at once. */
 enum { SMP_MEMO_WORDS = 92, SMP_MEMO_STEP = 4, SMP_MEMO_WAYS = 4 };
-enum { SMP_MEMO_SETS = 256, SMP_MEMO_SAMPLING_SETS = 32, SMP_MEMO_SAMPLING_THREADS = 64 };
+enum { SMP_MEMO_SETS_BITS = 8, SMP_MEMO_SAMPLING_SETS_BITS = 5, SMP_MEMO_SAMPLING_THREADS = 64 };
+enum { SMP_MEMO_SETS = 1 << SMP_MEMO_SETS_BITS };
 
 struct smp_memo {
     struct smp_origin origin; /* without pc while nothing is kept */

@@ -245,7 +245,7 @@ static inline __attribute__((always_inline)) void forget(struct smp_self *self, 
         self->free_countdown = SMP_EVENT_BYTES;
     }
     smp_publish_step(self);
-    bool likely = smp_live_likely((uintptr_t)block);
+    bool likely = smp_process.record_all || smp_live_likely((uintptr_t)block);
     uint64_t live = likely && smp_phase() == SMP_ON ? smp_live_remove(&guard, (uintptr_t)block) : 0;
     if (live != 0) {
         record_free(&guard, self, live, smp_size_of(block));
@@ -262,7 +262,8 @@ static __attribute__((noinline)) void free_noted(void *block, struct smp_self *s
 
 /* Most of what a first look takes for sampled is not. */
 void smp_free_event(void *block, struct smp_self *self) {
-    if (self->free_countdown >= 0 && !smp_live_likely((uintptr_t)block)) {
+    if (!smp_process.record_all && self->free_countdown >= 0 &&
+        !smp_live_likely((uintptr_t)block)) {
         smp_real.free(block);
         return;
     }

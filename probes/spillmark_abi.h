@@ -209,8 +209,8 @@ static inline uint64_t spillmark_usable_bytes(uint64_t chunk_bytes, uint64_t cou
 
 /* What is live by one thread's counters; less than nothing where it frees what others allocate. */
 static inline int64_t spillmark_thread_live_bytes(const struct spillmark_thread *thread) {
-    return (int64_t)(spillmark_usable_bytes(thread->alloc_chunk_bytes, thread->alloc_count) -
-                     spillmark_usable_bytes(thread->free_chunk_bytes, thread->free_count));
+    return (int64_t)spillmark_usable_bytes(thread->alloc_chunk_bytes - thread->free_chunk_bytes,
+                                           thread->alloc_count - thread->free_count);
 }
 
 /* An interned call stack, innermost caller first, the probe's own frames left out. Index 0 is

@@ -196,7 +196,7 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
     one("known-too-coarse", "what jemalloc gives is taken for more requests than it holds for",
         "probes/sample.c", "return (requested_bytes + 7) / 8;", "return (requested_bytes + 63) / 64;", "hosts.exact-jemalloc$"),
     one("second-look-blind", "a sampled block is freed unnoticed",
-        "probes/sample.c", "!smp_live_likely((uintptr_t)block)) {", "true) {",
+        "probes/sample.c", "!smp_live_likely((uintptr_t)block)) {\n        smp_real", "true) {\n        smp_real",
         "hosts.(estimates|oracle|exact-sampled)"),
     one("arena-misaligned", "aligned blocks from before the boot are not",
         "probes/arena.c", "        uintptr_t at = (uintptr_t)smp_arena + before",
