@@ -161,6 +161,7 @@ if(TARGET host-exact-jemalloc)
 endif()
 if(TARGET host-operators-mimalloc)
   target_compile_definitions(host-operators-mimalloc PRIVATE HOST_NO_BAD_ALLOC)
+  target_compile_definitions(host-together-mimalloc PRIVATE HOST_CHILDREN_ONLY_LOOK)
 endif()
 
 set(probe_dir ${CMAKE_SOURCE_DIR}/probes)
