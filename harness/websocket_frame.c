@@ -21,7 +21,7 @@ size_t sm_frame_head(uint8_t opcode, bool is_last, uint64_t length, const uint8_
 void sm_frame_mask(uint8_t *to, const uint8_t *from, size_t length, uint64_t offset,
                    const uint8_t mask[SM_FRAME_MASK]) {
     typedef uint8_t block __attribute__((vector_size(16))); /* larger ones go over the stack */
-    block masks, bytes;
+    block masks = {0}, bytes;
     size_t i = 0;
     for (size_t k = 0; k < sizeof masks; k++)
         masks[k] = mask[(offset + k) % SM_FRAME_MASK];
