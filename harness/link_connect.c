@@ -142,7 +142,7 @@ static int make_model(struct sm_links *links, const struct sm_link_options *opti
     }
     if (options->is_http2) {
         curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
-        curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, only_http2);
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, (void *)only_http2);
     }
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, prepare_tls);
     return rc == CURLE_OK ? 0 : rc == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
