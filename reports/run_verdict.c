@@ -7,10 +7,10 @@
  *               declared bound exceeded)
  * broken        nothing failed, but the target, a service or this machine ended the run
  * inconclusive  a budget line could not be judged; without a budget, the heap or the descriptors
- *               could not; RSS could not, most of its rise is neither heap nor slack, and no limit
- *               asks for it; not one unit of the load was answered; a fault had no effect; the
- *               record was cut short or the run interrupted; nothing was measured and there is no
- *               budget, whose lines say so themselves
+ *               could not; RSS could not where the heap could, most of its rise is neither heap nor
+ *               slack, and no limit asks for it; not one unit of the load was answered; a fault had
+ *               no effect; the record was cut short or the run interrupted; nothing was measured
+ *               and there is no budget, whose lines say so themselves
  * pass          otherwise
  *
  * RSS above a bounded heap that is slack is shown as such and is no leak by itself. */
@@ -254,8 +254,8 @@ static const struct sm_series_result *open_question(const struct sm_analysis *an
     for (size_t i = 0; i < analysis->budget_count; i++)
         if (strncmp(analysis->budget[i].item->name, "rss", 3) == 0)
             return NULL;
-    if (is_judged(analysis, "heap") && is_kind(analysis, "rss", SM_VERDICT_INCONCLUSIVE) &&
-        is_beyond_heap(analysis))
+    if (is_kind(analysis, "heap", SM_VERDICT_BOUNDED) &&
+        is_kind(analysis, "rss", SM_VERDICT_INCONCLUSIVE) && is_beyond_heap(analysis))
         return sm_analysis_series(analysis, 0, "rss");
     return NULL;
 }
