@@ -48,6 +48,23 @@ void smp_realloc_before(struct smp_object *object, void *block);
 void smp_realloc_after(struct smp_object *object);
 void smp_realloc_failed(struct smp_object *object);
 
+/* Adds a chunk to the counters of an attached thread, its own. True when an event is due. */
+static inline __attribute__((always_inline)) bool
+smp_count_chunk(struct smp_self *self, struct spillmark_thread *counters, size_t chunk_bytes) {
+    smp_add(&counters->alloc_chunk_bytes, chunk_bytes);
+    smp_count(&counters->alloc_count);
+    return smp_count_down(&self->alloc_countdown, chunk_bytes);
+}
+
+/* The same of one that is freed. */
+static inline __attribute__((always_inline)) bool
+smp_count_freed_chunk(struct smp_self *self, struct spillmark_thread *counters,
+                      size_t chunk_bytes) {
+    smp_add(&counters->free_chunk_bytes, chunk_bytes);
+    smp_count(&counters->free_count);
+    return smp_count_down(&self->free_countdown, chunk_bytes);
+}
+
 /* After a malloc that may have failed. */
 static inline __attribute__((always_inline)) void *smp_malloced(void *block,
                                                                 size_t requested_bytes) {
@@ -64,9 +81,7 @@ static inline __attribute__((always_inline)) void *smp_malloced(void *block,
         return smp_alloc_slow(block, requested_bytes);
     }
     size_t chunk_bytes = word & ~(size_t)7;
-    smp_add(&counters->alloc_chunk_bytes, chunk_bytes);
-    smp_count(&counters->alloc_count);
-    if (__builtin_expect(smp_count_down(&self->alloc_countdown, chunk_bytes), 0)) {
+    if (__builtin_expect(smp_count_chunk(self, counters, chunk_bytes), 0)) {
         return smp_alloc_event(self, block, chunk_bytes);
     }
     return block;
@@ -91,9 +106,7 @@ static inline __attribute__((always_inline)) bool smp_freed(size_t chunk_bytes) 
     if (__builtin_expect(counters == NULL, 0)) {
         return false;
     }
-    smp_add(&counters->free_chunk_bytes, chunk_bytes);
-    smp_count(&counters->free_count);
-    smp_count_down(&self->free_countdown, chunk_bytes);
+    smp_count_freed_chunk(self, counters, chunk_bytes);
     return true;
 }
 
@@ -113,9 +126,7 @@ static inline __attribute__((always_inline)) void smp_free(void *block) {
         return;
     }
     size_t chunk_bytes = word & ~(size_t)7;
-    smp_add(&counters->free_chunk_bytes, chunk_bytes);
-    smp_count(&counters->free_count);
-    bool due = smp_count_down(&self->free_countdown, chunk_bytes);
+    bool due = smp_count_freed_chunk(self, counters, chunk_bytes);
     if (__builtin_expect(due || smp_live_maybe((uintptr_t)block), 0)) {
         smp_free_event(block, self);
         return;

@@ -145,9 +145,7 @@ void *smp_alloc_slow(void *block, size_t requested_bytes) {
         return alloc_asking(block, requested_bytes);
     }
     self->asked = NULL;
-    smp_add(&counters->alloc_chunk_bytes, chunk_bytes);
-    smp_count(&counters->alloc_count);
-    if (__builtin_expect(smp_count_down(&self->alloc_countdown, chunk_bytes), 0)) {
+    if (__builtin_expect(smp_count_chunk(self, counters, chunk_bytes), 0)) {
         return smp_alloc_event(self, block, chunk_bytes);
     }
     return block;
@@ -311,9 +309,7 @@ void smp_free_slow(void *block) {
         return;
     }
     self->asked = NULL;
-    smp_add(&counters->free_chunk_bytes, self->asked_chunk_bytes);
-    smp_count(&counters->free_count);
-    bool due = smp_count_down(&self->free_countdown, self->asked_chunk_bytes);
+    bool due = smp_count_freed_chunk(self, counters, self->asked_chunk_bytes);
     if (__builtin_expect(due || smp_live_maybe((uintptr_t)block), 0)) {
         smp_free_event(block, self);
         return;
