@@ -24,11 +24,14 @@ static void start_curl(void) {
     curl_ready = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+void sm_link_watch(int epoll_fd, curl_socket_t fd, uint32_t events, const void *what) {
+    struct epoll_event event = {.events = events, .data.ptr = (void *)what};
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &event) < 0 && errno == ENOENT)
+        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
 void sm_link_await(struct sm_link *link, uint32_t events) {
-    struct epoll_event event = {.events = events, .data.ptr = link};
-    int epoll_fd = link->links->epoll_fd;
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, link->fd, &event) < 0 && errno == ENOENT)
-        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, link->fd, &event);
+    sm_link_watch(link->links->epoll_fd, link->fd, events, link);
 }
 
 static bool is_tls(const char *url) {

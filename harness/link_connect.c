@@ -30,13 +30,6 @@ enum {
 };
 #define WAVE_NS INT64_C(5000000)
 
-static void put_watch(const struct sm_link_watch *watch, uint32_t events) {
-    struct epoll_event event = {.events = events, .data.ptr = (void *)watch};
-    int epoll_fd = watch->link->links->connect_fd;
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, watch->fd, &event) < 0 && errno == ENOENT)
-        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, watch->fd, &event);
-}
-
 static void drop_watch(struct sm_link_watch *watch) {
     if (watch->link)
         epoll_ctl(watch->link->links->connect_fd, EPOLL_CTL_DEL, watch->fd, NULL);
@@ -72,7 +65,9 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *s
         return 0;
     }
     *slot = (struct sm_link_watch){link, fd};
-    put_watch(slot, (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u));
+    sm_link_watch(link->links->connect_fd, fd,
+                  (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u),
+                  slot);
     return 0;
 }
 

@@ -91,6 +91,9 @@ struct sm_links {
     char record[SM_LINK_RECORD_BYTES]; /* where what goes over TLS together is put together */
 };
 
+/* Puts a socket into an epoll, or changes what it waits for there. */
+void sm_link_watch(int epoll_fd, curl_socket_t fd, uint32_t events, const void *what);
+
 /* Puts a connected link into the caller's epoll, or changes what it waits for there. */
 void sm_link_await(struct sm_link *link, uint32_t events);
 
