@@ -223,9 +223,9 @@ static void compare_load(const struct context *context, double actual, const cha
     struct sm_budget_line *line = context->line;
     char seen[sizeof line->why];
     double slip_s;
-    const char *late = sm_loads_late(context->run, &slip_s);
     compare(context, actual, what);
-    if (!late || line->holds != SM_HOLDS_NO)
+    const char *late = line->holds == SM_HOLDS_NO ? sm_loads_late(context->run, &slip_s) : NULL;
+    if (!late)
         return;
     memcpy(seen, line->why, sizeof seen);
     line->is_settled = 0;
