@@ -246,22 +246,13 @@ static const struct sm_series *memory_series(const struct sm_run *run) {
 /* The fault in which memory rose the most; else all of the time under load. */
 static void choose_window(const struct sm_run *run, struct sm_analysis *analysis, int64_t *from_ns,
                           int64_t *to_ns) {
-    int found = 0;
     analysis->window = sm_timeline_rise(run, memory_series(run));
     if (analysis->window && analysis->window->fault_count > 0) {
         *from_ns = analysis->window->from_ns;
         *to_ns = sm_timeline_phase_end(run, analysis->window);
         return;
     }
-    for (size_t i = 0; i < run->phases_count; i++) {
-        const struct sm_phase *phase = &run->phases[i];
-        if (phase->load_factor <= 0)
-            continue;
-        if (!found)
-            *from_ns = phase->from_ns;
-        found = 1;
-        *to_ns = sm_timeline_phase_end(run, phase);
-    }
+    sm_timeline_load_range(run, from_ns, to_ns);
 }
 
 /* The mean of the probe's sampling as it is recorded; the probe's default when it is not. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cause.h"
+#include "memory.h"
 
 static int is_growing(const struct sm_series_result *result) {
     return result && result->is_judged && result->verdict.kind == SM_VERDICT_GROWING;
@@ -47,7 +48,7 @@ void sm_cause_find_mapped(const struct sm_facts *facts, struct sm_cause_list *li
     const struct sm_series_result *rss = sm_analysis_series(analysis, 0, "rss");
     const struct sm_series_result *mapped = sm_analysis_series(analysis, 0, "mapped");
     if (!is_growing(rss) || is_growing(sm_analysis_series(analysis, 0, "heap")) ||
-        !(late->beyond_heap > late->resident / 2))
+        !sm_memory_rises_beyond_heap(late))
         return;
     struct sm_cause *cause =
         sm_cause_add(list, SM_CAUSE_MAPPING_GROWTH, is_growing(mapped) ? "mapped" : "rss");

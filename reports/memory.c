@@ -102,21 +102,6 @@ double sm_memory_slack_at_most(const struct sm_run *run, int64_t t_ns) {
     return slack + fmax(known(freed), 0);
 }
 
-/* From the first load to the end of the last one. */
-static int load_range(const struct sm_run *run, int64_t *ret_from_ns, int64_t *ret_to_ns) {
-    int found = 0;
-    for (size_t i = 0; i < run->phases_count; i++) {
-        const struct sm_phase *phase = &run->phases[i];
-        if (phase->load_factor <= 0)
-            continue;
-        if (!found)
-            *ret_from_ns = phase->from_ns;
-        *ret_to_ns = sm_timeline_phase_end(run, phase);
-        found = 1;
-    }
-    return found;
-}
-
 static double rise(const struct sm_run *run, const char *name, int64_t from_ns, int64_t to_ns) {
     return at(run, name, to_ns) - at(run, name, from_ns);
 }
@@ -124,12 +109,16 @@ static double rise(const struct sm_run *run, const char *name, int64_t from_ns, 
 void sm_memory_late_rise(const struct sm_run *run, struct sm_late_rise *ret_rise) {
     int64_t from_ns, to_ns;
     *ret_rise = (struct sm_late_rise){NAN, NAN};
-    if (!load_range(run, &from_ns, &to_ns))
+    if (!sm_timeline_load_range(run, &from_ns, &to_ns))
         return;
     from_ns += (to_ns - from_ns) / 2;
     ret_rise->resident = rise(run, "rss_anon", from_ns, to_ns);
     ret_rise->beyond_heap = ret_rise->resident - rise(run, "heap", from_ns, to_ns) -
                             (sm_memory_slack_at_most(run, to_ns) - at(run, "slack", from_ns));
+}
+
+int sm_memory_rises_beyond_heap(const struct sm_late_rise *late) {
+    return late->beyond_heap > late->resident / 2;
 }
 
 /* When a counter last rose, -1 if it never did. *ret_by is by how much. */

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "loads.h"
+#include "memory.h"
 #include "stacks.h"
 #include "timeline.h"
 
@@ -52,7 +53,7 @@ static int is_judged(const struct sm_analysis *analysis, const char *name) {
 static int is_beyond_heap(const struct sm_analysis *analysis) {
     static const double least_bytes = 4e6;
     const struct sm_late_rise *late = &analysis->late_rise;
-    return late->beyond_heap > least_bytes && late->beyond_heap > late->resident / 2;
+    return late->beyond_heap > least_bytes && sm_memory_rises_beyond_heap(late);
 }
 
 /* A process that grows while the others keep the whole from being called either. */

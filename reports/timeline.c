@@ -55,6 +55,20 @@ int sm_timeline_range(const struct sm_run *run, int64_t *ret_from_ns, int64_t *r
     return to_ns > from_ns;
 }
 
+int sm_timeline_load_range(const struct sm_run *run, int64_t *ret_from_ns, int64_t *ret_to_ns) {
+    int found = 0;
+    for (size_t i = 0; i < run->phases_count; i++) {
+        const struct sm_phase *phase = &run->phases[i];
+        if (phase->load_factor <= 0)
+            continue;
+        if (!found)
+            *ret_from_ns = phase->from_ns;
+        *ret_to_ns = sm_timeline_phase_end(run, phase);
+        found = 1;
+    }
+    return found;
+}
+
 /* The number of samples at or before t_ns. */
 static size_t count_until(const struct sm_sample *samples, size_t count, int64_t t_ns) {
     size_t low = 0, high = count;

@@ -10,6 +10,10 @@
  * the stop of the target. Without phases: all samples. Returns 0 when there is nothing. */
 int sm_timeline_range(const struct sm_run *run, int64_t *ret_from_ns, int64_t *ret_to_ns);
 
+/* From the first phase with load to the end of the last one. Returns 0, and sets nothing, when
+ * there is none. */
+int sm_timeline_load_range(const struct sm_run *run, int64_t *ret_from_ns, int64_t *ret_to_ns);
+
 /* Where a phase ends: its own end, or that of the samples when the run was cut short in it. */
 int64_t sm_timeline_phase_end(const struct sm_run *run, const struct sm_phase *phase);
 
