@@ -5,6 +5,7 @@ the relay's events, and how late units are issued. Cases: bulk redis relay issue
 Clients take turns; each figure is the median of the rounds. Absolute figures drift with the machine
 and with whatever else runs on it, so read the ratios, and where others use the machine those of the
 client's own CPU."""
+import contextlib
 import json
 import os
 import resource
@@ -167,20 +168,12 @@ def floor(seconds, spin_us):
     return [float(word) for word in out.split()]
 
 
-class Awake:
+@contextlib.contextmanager
+def kept_awake():
     """Idle processors wait in a loop meanwhile, as with a load's `awake`."""
-
-    def __init__(self, is_wanted):
-        self.is_wanted = is_wanted
-
-    def __enter__(self):
-        if self.is_wanted:
-            self.file = open("/dev/cpu_dma_latency", "wb", buffering=0)
-            self.file.write(bytes(4))
-
-    def __exit__(self, *_):
-        if self.is_wanted:
-            self.file.close()
+    with open("/dev/cpu_dma_latency", "wb", buffering=0) as file:
+        file.write(bytes(4))
+        yield
 
 
 def issue(seconds):
@@ -190,7 +183,7 @@ def issue(seconds):
             setting = f"10000/s, spin {spin}" + (", awake" if awake == "true" else "")
             figures = drive(seconds, "null_load", "rate=10000/s", "arrivals=uniform",
                             f"spin={spin}", f"awake={awake}", before=ahead_of_others())
-            with Awake(awake == "true"):
+            with kept_awake() if awake == "true" else contextlib.nullcontext():
                 bare = floor(seconds, spin.removesuffix("us"))
             rows["slip p50, us"][setting] = figures[4]
             rows["slip p99, us"][setting] = figures[5]
