@@ -1,7 +1,8 @@
 /* Memory that the program maps itself, beside the heap of malloc.
  *
  * Rule: resident memory is growing, and in the later half of the load more than half of its rise
- * lies neither in the live heap nor in what the allocator keeps free by its own account. Not when
+ * lies neither in the live heap nor in what the allocator keeps free by its own account, and is
+ * more than any program may touch for the first time, or its mappings are growing. Not when
  * the live heap is growing, which is a leak or a backlog of its own. No stack is known, for none is
  * taken of mmap; what the advice says of runtimes goes by the program's name. */
 #include <math.h>
@@ -48,7 +49,7 @@ void sm_cause_find_mapped(const struct sm_facts *facts, struct sm_cause_list *li
     const struct sm_series_result *rss = sm_analysis_series(analysis, 0, "rss");
     const struct sm_series_result *mapped = sm_analysis_series(analysis, 0, "mapped");
     if (!is_growing(rss) || is_growing(sm_analysis_series(analysis, 0, "heap")) ||
-        !sm_memory_rises_beyond_heap(late))
+        !sm_memory_rises_beyond_heap(late, is_growing(mapped) ? 0 : SM_BEYOND_HEAP_LEAST_BYTES))
         return;
     struct sm_cause *cause =
         sm_cause_add(list, SM_CAUSE_MAPPING_GROWTH, is_growing(mapped) ? "mapped" : "rss");

@@ -117,8 +117,8 @@ void sm_memory_late_rise(const struct sm_run *run, struct sm_late_rise *ret_rise
                             (sm_memory_slack_at_most(run, to_ns) - at(run, "slack", from_ns));
 }
 
-int sm_memory_rises_beyond_heap(const struct sm_late_rise *late) {
-    return late->beyond_heap > late->resident / 2;
+int sm_memory_rises_beyond_heap(const struct sm_late_rise *late, double least_bytes) {
+    return late->beyond_heap > fmax(least_bytes, late->resident / 2);
 }
 
 /* When a counter last rose, -1 if it never did. *ret_by is by how much. */

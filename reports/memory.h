@@ -14,8 +14,12 @@ double sm_memory_slack_at_most(const struct sm_run *run, int64_t t_ns);
 /* How private resident memory rose while the load went on. */
 void sm_memory_late_rise(const struct sm_run *run, struct sm_late_rise *ret_rise);
 
-/* Whether most of that is beyond the heap; 0 where it is not known. */
-int sm_memory_rises_beyond_heap(const struct sm_late_rise *late);
+/* Less than this that rose beyond the heap is what any program touches for the first time (stacks,
+ * tables, copies of its own data), unless its mappings are known to grow. */
+#define SM_BEYOND_HEAP_LEAST_BYTES 4e6
+
+/* Whether most of that is beyond the heap, and more than least_bytes; 0 where it is not known. */
+int sm_memory_rises_beyond_heap(const struct sm_late_rise *late, double least_bytes);
 
 /* What asking for free pages brought, the last time. */
 void sm_memory_give_back(const struct sm_run *run, struct sm_give_back *ret_give_back);

@@ -51,9 +51,7 @@ static int is_judged(const struct sm_analysis *analysis, const char *name) {
 
 /* What grows is memory that the program mapped, as far as the allocator's account tells. */
 static int is_beyond_heap(const struct sm_analysis *analysis) {
-    static const double least_bytes = 4e6;
-    const struct sm_late_rise *late = &analysis->late_rise;
-    return late->beyond_heap > least_bytes && sm_memory_rises_beyond_heap(late);
+    return sm_memory_rises_beyond_heap(&analysis->late_rise, SM_BEYOND_HEAP_LEAST_BYTES);
 }
 
 /* A process that grows while the others keep the whole from being called either. */

@@ -69,7 +69,7 @@ struct simulation {
     struct synthetic_run run;
     struct sm_record *record;
     double queue, offered, delivered, dropped, lost, leaked, kept, retained, burst, fds, enqueued,
-        control, mapped;
+        control, mapped, touched;
     int ticks;
     uint32_t seed;
 };
@@ -178,6 +178,7 @@ static void tick(struct simulation *s, int phase) {
     s->delivered += take;
     s->leaked += schedule[phase].load * s->run.leaked_per_s * dt;
     s->mapped += schedule[phase].load * s->run.mapped_per_s * dt;
+    s->touched += schedule[phase].load * s->run.touched_per_s * dt;
     s->control += schedule[phase].load * s->run.control_per_s * dt;
     s->fds += s->run.fds_per_s * dt;
     if (schedule[phase].load > 0) { /* a cache that is full after two seconds */
@@ -220,7 +221,7 @@ static void sample(struct simulation *s, int64_t t_ns) {
     heap += put_beside(s, t_ns, heap);
     double slack = heap * .06 + 2e6 + s->retained, anon;
     double mapped = s->mapped + s->run.mapped_swing * sin((double)t_ns / 3e9);
-    anon = heap + slack + mapped;
+    anon = heap + slack + mapped + s->touched;
     put(s, HEAP, t_ns, round(heap));
     put(s, RSS, t_ns, round(anon + 3e6));
     put(s, RSS_ANON, t_ns, round(anon));

@@ -17,6 +17,7 @@ struct synthetic_run {
     double leak_freed_s;   /* what else is allocated there is freed after so long; 0 = nothing is */
     double mapped_per_s;   /* bytes that the program maps itself, every second of load */
     double mapped_swing;   /* bytes by which that goes up and down */
+    double touched_per_s;  /* bytes of its own data touched first, every second of load */
     double fds_per_s;      /* descriptors of class proc never closed */
     double kept_bytes;     /* filled in the first seconds of load, never freed */
     double retained_bytes; /* the same, freed before the rest: the allocator keeps it */

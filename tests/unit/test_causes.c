@@ -105,6 +105,24 @@ static void memory_that_the_program_maps_is_no_slack(void **state) {
     analysed_run_free(&a);
 }
 
+/* Pages of its own data that a program touches bit by bit are no mapping that it forgot. */
+static void what_is_touched_late_is_no_mapping(void **state) {
+    struct {
+        double per_s;
+        int is_named;
+    } cases[] = {{20e3, 0}, {1e6, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct analysed_run a = analysed_run_make(
+            state, (struct synthetic_run){.is_without_fault = 1, .touched_per_s = cases[i].per_s});
+        const struct sm_series_result *rss = sm_analysis_series(a.analysis, 0, "rss");
+        assert_int_equal(rss->verdict.kind, SM_VERDICT_GROWING);
+        const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_MAPPING_GROWTH);
+        assert_int_equal(cause != NULL, cases[i].is_named);
+        assert_int_equal(a.analysis->verdict, cases[i].is_named ? SM_RUN_FAIL : SM_RUN_PASS);
+        analysed_run_free(&a);
+    }
+}
+
 static void a_leak_that_stops_with_the_load_is_per_request(void **state) {
     struct analysed_run a = analysed_run_make(
         state, (struct synthetic_run){.is_without_fault = 1, .leaked_per_s = 200000});
@@ -284,6 +302,7 @@ int main(void) {
         TEST(a_backlog_that_never_drains_says_so),
         TEST(a_backlog_without_a_fault_is_told_by_its_drain_at_rest),
         TEST(memory_that_the_program_maps_is_no_slack),
+        TEST(what_is_touched_late_is_no_mapping),
         TEST(a_leak_that_stops_with_the_load_is_per_request),
         TEST(a_bounded_queue_has_no_backlog),
         TEST(a_bound_that_is_not_kept_is_named),
