@@ -29,31 +29,34 @@ struct rc_batcher {
     int result; /* of the last batch that was sent */
 };
 
-static bool grow(void **array, size_t *capacity, size_t needed, size_t item_bytes) {
-    if (needed <= *capacity)
-        return true;
+/* The array, larger if it must be; NULL when there is no memory, and then it stays as it was. */
+static void *with_room(void *array, size_t *capacity, size_t needed, size_t item_bytes) {
+    if (array && needed <= *capacity)
+        return array;
     size_t larger = needed > 2 * *capacity ? needed : 2 * *capacity;
-    void *grown = reallocarray(*array, larger, item_bytes);
-    if (!grown)
-        return false;
-    *array = grown;
-    *capacity = larger;
-    return true;
+    void *grown = reallocarray(array, larger ? larger : 1, item_bytes);
+    if (grown)
+        *capacity = larger;
+    return grown;
 }
 
 static bool append(struct batch *batch, struct rc_run rows, size_t bytes) {
-    struct rc_run *last = batch->run_count ? &batch->runs[batch->run_count - 1] : NULL;
-    bool goes_on = last && last->first + last->count == rows.first;
-    if (!grow((void **)&batch->data, &batch->capacity_bytes, batch->bytes + bytes, 1) ||
-        !grow((void **)&batch->runs, &batch->run_capacity, batch->run_count + 1,
-              sizeof *batch->runs))
+    uint8_t *data = with_room(batch->data, &batch->capacity_bytes, batch->bytes + bytes, 1);
+    if (!data)
         return false;
-    memset(batch->data + batch->bytes, (int)(rows.first % 251), bytes);
+    batch->data = data;
+    struct rc_run *runs =
+        with_room(batch->runs, &batch->run_capacity, batch->run_count + 1, sizeof *runs);
+    if (!runs)
+        return false;
+    batch->runs = runs;
+    memset(data + batch->bytes, (int)(rows.first % 251), bytes);
     batch->bytes += bytes;
-    if (goes_on)
-        batch->runs[batch->run_count - 1].count += rows.count;
+    struct rc_run *last = batch->run_count ? &runs[batch->run_count - 1] : NULL;
+    if (last && last->first + last->count == rows.first)
+        last->count += rows.count;
     else
-        batch->runs[batch->run_count++] = rows;
+        runs[batch->run_count++] = rows;
     return true;
 }
 
