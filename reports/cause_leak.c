@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "cause.h"
+#include "sites.h"
 #include "timeline.h"
 #include "trace_record.h"
 
@@ -95,9 +96,9 @@ static int waits_longer(const struct sm_site_result *site) {
 
 /* What is freed is freed as soon as ever, and the rest only grows older. */
 static int is_partly_left(const struct sm_site_result *site) {
-    static const double times = 2, older = 10;
+    static const double times = 2;
     return site->residence_freed_s <= times * site->residence_before_s &&
-           site->residence_now_s > older * site->residence_freed_s;
+           sm_site_rest_is_older(site);
 }
 
 /* Nobody to blame: no stacks at all, or too few of them to be sure of any. */

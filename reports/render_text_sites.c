@@ -5,6 +5,7 @@
 
 #include "render.h"
 #include "render_text_parts.h"
+#include "sites.h"
 #include "stacks.h"
 
 enum { FRAMES_READ = 64, FRAMES_SHOWN = 6, FUNCTION_COLUMNS = 44 };
@@ -57,7 +58,7 @@ static void print_stack(const struct sm_text *text, const struct sm_run *run, in
 }
 
 static void print_residence(const struct sm_text *text, const struct sm_site_result *site) {
-    if (site->residence_freed_s < site->residence_now_s / 10)
+    if (sm_site_rest_is_older(site))
         sm_text_print(text, SM_STYLE_PLAIN, "    those freed stay %s, the rest is %s old\n",
                       SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_freed_s),
                       SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));

@@ -16,6 +16,10 @@ struct sm_sites_window {
 int sm_sites_judge(const struct sm_run *run, const struct sm_trace *trace,
                    struct sm_site_result *sites, size_t count);
 
+/* Whether what a site still holds is far older than what of it is freed ever gets: a part goes as it
+ * came, the rest stays. 0 where the two are not known. */
+int sm_site_rest_is_older(const struct sm_site_result *site);
+
 /* The sites of a run, ranked: heap and map sites by their growth in the window, then descriptor
  * sites by theirs; never by size. Intervals allow for the probe's sampling. Returns 0 and an array
  * the caller frees (NULL when there are none), or -ENOMEM. */

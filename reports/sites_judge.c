@@ -105,3 +105,8 @@ int sm_sites_judge(const struct sm_run *run, const struct sm_trace *trace,
     free(values);
     return r;
 }
+
+int sm_site_rest_is_older(const struct sm_site_result *site) {
+    static const double times = 10;
+    return site->residence_now_s > times * site->residence_freed_s;
+}

@@ -23,7 +23,9 @@ enum sm_trace_plan { SM_PLAN_PASSIVE, SM_PLAN_CYCLES, SM_PLAN_FAULT, SM_PLAN_FAU
  * monitor missed is NAN. */
 #define SM_TRACE_COLUMNS(X)                                                                        \
     X(t)                                                                                           \
-    X(cycle) X(rate) X(fault) X(sent) X(done) X(err) X(heap) X(heap_hi) X(rss) X(fd) X(infl) X(app)
+    X(cycle)                                                                                       \
+    X(rate) X(fault) X(sent) X(done) X(err) X(heap) X(heap_hi) X(rss) X(slack) X(fd) X(infl)       \
+        X(app)
 
 struct sm_trace {
     char id[128];

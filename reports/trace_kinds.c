@@ -249,7 +249,20 @@ static void leak(const struct scene *s, struct sm_trace_causes *causes) {
     }
 }
 
-/* Resident memory kept after the load beyond what is live (4 % more is normal). */
+/* What the allocator keeps free at the end of the last rest, at the most: its last account, and
+ * what was freed since it gave it. INFINITY where there is none: all may be the allocator's. */
+static double slack_at_most(const struct scene *s) {
+    const double *slack = s->trace->slack, *heap = s->trace->heap;
+    size_t last = s->rest->end - 1, given = last;
+    if (!slack || !isfinite(slack[last]))
+        return INFINITY;
+    while (given > 0 && slack[given - 1] == slack[last])
+        given--;
+    return slack[last] + fmax(0, heap[given] - heap[last]);
+}
+
+/* Resident memory kept after the load beyond what is live (4 % more is normal), as far as the
+ * allocator owns to it: the rest, the program has mapped itself. */
 static void allocator_retention(const struct scene *s, struct sm_trace_causes *causes) {
     const struct sm_trace *t = s->trace;
     if (!t->rss || !t->heap || !s->idle || !s->rest)
@@ -258,6 +271,7 @@ static void allocator_retention(const struct scene *s, struct sm_trace_causes *c
     for (size_t i = 0; i < t->count; i++)
         peak = fmax(peak, t->rss[i]);
     double kept = level_after(s, t->rss) - before - 1.04 * (s->after - s->before);
+    kept = fmin(kept, slack_at_most(s));
     causes->retained_bytes = fmax(0, kept);
     if (kept > .2 * fmax(s->before, 1) && kept > .3 * (peak - before))
         add(causes, SM_CAUSE_ALLOCATOR_RETENTION);

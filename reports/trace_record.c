@@ -172,8 +172,8 @@ static void describe_plan(const struct sm_run *run, struct sm_trace *trace) {
 static int fill_series(const struct sm_run *run, struct sm_trace *trace) {
     static const struct {
         const char *series, *column;
-    } pairs[] = {
-        {"heap", "heap"}, {"rss", "rss"}, {"fds", "fd"}, {"offered", "sent"}, {"refused", "err"}};
+    } pairs[] = {{"heap", "heap"}, {"rss", "rss"},      {"slack", "slack"},
+                 {"fds", "fd"},    {"offered", "sent"}, {"refused", "err"}};
     int r = 0;
     for (size_t i = 0; r >= 0 && i < sizeof pairs / sizeof *pairs; i++)
         r = add_series(run, trace, pairs[i].series, pairs[i].column, 1);

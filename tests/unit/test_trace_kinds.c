@@ -177,6 +177,26 @@ static void resident_memory_kept_is_allocator_retention(void **state) {
     sm_trace_free(trace);
 }
 
+static void resident_memory_that_the_allocator_has_not_is_no_retention(void **state) {
+    (void)state;
+    struct sm_trace *trace = make(0);
+    double *slack = sm_trace_add_column(trace, "slack");
+    for (size_t i = 0; i < trace->count; i++) {
+        trace->rss[i] += trace->t[i] > 3 ? 15 * MB : 0;
+        slack[i] = trace->t[i] < 5 ? NAN : 1 * MB;
+    }
+    assert_int_equal(causes_of(trace).bits, 0);
+    /* The account is from before the load's end: what was freed since is the allocator's, too. */
+    for (size_t i = 0; i < trace->count; i++) {
+        trace->heap[i] += trace->t[i] < 42 ? 12 * MB : 0;
+        trace->heap_hi[i] = trace->heap[i];
+    }
+    struct sm_trace_causes causes = causes_of(trace);
+    assert_int_equal(causes.bits, bit(SM_CAUSE_ALLOCATOR_RETENTION));
+    assert_true(causes.retained_bytes > 12 * MB && causes.retained_bytes < 14 * MB);
+    sm_trace_free(trace);
+}
+
 static void peaks_of_many_payloads_are_amplification(void **state) {
     (void)state;
     struct sm_trace *trace = make(0);
@@ -237,6 +257,7 @@ int main(void) {
         cmocka_unit_test(what_piles_up_in_a_fault_is_a_backlog_or_retries),
         cmocka_unit_test(a_gauge_that_lies_is_an_accounting_mismatch),
         cmocka_unit_test(resident_memory_kept_is_allocator_retention),
+        cmocka_unit_test(resident_memory_that_the_allocator_has_not_is_no_retention),
         cmocka_unit_test(peaks_of_many_payloads_are_amplification),
         cmocka_unit_test(descriptors_that_stay_open_are_a_leak),
         cmocka_unit_test(verdicts_are_one_json_object),
