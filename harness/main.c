@@ -14,7 +14,7 @@
 #include "verbs.h"
 
 int sm_verb_fail(const char *verb, const struct sm_error *err, int status) {
-    char line[1200];
+    char line[sizeof *err];
     fprintf(stderr, "spillmark %s: %s\n", verb, sm_error_format(err, line, sizeof line));
     return err->status ? err->status : status;
 }

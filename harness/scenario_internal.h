@@ -123,6 +123,8 @@ noreturn void sm_raise(struct sm_loader *loader, const char *todo, const char *w
     __attribute__((format(printf, 3, 4)));
 /* "slow-disk.lua:22: phases[2].faults[1]", of where the loader is. */
 void sm_place_text(struct sm_loader *loader, char *where, size_t where_bytes);
+/* Puts the loader where no file is: at what -p sets. */
+void sm_place_setting(struct sm_loader *loader, const char *name);
 /* The offset in its source of the key that the loader is at; SM_WHERE_UNKNOWN when it cannot be
  * found. *ret_source may be NULL. */
 size_t sm_place_offset(const struct sm_loader *loader, const char **ret_source);
@@ -131,6 +133,10 @@ noreturn void sm_raise_memory(struct sm_loader *loader);
 noreturn void sm_raise_unknown(struct sm_loader *loader, const char *name, const char *const *names,
                                size_t count, const char *what_format, ...)
     __attribute__((format(printf, 5, 6)));
+/* The same of what -p sets, at `setting`: with all of them, for they are this scenario's alone. */
+noreturn void sm_raise_setting(struct sm_loader *loader, const char *setting, const char *name,
+                               const char *const *names, size_t count, const char *what_format, ...)
+    __attribute__((format(printf, 6, 7)));
 
 /* Memory of the scenario; they raise instead of returning NULL. */
 void *sm_alloc(struct sm_loader *loader, size_t bytes);

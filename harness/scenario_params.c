@@ -68,8 +68,7 @@ static const char *setting_of(const struct sm_loader *loader, const char *name) 
 
 static noreturn void refuse_setting(struct sm_loader *loader, const struct sm_param *param,
                                     const char *setting, const char *kind) {
-    loader->at = (struct sm_place){0};
-    snprintf(loader->at.path, sizeof loader->at.path, "-p %s", param->name);
+    sm_place_setting(loader, param->name);
     sm_raise(loader, NULL, "\"%.60s\" is not %s", setting, kind);
 }
 
@@ -138,12 +137,9 @@ static void take_choice(struct sm_loader *loader, int index, struct sm_param *pa
     }
     while (setting && chosen < count && strcmp(choices[chosen], setting) != 0)
         chosen++;
-    if (chosen == count) {
-        loader->at = (struct sm_place){0};
-        snprintf(loader->at.path, sizeof loader->at.path, "-p %s", param->name);
-        sm_raise_unknown(loader, setting, choices, (size_t)count,
+    if (chosen == count)
+        sm_raise_setting(loader, param->name, setting, choices, (size_t)count,
                          "\"%.60s\" is not one of its choices", setting);
-    }
     param->choices = choices;
     param->fallback = choices[0];
     param->value = choices[chosen];
@@ -217,11 +213,9 @@ static void check_settings(struct sm_loader *loader) {
         names[count] = loader->scenario->params[count].name;
     for (size_t i = 0; i < loader->setting_count; i++) {
         const char *name = loader->settings[i].name;
-        if (sm_param_find(loader, name))
-            continue;
-        loader->at = (struct sm_place){0};
-        snprintf(loader->at.path, sizeof loader->at.path, "-p %.60s", name);
-        sm_raise_unknown(loader, name, names, count, "the scenario has no such parameter");
+        if (!sm_param_find(loader, name))
+            sm_raise_setting(loader, name, name, names, count, "the scenario has no %s",
+                             count ? "such parameter" : "parameters");
     }
 }
 

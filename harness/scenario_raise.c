@@ -35,6 +35,11 @@ void sm_place_text(struct sm_loader *loader, char *where, size_t where_bytes) {
              at->path);
 }
 
+void sm_place_setting(struct sm_loader *loader, const char *name) {
+    loader->at = (struct sm_place){0};
+    snprintf(loader->at.path, sizeof loader->at.path, "-p %.60s", name);
+}
+
 noreturn static void raise(struct sm_loader *loader) {
     lua_pushnil(loader->lua);
     lua_error(loader->lua);
@@ -57,23 +62,50 @@ noreturn void sm_raise_memory(struct sm_loader *loader) {
     raise(loader);
 }
 
+/* Adds the names, as many as fit, and dots for the rest. */
+static void add_names(char *todo, size_t todo_bytes, const char *const *names, size_t count) {
+    static const char dots[] = ", ...";
+    size_t used = strlen(todo);
+    for (size_t i = 0; i < count; i++) {
+        size_t left = todo_bytes - used, after = i + 1 < count ? sizeof dots : 1;
+        const char *before = i ? ", " : used ? " known: " : "known: ";
+        if (strlen(before) + strlen(names[i]) + after > left) {
+            snprintf(todo + used, left, "%s", i ? dots : "");
+            return;
+        }
+        used += (size_t)snprintf(todo + used, left, "%s%s", before, names[i]);
+    }
+}
+
+enum { FEW_NAMES = 12 };
+
+__attribute__((format(printf, 6, 0))) static noreturn void
+raise_unknown(struct sm_loader *loader, const char *name, const char *const *names, size_t count,
+              bool are_all_told, const char *what_format, va_list args) {
+    char what[512], todo[sizeof loader->error.todo] = "";
+    vsnprintf(what, sizeof what, what_format, args);
+    const char *near = sm_suggest(name, names, count);
+    if (near)
+        snprintf(todo, sizeof todo, "did you mean \"%s\"?", near);
+    if (are_all_told || (!near && count <= FEW_NAMES))
+        add_names(todo, sizeof todo, names, count);
+    sm_raise(loader, todo, "%s", what);
+}
+
 noreturn void sm_raise_unknown(struct sm_loader *loader, const char *name, const char *const *names,
                                size_t count, const char *what_format, ...) {
-    char what[512], todo[256] = "";
     va_list args;
     va_start(args, what_format);
-    vsnprintf(what, sizeof what, what_format, args);
-    va_end(args);
-    const char *near = sm_suggest(name, names, count);
-    if (near) {
-        snprintf(todo, sizeof todo, "did you mean \"%s\"?", near);
-    } else if (count > 0 && count <= 12) {
-        size_t used = (size_t)snprintf(todo, sizeof todo, "known: ");
-        for (size_t i = 0; i < count && used < sizeof todo; i++)
-            used +=
-                (size_t)snprintf(todo + used, sizeof todo - used, "%s%s", i ? ", " : "", names[i]);
-    }
-    sm_raise(loader, todo, "%s", what);
+    raise_unknown(loader, name, names, count, false, what_format, args);
+}
+
+noreturn void sm_raise_setting(struct sm_loader *loader, const char *setting, const char *name,
+                               const char *const *names, size_t count, const char *what_format,
+                               ...) {
+    va_list args;
+    va_start(args, what_format);
+    sm_place_setting(loader, setting);
+    raise_unknown(loader, name, names, count, true, what_format, args);
 }
 
 void *sm_alloc(struct sm_loader *loader, size_t bytes) {

@@ -11,7 +11,7 @@ struct sm_error {
     int status;      /* the exit status this error asks for (enum sm_status), 0 = by the caller */
     char where[256]; /* "slow-disk.lua:12: load.rate" or a path; may be empty */
     char what[512];  /* one sentence without a final full stop */
-    char todo[256];  /* what the user can do about it; may be empty */
+    char todo[512];  /* what the user can do about it; may be empty */
 };
 
 /* The exit statuses of every verb. */

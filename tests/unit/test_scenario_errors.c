@@ -143,11 +143,17 @@ static void parameters(void **state) {
     test_bad(state, test_around("params = { t = 'x' }"), WORDS("t=\xff"),
              WORDS("-p t", "is not UTF-8"));
     const char *text = test_around("params = { build = choice { 'before', 'after' }, n = 5 }");
-    test_bad(state, text, WORDS("build=befor"), WORDS("-p build", "\"befor\"", "\"before\"?"));
-    test_bad(state, text, WORDS("biuld=after"), WORDS("-p biuld", "did you mean \"build\"?"));
+    test_bad(state, text, WORDS("build=befor"),
+             WORDS("-p build: \"befor\" is not one of its choices; did you mean \"before\"? "
+                   "known: before, after"));
+    test_bad(state, text, WORDS("biuld=after"),
+             WORDS("-p biuld: the scenario has no such parameter; did you mean \"build\"? "
+                   "known: build, n"));
+    test_bad(state, text, WORDS("zzz=1"), WORDS("no such parameter; known: build, n"));
     test_bad(state, text, WORDS("n=five"), WORDS("-p n: \"five\" is not a number"));
     test_bad(state, test_around("params = { b = true }"), WORDS("b=1"),
              WORDS("-p b: \"1\" is not true or false"));
+    test_bad(state, test_around(""), WORDS("n=1"), WORDS("-p n: the scenario has no parameters"));
 }
 
 static void functions(void **state) {
