@@ -122,6 +122,27 @@ static void a_late_driver_is_not_held_against_the_target(void **state) {
     analysed_run_free(&a);
 }
 
+/* What it does not answer because it ends, it does not answer whoever asks, and when. */
+static void what_a_dead_target_left_unanswered_is_its_own(void **state) {
+    static const struct {
+        const char *ended_by;
+        enum sm_holds holds;
+        int status;
+    } cases[] = {{"schedule", SM_HOLDS_UNKNOWN, SM_STATUS_INCONCLUSIVE},
+                 {"target", SM_HOLDS_NO, SM_STATUS_FAILED}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct analysed_run a =
+            analysed_run_make(state, (struct synthetic_run){.is_without_fault = 1,
+                                                            .is_unanswered = 1,
+                                                            .driver_late_s = .5,
+                                                            .ended_by = cases[i].ended_by,
+                                                            .budget = {"unanswered", "0"}});
+        assert_int_equal(line(&a, 0)->holds, cases[i].holds);
+        assert_int_equal(a.analysis->exit_status, cases[i].status);
+        analysed_run_free(&a);
+    }
+}
+
 /* A slip of some ms is nothing beside what nobody answered for seconds. */
 static void lateness_is_weighed_against_what_was_met(void **state) {
     struct sm_load_interval row = {
@@ -185,6 +206,7 @@ int main(void) {
         cmocka_unit_test(wrong_lines_are_refused_with_the_right_one),
         TEST(figures_are_held_against_limits),
         TEST(a_late_driver_is_not_held_against_the_target),
+        TEST(what_a_dead_target_left_unanswered_is_its_own),
         cmocka_unit_test(lateness_is_weighed_against_what_was_met),
         TEST(what_was_not_measured_is_unknown),
         TEST(gauges_are_judged_by_name),
