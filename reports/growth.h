@@ -34,7 +34,7 @@ struct sm_verdict {
      * still being exceeded when a load or fault ended. A window that is merely watched keeps
      * changing its mind as more of a saturation comes to light. */
     int may_stop;
-    char why[256];   /* the figure that decided it, as a clause */
+    char why[320];   /* the figure that decided it, as a clause */
     char needs[256]; /* when inconclusive: how much longer, or which experiment; ends
                         with the line to write among the scenario's phases */
 };

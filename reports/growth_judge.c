@@ -8,7 +8,8 @@
  *   beyond that counts too;
  * - during a fault, growth without a declared bound proves nothing: a queue that is not yet full
  *   looks exactly like an unbounded one.
- * A window that grows decides; otherwise the longest fault does, or else the last load.
+ * A window that grows decides, unless the same load is bounded later for as long: then what grew
+ * was filled. Otherwise the longest fault decides, or else the last load.
  *
  * Plans of cycles: the level at rest (growth_cycles.c). */
 #include "growth.h"
@@ -29,6 +30,8 @@ static const double BACKLOG_PART = .5;
 static const double PAST_CAP = 1.2; /* of the declared bound: beyond it */
 /* A queue that fills during a fault is full when its rise has slowed down to this part. */
 static const double STOPPED = .05;
+/* Of an earlier window's units per second, or of its time: no less. */
+static const double NO_LESS = .8, AS_LONG = .9;
 static const double SHARE_OF_LEVEL_PER_S = .01 / 60;
 /* Pools of descriptors fill faster than caches. */
 static const double SLOWEST_FD_EXPONENTIAL = .8;
@@ -46,7 +49,7 @@ struct window_outcome {
     struct sm_growth_scene scene;
     enum sm_verdict_kind kind;
     int suspect;
-    size_t end;
+    size_t begin, end;
     double arrival_error; /* relative, of rates, at 99 %: how many units happened to arrive */
 };
 
@@ -273,6 +276,7 @@ static int judge_span(const struct judgement *j, const struct sm_trace_span *spa
     };
     ret->kind = ret->verdict.kind;
     ret->suspect = ret->verdict.suspect;
+    ret->begin = begin;
     ret->end = end;
     ret->arrival_error = arrival_error(j->trace, from, end);
     apply_rules(j, begin, end, ret);
@@ -327,9 +331,33 @@ static int window_at(const struct judgement *j, const struct sm_trace_span *span
     return 1;
 }
 
-/* A window that grows decides at once; a longer fault replaces a shorter one or a load; a later
- * load replaces a load. */
-static int replaces(const struct window_outcome *now, const struct window_outcome *before) {
+/* Whether as many units a second were counted as in an earlier window; they may never be counted.
+ */
+static int is_no_less(const double *counted, const struct window_outcome *now,
+                      const struct window_outcome *before) {
+    if (!counted)
+        return 1;
+    double then = counted[before->end - 1] - counted[before->begin];
+    return (counted[now->end - 1] - counted[now->begin]) / (double)(now->end - now->begin) >=
+           NO_LESS * then / (double)(before->end - before->begin);
+}
+
+/* What grew under a load grew no more under the same, later, and for as long: a cache was filled, a
+ * pool was opened. Where the load is not known, it may have been another. */
+static int is_outgrown(const struct judgement *j, const struct window_outcome *now,
+                       const struct window_outcome *before) {
+    return now->kind == SM_VERDICT_BOUNDED && !now->scene.in_fault && !before->scene.in_fault &&
+           before->scene.rule != SM_RULE_CAP_EXCEEDED &&
+           now->scene.window_s >= AS_LONG * before->scene.window_s && j->trace->sent &&
+           is_no_less(j->trace->sent, now, before) && is_no_less(j->trace->err, now, before);
+}
+
+/* A window that grows decides until it is outgrown; a longer fault replaces a shorter one or a
+ * load; a later load replaces a load. */
+static int replaces(const struct judgement *j, const struct window_outcome *now,
+                    const struct window_outcome *before) {
+    if (before->kind == SM_VERDICT_GROWING)
+        return is_outgrown(j, now, before);
     if (now->verdict.doubt == SM_DOUBT_SHORT && before->verdict.doubt != SM_DOUBT_SHORT)
         return 0;
     if (before->verdict.doubt == SM_DOUBT_SHORT || now->kind == SM_VERDICT_GROWING)
@@ -360,12 +388,12 @@ static void report_window(const struct judgement *j, const struct window_outcome
     sm_growth_explain_window(&window->scene, &window->verdict, verdict);
 }
 
-/* Judges one window after the other until one grows. */
+/* Judges one window after the other. */
 static int judge_spans(const struct judgement *j, const struct sm_trace_span *spans, int count,
                        struct window_outcome *deciding, size_t *ret_end) {
     struct window_outcome now;
     int last = 0;
-    for (int i = 0; i < count && deciding->kind != SM_VERDICT_GROWING; i = last + 1) {
+    for (int i = 0; i < count; i = last + 1) {
         last = i;
         if (!window_at(j, spans, count, i, &last))
             continue;
@@ -376,8 +404,11 @@ static int judge_spans(const struct judgement *j, const struct sm_trace_span *sp
         judge_by_rests(j, i > 0 ? &spans[i - 1] : NULL, &window,
                        last + 1 < count ? &spans[last + 1] : NULL, &now);
         *ret_end = now.end;
-        if (replaces(&now, deciding))
-            *deciding = now;
+        if (!replaces(j, &now, deciding))
+            continue;
+        if (deciding->kind == SM_VERDICT_GROWING)
+            now.scene.rule = SM_RULE_OUTGROWN;
+        *deciding = now;
     }
     return 0;
 }

@@ -95,8 +95,10 @@ static void explain_bounded(const struct sm_growth_scene *scene,
         return;
     }
     snprintf(verdict->why, sizeof verdict->why,
-             "over the last %.0f s%s it rose by at most %s (99 %% sure), less than the %s asked "
+             "%sover the last %.0f s%s it rose by at most %s (99 %% sure), less than the %s asked "
              "about, and stayed under %s",
+             scene->rule == SM_RULE_OUTGROWN ? "it rose in an earlier window of this load, but "
+                                             : "",
              window->used_seconds, scene->in_fault ? " of the fault" : " of constant load",
              at_most(scene, window->profile.high_any).text,
              per_second(c, scene->resolution_per_s).text, quantity(c, verdict->bound).text);

@@ -13,6 +13,7 @@ enum sm_growth_rule {
     SM_RULE_BACKLOG,      /* growing during a fault without a declared bound */
     SM_RULE_LOAD_CHANGED, /* the offered load was not constant */
     SM_RULE_GIVEN_BACK,   /* at rest it is back where it was before that load */
+    SM_RULE_OUTGROWN,     /* it grew in an earlier window of the same load, and does not now */
     SM_RULE_HELD,         /* far more than the declared bound was pushed at it, and it held */
 };
 

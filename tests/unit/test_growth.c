@@ -156,6 +156,48 @@ static void a_cache_that_filled_is_bounded(void **state) {
     sm_trace_free(trace);
 }
 
+/* Two loads of 30 s and `later_s` with a rest between them; the heap rises by 1 MB/s for `rises_s`
+ * of load, and by `leak_per_s` all the time. */
+static struct sm_trace *loaded_twice(double later_s, double rises_s, double leak_per_s) {
+    struct sm_trace *trace = make(SM_PLAN_PASSIVE, "ILSLS", (double[]){2, 30, 3, later_s, 3});
+    double loaded_s = 0;
+    FOR_EACH(trace, i) {
+        loaded_s += trace->phase[i] == SM_TRACE_LOAD ? 1 / HZ : 0;
+        trace->heap[i] = 10 * MB + 1 * MB * fmin(loaded_s, rises_s) + leak_per_s * loaded_s +
+                         .02 * MB * gaussian();
+    }
+    return trace;
+}
+
+static void what_a_warm_up_filled_is_bounded_once_the_load_shows_it(void **state) {
+    (void)state;
+    struct sm_trace *trace = loaded_twice(30, 30, 0);
+    assert_int_equal(judge_upto(trace, 50000, 0, 35).kind, SM_VERDICT_GROWING);
+    assert_int_equal(judge_upto(trace, 50000, 0, 50).kind, SM_VERDICT_GROWING);
+    struct sm_verdict verdict = judge(trace, 50000, 0);
+    assert_int_equal(verdict.kind, SM_VERDICT_BOUNDED);
+    assert_non_null(strstr(verdict.why, "rose in an earlier window"));
+    /* What was held beyond the declared bound was held. */
+    assert_int_equal(judge(trace, 50000, 10 * MB).kind, SM_VERDICT_GROWING);
+    /* Half the load may not reach what leaks. */
+    FOR_EACH(trace, i) if (trace->t[i] > 35) trace->sent[i] = trace->sent[i - 1] + 5;
+    assert_int_equal(judge(trace, 50000, 0).kind, SM_VERDICT_GROWING);
+    sm_trace_free(trace);
+}
+
+static void what_grows_is_not_outgrown_by_less(void **state) {
+    static const struct {
+        double later_s, rises_s, leak_per_s;
+    } cases[] = {{20, 30, 0}, {30, 30, 100000}, {30, 60, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sm_trace *trace =
+            loaded_twice(cases[i].later_s, cases[i].rises_s, cases[i].leak_per_s);
+        assert_int_equal(judge(trace, 50000, 0).kind, SM_VERDICT_GROWING);
+        sm_trace_free(trace);
+    }
+}
+
 static void a_cache_still_filling_is_suspect_only(void **state) {
     (void)state;
     struct sm_trace *trace = watched();
@@ -472,6 +514,8 @@ int main(void) {
         cmocka_unit_test(a_line_is_suspected_once_it_is_longer_than_a_tooth),
         cmocka_unit_test(noise_that_remembers_is_not_suspected),
         cmocka_unit_test(a_cache_still_filling_is_suspect_only),
+        cmocka_unit_test(what_a_warm_up_filled_is_bounded_once_the_load_shows_it),
+        cmocka_unit_test(what_grows_is_not_outgrown_by_less),
         cmocka_unit_test(a_late_leak_grows),
         cmocka_unit_test(a_load_that_rises_proves_no_growth),
         cmocka_unit_test(a_gauge_that_counts_up_grows),
