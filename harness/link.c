@@ -1,7 +1,7 @@
 /* A connected link is registered in the caller's epoll once and for all, level-triggered, and then
- * costs one system call to send and one to receive. Where no TLS lies between, that call is made on
- * the socket itself; libcurl's own way there walks its list of connections, which is a tenth of the
- * processor time of a small request. */
+ * costs one system call to send and one to receive, on the socket itself or by TLS; libcurl's own
+ * way there walks its list of connections, which is a tenth of the processor time of a small
+ * request. */
 #include "link.h"
 
 #include <errno.h>
@@ -60,7 +60,8 @@ int sm_links_open(const struct sm_link_options *options, size_t count, int epoll
     links->connect_fd = -1;
     links->is_unix = options->unix_path != NULL;
     links->has_proxy = options->proxy != NULL;
-    links->is_plain = !is_tls(options->url) && !(options->proxy && is_tls(options->proxy));
+    links->is_http2 = options->is_http2;
+    links->layers = (size_t)is_tls(options->url) + (options->proxy && is_tls(options->proxy));
     set_pacing(&links->pacing[SM_LINK_READING], &options->pace);
     set_pacing(&links->pacing[SM_LINK_SENDING], &options->send_pace);
     links->receive_buffer_bytes = options->receive_buffer_bytes;
@@ -69,7 +70,10 @@ int sm_links_open(const struct sm_link_options *options, size_t count, int epoll
     for (size_t i = 0; links->all && i < count; i++)
         links->all[i].links = links;
     int rc = sm_link_handles_open(links, options);
-    if (!links->all)
+    bool is_short = !links->all;
+    for (size_t i = 0; i < links->layers; i++)
+        is_short |= !(links->shared[i] = sm_tls_shared_new());
+    if (is_short)
         rc = -ENOMEM;
     if (rc < 0) {
         sm_links_close(links);
@@ -86,6 +90,8 @@ void sm_links_close(struct sm_links *links) {
     for (size_t i = 0; links->all && i < links->count; i++)
         sm_link_close(&links->all[i]);
     sm_link_handles_close(links);
+    for (size_t i = 0; i < links->layers; i++)
+        sm_tls_shared_free(links->shared[i]);
     free(links->all);
     free(links);
 }
@@ -109,11 +115,10 @@ static void forget_pause(struct sm_link *link, int way) {
 void sm_link_close(struct sm_link *link) {
     if (link->state == SM_LINK_CLOSED)
         return;
-    /* Closing the socket would take it out of epoll, but libcurl may close it later than this. */
+    sm_tls_end(link->tls);
+    link->tls = NULL;
     if (link->state == SM_LINK_CONNECTED)
-        epoll_ctl(link->links->epoll_fd, EPOLL_CTL_DEL, link->fd, NULL);
-    if (link->state == SM_LINK_CONNECTED && link->links->is_plain)
-        close(link->fd);
+        close(link->fd); /* which takes it out of epoll */
     for (int way = 0; way < SM_LINK_WAYS; way++) {
         forget_pause(link, way);
         link->ways[way].pace = (struct sm_pace){0};
@@ -199,22 +204,6 @@ void sm_link_await_writable(struct sm_link *link) {
     want_write(link, true);
 }
 
-static ssize_t send_over_tls(struct sm_link *link, const void *bytes, size_t length) {
-    size_t sent = 0;
-    CURLcode rc = curl_easy_send(link->handle->easy, bytes, length, &sent);
-    if (rc == CURLE_AGAIN)
-        return -EAGAIN;
-    return rc == CURLE_OK ? (ssize_t)sent : sm_link_errno(link, -EPIPE);
-}
-
-static ssize_t receive_over_tls(struct sm_link *link, void *bytes, size_t capacity) {
-    size_t received = 0;
-    CURLcode rc = curl_easy_recv(link->handle->easy, bytes, capacity, &received);
-    if (rc == CURLE_AGAIN)
-        return -EAGAIN;
-    return rc == CURLE_OK ? (ssize_t)received : sm_link_errno(link, -ECONNRESET);
-}
-
 /* After the sending of `length` bytes, of which `sent` were or which failed. */
 static ssize_t end_send(struct sm_link *link, size_t length, ssize_t sent) {
     if (sent >= 0)
@@ -224,57 +213,54 @@ static ssize_t end_send(struct sm_link *link, size_t length, ssize_t sent) {
     return sent;
 }
 
-ssize_t sm_link_send(struct sm_link *link, const void *bytes, size_t length) {
-    size_t allowed = allow(link, SM_LINK_SENDING, length);
-    ssize_t sent;
-    if (allowed == 0 && length > 0)
-        return -EAGAIN;
-    if (!link->links->is_plain)
-        sent = send_over_tls(link, bytes, allowed);
-    else if ((sent = send(link->fd, bytes, allowed, MSG_NOSIGNAL)) < 0)
-        sent = -errno;
-    return end_send(link, length, sent);
+static ssize_t send_bytes(struct sm_link *link, const void *bytes, size_t length) {
+    const struct iovec all = {(void *)bytes, length};
+    if (link->tls)
+        return sm_tls_send(link->tls, &all, 1);
+    ssize_t sent = send(link->fd, bytes, length, MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
 }
 
-/* What goes into one record of TLS, from the front. Tried again, it lies where it lay, as OpenSSL
- * wants it. */
-static ssize_t send_record(struct sm_link *link, const struct iovec *parts, size_t count) {
-    char *record = link->links->record;
-    size_t length = 0;
-    for (size_t i = 0; i < count && length < SM_LINK_RECORD_BYTES; i++) {
-        size_t room = SM_LINK_RECORD_BYTES - length;
-        size_t now = parts[i].iov_len < room ? parts[i].iov_len : room;
-        memcpy(record + length, parts[i].iov_base, now);
-        length += now;
-    }
-    return sm_link_send(link, record, length);
+ssize_t sm_link_send(struct sm_link *link, const void *bytes, size_t length) {
+    size_t allowed = allow(link, SM_LINK_SENDING, length);
+    if (allowed == 0 && length > 0)
+        return -EAGAIN;
+    return end_send(link, length, send_bytes(link, bytes, allowed));
+}
+
+static ssize_t send_all_parts(struct sm_link *link, struct iovec *parts, size_t count) {
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+    if (link->tls)
+        return sm_tls_send(link->tls, parts, count);
+    ssize_t sent = sendmsg(link->fd, &message, MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
 }
 
 ssize_t sm_link_send_parts(struct sm_link *link, struct iovec *parts, size_t count) {
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
     size_t length = 0;
-    if (count == 1 || (!link->links->is_plain && parts->iov_len >= SM_LINK_RECORD_BYTES) ||
-        link->links->pacing[SM_LINK_SENDING].is_on)
+    if (count == 1 || link->links->pacing[SM_LINK_SENDING].is_on)
         return sm_link_send(link, parts->iov_base, parts->iov_len);
-    if (!link->links->is_plain)
-        return send_record(link, parts, count);
     for (size_t i = 0; i < count; i++)
         length += parts[i].iov_len;
-    ssize_t sent = sendmsg(link->fd, &message, MSG_NOSIGNAL);
-    return end_send(link, length, sent < 0 ? -errno : sent);
+    return end_send(link, length, send_all_parts(link, parts, count));
+}
+
+static ssize_t receive_bytes(struct sm_link *link, void *bytes, size_t capacity) {
+    if (link->tls)
+        return sm_tls_receive(link->tls, bytes, capacity);
+    ssize_t received = recv(link->fd, bytes, capacity, 0);
+    return received < 0 ? -errno : received;
 }
 
 ssize_t sm_link_receive(struct sm_link *link, void *bytes, size_t capacity) {
     size_t allowed = allow(link, SM_LINK_READING, capacity);
-    ssize_t received;
     if (allowed == 0)
         return -EAGAIN;
-    if (!link->links->is_plain)
-        received = receive_over_tls(link, bytes, allowed);
-    else if ((received = recv(link->fd, bytes, allowed, 0)) < 0)
-        received = -errno;
+    ssize_t received = receive_bytes(link, bytes, allowed);
     if (received >= 0)
         took(link, SM_LINK_READING, (size_t)received);
+    if (link->tls && sm_tls_holds(link->tls)) /* of which epoll knows nothing */
+        pause_way(link, SM_LINK_READING, sm_now_ns());
     return received;
 }
 

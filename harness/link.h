@@ -1,6 +1,6 @@
 /* link.h - connections made by libcurl (TCP, TLS, unix sockets, proxies), used as pipes of bytes.
  *
- * libcurl connects and keeps the transport; what is said over it is up to the caller. A set of
+ * libcurl connects, checks whom to, and lets go; what is said then is up to the caller. A set of
  * links shares an address and an epoll descriptor. Thread rule: a set belongs to one thread, the
  * one that handles its events. */
 #pragma once
@@ -57,7 +57,8 @@ int sm_link_connect(struct sm_link *link);
 
 /* Sends or receives what is possible now: the number of bytes (0 from sm_link_receive: the peer
  * has closed), -EAGAIN, or another negative errno. sm_link_send asks for `ready` to be called
- * once it is writable again when not all was taken. */
+ * once it is writable again when not all was taken; what was not is to come again as it was, with
+ * or without more behind it. */
 ssize_t sm_link_send(struct sm_link *link, const void *bytes, size_t length);
 ssize_t sm_link_receive(struct sm_link *link, void *bytes, size_t capacity);
 /* The same of bytes that lie in several places (at least one, and at most IOV_MAX), from the front;

@@ -1,9 +1,8 @@
 /* libcurl's connect-only mode. Connecting goes through curl_multi_socket_action, with an epoll of
- * its own in the caller's, lest it come last where much is sent. Where no TLS lies between, the
- * socket is then taken over and libcurl's 13 KB of the connection go to the next one, so that a
- * thousand of them take what some dozens do. */
+ * its own in the caller's, lest it come last where much is sent. The socket is then taken over,
+ * with the secrets of its TLS, and what libcurl and OpenSSL take for a connection (13 KB, over TLS
+ * 60) goes to the next one, so that a thousand of them take what some dozens do. */
 #include <errno.h>
-#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,16 +14,13 @@
 #include "schedule.h"
 
 enum {
-    /* Over TLS each send and receive walks libcurl's list of the connections of its multi handle,
-     * which takes some 30 KB: few connections can have short lists, many cannot. */
-    FEWEST_PER_PART = 4,
-    MOST_PER_PART = 32,
-    PARTS = 32,            /* until they are full */
-    CONNECT_BYTES = 1024,  /* libcurl's buffer, which nothing uses but connecting */
-    RECEIVE_BYTES = 65536, /* at once at the most, which libcurl takes from its buffer's size */
+    CONNECT_BYTES = 1024, /* libcurl's buffer, which nothing uses but connecting */
     /* So many connect at once: to a near host they are through at once, and the next follow. Only
      * when nothing was heard of any for a while, as of a far one, as many more begin. */
     WAVE = 64,
+    /* Over TLS one that is being made takes 60 KB. */
+    WAVE_OVER_TLS = 24,
+    MOST_OVER_TLS = 48,
     SILENT_TICKS = 4, /* at the least: one may take longer than the time below */
     EVENTS = 64,
 };
@@ -72,11 +68,9 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *s
 }
 
 static int on_timer(CURLM *multi, long timeout_ms, void *user) {
-    struct sm_link_part *part = user;
+    struct sm_links *links = user;
     (void)multi;
-    part->timer_ns = timeout_ms < 0 ? SM_NEVER_NS : sm_now_ns() + timeout_ms * INT64_C(1000000);
-    if (part->timer_ns < part->links->timer_ns)
-        part->links->timer_ns = part->timer_ns;
+    links->timer_ns = timeout_ms < 0 ? SM_NEVER_NS : sm_now_ns() + timeout_ms * INT64_C(1000000);
     return 0;
 }
 
@@ -89,23 +83,41 @@ static int close_socket(void *user, curl_socket_t fd) {
  * to: so we ask ourselves. */
 static const unsigned char only_http2[] = {2, 'h', '2'};
 
-/* `protocols`: only_http2 or NULL. */
-static CURLcode prepare_tls(CURL *easy, void *context, void *protocols) {
+/* Called for each layer of TLS, in the order in which they are made. */
+static CURLcode prepare_tls(CURL *easy, void *context, void *user) {
+    struct sm_link_handle *handle = user;
+    const struct sm_links *links = handle->link->links;
     (void)easy;
-    /* 17 KB each way, while nothing is in them. */
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-    return !protocols || SSL_CTX_set_alpn_protos(context, protocols, sizeof only_http2) == 0
+    if (handle->layers == links->layers)
+        return CURLE_SSL_CONNECT_ERROR;
+    sm_tls_handshake_watch(&handle->handshakes[handle->layers++], context);
+    return !links->is_http2 || handle->layers < links->layers ||
+                   SSL_CTX_set_alpn_protos(context, only_http2, sizeof only_http2) == 0
                ? CURLE_OK
                : CURLE_OUT_OF_MEMORY;
 }
 
-/* Before it connects, so that the window that is offered fits. */
-static int set_buffer(void *user, curl_socket_t fd, curlsocktype purpose) {
-    const struct sm_links *links = user;
+/* Before it connects, so that the window that is offered fits. A new socket begins without TLS,
+ * also where a proxy wanted a second one. */
+static int prepare_socket(void *user, curl_socket_t fd, curlsocktype purpose) {
+    struct sm_link_handle *handle = user;
+    const int *receive_bytes = &handle->link->links->receive_buffer_bytes;
     (void)purpose;
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &links->receive_buffer_bytes,
-               sizeof links->receive_buffer_bytes);
+    handle->layers = 0;
+    if (*receive_bytes > 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, receive_bytes, sizeof *receive_bytes);
     return CURL_SOCKOPT_OK;
+}
+
+/* libcurl reads what to trust again for each connection (140 certificates of the system: 1 MB and
+ * 10 ms), unless it is checked and comes from a file alone. */
+static CURLcode set_trust(CURL *easy, const struct sm_link_options *options) {
+    const char *file =
+        options->ca_file ? options->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
+    if (!options->is_insecure && !options->ca_file && (!file || access(file, R_OK) < 0))
+        return CURLE_OK;
+    CURLcode rc = curl_easy_setopt(easy, CURLOPT_CAINFO, options->is_insecure ? NULL : file);
+    return rc == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) : rc;
 }
 
 static int make_model(struct sm_links *links, const struct sm_link_options *options) {
@@ -115,8 +127,8 @@ static int make_model(struct sm_links *links, const struct sm_link_options *opti
     CURLcode rc = curl_easy_setopt(easy, CURLOPT_URL, options->url);
     if (rc == CURLE_OK)
         rc = curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, options->unix_path);
-    if (rc == CURLE_OK && options->ca_file)
-        rc = curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
+    if (rc == CURLE_OK)
+        rc = set_trust(easy, options);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options->is_insecure ? 0L : 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options->is_insecure ? 0L : 2L);
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
@@ -131,39 +143,23 @@ static int make_model(struct sm_links *links, const struct sm_link_options *opti
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-    if (options->receive_buffer_bytes > 0) {
-        curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_buffer);
-        curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, links);
-    }
-    if (options->is_http2) {
-        curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
-        curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, (void *)only_http2);
-    }
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, prepare_socket);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, prepare_tls);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)CONNECT_BYTES);
+    if (options->is_http2)
+        curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
     return rc == CURLE_OK ? 0 : rc == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
 }
 
-static int make_part(struct sm_link_part *part, struct sm_links *links) {
-    part->links = links;
-    part->timer_ns = SM_NEVER_NS;
-    part->multi = curl_multi_init();
-    if (!part->multi)
+static int make_multi(struct sm_links *links) {
+    links->multi = curl_multi_init();
+    if (!links->multi)
         return -ENOMEM;
-    curl_multi_setopt(part->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(part->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(part->multi, CURLMOPT_TIMERDATA, part);
-    curl_multi_setopt(part->multi, CURLMOPT_MAXCONNECTS, 2 * (long)links->per_part);
+    curl_multi_setopt(links->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(links->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(links->multi, CURLMOPT_TIMERDATA, links);
+    curl_multi_setopt(links->multi, CURLMOPT_MAXCONNECTS, 2 * (long)links->count);
     return 0;
-}
-
-/* Without TLS a connection that is made is not libcurl's any more, so one list is short enough. */
-static size_t count_per_part(const struct sm_links *links) {
-    size_t per_part = links->count / PARTS;
-    if (links->is_plain)
-        return links->count;
-    if (per_part < FEWEST_PER_PART)
-        return FEWEST_PER_PART;
-    return per_part < MOST_PER_PART ? per_part : MOST_PER_PART;
 }
 
 static int open_epoll(struct sm_links *links) {
@@ -178,17 +174,10 @@ int sm_link_handles_open(struct sm_links *links, const struct sm_link_options *o
     TAILQ_INIT(&links->waiting);
     TAILQ_INIT(&links->spare);
     links->timer_ns = SM_NEVER_NS;
-    links->per_part = count_per_part(links);
-    links->part_count = (links->count + links->per_part - 1) / links->per_part;
-    links->parts = calloc(links->part_count, sizeof *links->parts);
     int rc = open_epoll(links);
     if (rc == 0)
-        rc = links->parts ? make_model(links, options) : -ENOMEM;
-    for (size_t i = 0; rc == 0 && i < links->part_count; i++)
-        rc = make_part(&links->parts[i], links);
-    for (size_t i = 0; rc == 0 && links->all && i < links->count; i++)
-        links->all[i].part = &links->parts[i / links->per_part];
-    return rc;
+        rc = make_model(links, options);
+    return rc == 0 ? make_multi(links) : rc;
 }
 
 static bool make_easy(struct sm_link_handle *handle, CURL *model) {
@@ -198,6 +187,8 @@ static bool make_easy(struct sm_link_handle *handle, CURL *model) {
     curl_easy_setopt(easy, CURLOPT_PRIVATE, handle);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, handle->words);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, handle);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, handle);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, handle);
     curl_easy_cleanup(handle->easy);
     handle->easy = easy;
     return true;
@@ -218,12 +209,10 @@ static void free_spare(struct sm_links *links, size_t kept) {
 
 void sm_link_handles_close(struct sm_links *links) {
     free_spare(links, 0);
-    for (size_t i = 0; links->parts && i < links->part_count; i++)
-        curl_multi_cleanup(links->parts[i].multi);
+    curl_multi_cleanup(links->multi);
     curl_easy_cleanup(links->model);
     if (links->connect_fd >= 0)
         close(links->connect_fd);
-    free(links->parts);
 }
 
 static struct sm_link_handle *take_handle(struct sm_links *links) {
@@ -245,7 +234,9 @@ static void give_back(struct sm_link *link) {
     struct sm_links *links = link->links;
     struct sm_link_handle *handle = link->handle;
     drop_watches(handle);
-    curl_multi_remove_handle(link->part->multi, handle->easy);
+    curl_multi_remove_handle(links->multi, handle->easy);
+    OPENSSL_cleanse(handle->handshakes, sizeof handle->handshakes);
+    handle->layers = 0;
     handle->link = NULL;
     link->handle = NULL;
     TAILQ_INSERT_HEAD(&links->spare, handle, spare);
@@ -266,8 +257,7 @@ static int begin(struct sm_link *link) {
     handle->kept_fd = -1;
     handle->words[0] = '\0';
     link->handle = handle;
-    curl_easy_setopt(handle->easy, CURLOPT_BUFFERSIZE, (long)CONNECT_BYTES);
-    CURLMcode rc = curl_multi_add_handle(link->part->multi, handle->easy);
+    CURLMcode rc = curl_multi_add_handle(links->multi, handle->easy);
     if (rc != CURLM_OK) {
         give_back(link);
         return rc == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
@@ -276,9 +266,13 @@ static int begin(struct sm_link *link) {
     return 0;
 }
 
+static size_t wave(const struct sm_links *links) {
+    return links->layers > 0 ? WAVE_OVER_TLS : WAVE;
+}
+
 int sm_link_connect(struct sm_link *link) {
     struct sm_links *links = link->links;
-    if (links->connecting < WAVE && TAILQ_EMPTY(&links->waiting)) {
+    if (links->connecting < wave(links) && TAILQ_EMPTY(&links->waiting)) {
         int rc = begin(link);
         if (rc < 0)
             return rc;
@@ -300,17 +294,18 @@ void sm_link_let_go(struct sm_link *link) {
         give_back(link);
 }
 
-int sm_link_errno(const struct sm_link *link, int otherwise) {
+/* The system's own error where libcurl kept it; 0: it did not. */
+static int kept_errno(const struct sm_link *link) {
     long os_errno = 0;
     curl_easy_getinfo(link->handle->easy, CURLINFO_OS_ERRNO, &os_errno);
-    return os_errno > 0 ? -(int)os_errno : otherwise;
+    return os_errno > 0 ? -(int)os_errno : 0;
 }
 
 static int why_failed(const struct sm_link *link, CURLcode result, char words[SM_LINK_WORDS]) {
     const char *said = link->handle->words;
     const struct sm_link_failure failure = {
         .result = result,
-        .os_error = result == CURLE_COULDNT_CONNECT ? sm_link_errno(link, 0) : -EIO,
+        .os_error = result == CURLE_COULDNT_CONNECT ? kept_errno(link) : -EIO,
         .said = said[0] ? said : curl_easy_strerror(result),
         .is_unix = link->links->is_unix,
         .has_proxy = link->links->has_proxy};
@@ -328,31 +323,52 @@ static void fail_connect(struct sm_link *link, CURLcode result) {
     link->links->events.connected(link->owner, code, words);
 }
 
-static void finish_connect(struct sm_link *link, CURLcode result) {
+/* Takes the connection over, with its TLS. On errors it stays libcurl's. */
+static CURLcode take_over(struct sm_link *link) {
+    struct sm_links *links = link->links;
     struct sm_link_handle *handle = link->handle;
+    struct sm_tls *tls = NULL;
+    CURLcode result = curl_easy_getinfo(handle->easy, CURLINFO_ACTIVESOCKET, &link->fd);
+    if (result == CURLE_OK && handle->layers < links->layers)
+        result = CURLE_SSL_CONNECT_ERROR;
+    for (size_t i = 0; result == CURLE_OK && i < handle->layers; i++) {
+        struct sm_tls_session session;
+        if (sm_tls_handshake_session(&handle->handshakes[i], &session) < 0)
+            result = CURLE_SSL_CONNECT_ERROR;
+        else if (sm_tls_begin(links->shared[i], &session, i == 0 ? link->fd : -1, tls, &tls) < 0)
+            result = CURLE_OUT_OF_MEMORY;
+        OPENSSL_cleanse(&session, sizeof session);
+    }
+    for (size_t i = 0; result == CURLE_OK && i < handle->layers; i++)
+        if (sm_tls_handshake_silence(&handle->handshakes[i]) < 0)
+            result = CURLE_OUT_OF_MEMORY;
+    if (result != CURLE_OK) {
+        sm_tls_end(tls);
+        return result;
+    }
+    link->tls = tls;
+    handle->kept_fd = link->fd;
+    return CURLE_OK;
+}
+
+static void finish_connect(struct sm_link *link, CURLcode result) {
     if (result == CURLE_OK)
-        result = curl_easy_getinfo(handle->easy, CURLINFO_ACTIVESOCKET, &link->fd);
+        result = take_over(link);
     if (result != CURLE_OK) {
         fail_connect(link, result);
         return;
     }
     link->state = SM_LINK_CONNECTED;
     link->links->connecting--;
-    if (link->links->is_plain) {
-        handle->kept_fd = link->fd;
-        give_back(link);
-    } else {
-        curl_easy_setopt(handle->easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
-        drop_watches(handle);
-    }
+    give_back(link);
     sm_link_await(link, EPOLLIN);
     link->links->events.connected(link->owner, 0, NULL);
 }
 
-static void take_messages(struct sm_link_part *part) {
+static void take_messages(struct sm_links *links) {
     CURLMsg *message;
     int left;
-    while ((message = curl_multi_info_read(part->multi, &left))) {
+    while ((message = curl_multi_info_read(links->multi, &left))) {
         struct sm_link_handle *handle = NULL;
         CURLcode result = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle);
@@ -365,12 +381,12 @@ static void take_messages(struct sm_link_part *part) {
 static void connect_ready(const struct sm_link_watch *watch, uint32_t events) {
     if (!watch->link) /* closed since epoll looked */
         return;
-    struct sm_link_part *part = watch->link->part;
+    struct sm_links *links = watch->link->links;
     int running, mask = (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
                         (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                         (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-    curl_multi_socket_action(part->multi, watch->fd, mask, &running);
-    take_messages(part);
+    curl_multi_socket_action(links->multi, watch->fd, mask, &running);
+    take_messages(links);
 }
 
 static void hear(struct sm_links *links, int64_t now_ns) {
@@ -382,25 +398,27 @@ static void hear(struct sm_links *links, int64_t now_ns) {
         put_wave_off(links, now_ns);
 }
 
-static void run_timers(struct sm_links *links, int64_t now_ns) {
+static void run_timers(struct sm_links *links) {
     int running;
     links->timer_ns = SM_NEVER_NS;
-    for (size_t i = 0; i < links->part_count; i++) {
-        struct sm_link_part *part = &links->parts[i];
-        if (part->timer_ns <= now_ns) {
-            part->timer_ns = SM_NEVER_NS;
-            curl_multi_socket_action(part->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-            take_messages(part);
-        }
-        if (part->timer_ns < links->timer_ns)
-            links->timer_ns = part->timer_ns;
-    }
+    curl_multi_socket_action(links->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    take_messages(links);
+}
+
+/* How many more may begin. */
+static size_t count_room(struct sm_links *links, int64_t now_ns) {
+    size_t most = links->layers > 0 ? MOST_OVER_TLS : SIZE_MAX, now = links->connecting;
+    bool is_silent = now_ns >= links->wave_ns && links->silent_ticks++ >= SILENT_TICKS;
+    if (now < wave(links))
+        return wave(links) - now;
+    if (!is_silent || now >= most)
+        return 0;
+    return most - now < wave(links) ? most - now : wave(links);
 }
 
 static void begin_waiting(struct sm_links *links, int64_t now_ns) {
     struct sm_link *link;
-    bool is_silent = now_ns >= links->wave_ns && links->silent_ticks++ >= SILENT_TICKS;
-    size_t room = links->connecting < WAVE ? WAVE - links->connecting : is_silent ? WAVE : 0;
+    size_t room = count_room(links, now_ns);
     for (; room > 0 && (link = TAILQ_FIRST(&links->waiting)); room--) {
         TAILQ_REMOVE(&links->waiting, link, waiting);
         put_wave_off(links, now_ns);
@@ -415,14 +433,14 @@ static void begin_waiting(struct sm_links *links, int64_t now_ns) {
 void sm_link_connect_tick(struct sm_links *links, int64_t now_ns) {
     hear(links, now_ns);
     begin_waiting(links, now_ns);
-    if (links->timer_ns != SM_NEVER_NS && links->timer_ns <= (now_ns = sm_now_ns()))
-        run_timers(links, now_ns);
-    if (links->spare_count > WAVE)
-        free_spare(links, WAVE);
+    if (links->timer_ns != SM_NEVER_NS && links->timer_ns <= sm_now_ns())
+        run_timers(links);
+    if (links->spare_count > wave(links))
+        free_spare(links, wave(links));
 }
 
 int64_t sm_link_connect_next_ns(const struct sm_links *links) {
     bool waits = !TAILQ_EMPTY(&links->waiting);
-    int64_t wave_ns = !waits ? SM_NEVER_NS : links->connecting < WAVE ? 0 : links->wave_ns;
+    int64_t wave_ns = !waits ? SM_NEVER_NS : links->connecting < wave(links) ? 0 : links->wave_ns;
     return wave_ns < links->timer_ns ? wave_ns : links->timer_ns;
 }

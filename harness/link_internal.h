@@ -5,10 +5,12 @@
 #include <sys/queue.h>
 
 #include "link.h"
+#include "tls.h"
+#include "tls_handshake.h"
 
 enum {
     SM_LINK_WATCHES = 4, /* sockets of one link at a time: two address families, the resolver's */
-    SM_LINK_RECORD_BYTES = 16384, /* of TLS, at the most */
+    SM_LINK_LAYERS = 2,  /* of TLS: to the proxy, and through it */
 };
 
 /* What is paced, each way by itself. */
@@ -22,22 +24,17 @@ struct sm_link_watch {
     curl_socket_t fd;
 };
 
-/* What libcurl needs to make a connection. A link has one while it connects, and over TLS until it
- * is closed; it belongs to the set. */
+/* What libcurl needs to make a connection. A link has one while it connects; it belongs to the set.
+ */
 struct sm_link_handle {
     struct sm_link *link; /* NULL: spare */
     CURL *easy;
     curl_socket_t kept_fd; /* a socket that is not closed with libcurl's connection; -1: none */
+    struct sm_tls_handshake handshakes[SM_LINK_LAYERS]; /* the outermost first */
+    size_t layers;                                      /* of which something is known */
     struct sm_link_watch watches[SM_LINK_WATCHES];
     char words[CURL_ERROR_SIZE]; /* libcurl's own on its last error */
     TAILQ_ENTRY(sm_link_handle) spare;
-};
-
-/* A multi handle of libcurl. */
-struct sm_link_part {
-    struct sm_links *links;
-    CURLM *multi;
-    int64_t timer_ns;
 };
 
 /* What every send and receive needs comes first, to lie together. */
@@ -47,8 +44,8 @@ struct sm_link {
     enum sm_link_state state;
     curl_socket_t fd;
     bool wants_write;
+    struct sm_tls *tls;            /* NULL: what is sent goes into the socket as it is */
     struct sm_link_handle *handle; /* NULL: none, or it waits for one */
-    struct sm_link_part *part;
     TAILQ_ENTRY(sm_link) waiting;
     struct sm_link_way {
         struct sm_pace pace;
@@ -72,23 +69,22 @@ struct sm_links {
     } pacing[SM_LINK_WAYS];
     int receive_buffer_bytes;
     int epoll_fd;
-    bool is_unix, has_proxy;
-    bool is_plain; /* what is sent goes into the socket as it is */
+    bool is_unix, has_proxy, is_http2;
+    size_t layers;                                /* of TLS that a connection has */
+    struct sm_tls_shared *shared[SM_LINK_LAYERS]; /* of each of those; else NULL */
     size_t count;
     struct sm_link *all;
     /* link_connect.c's */
     int connect_fd; /* epoll, in epoll_fd */
     CURL *model;    /* what every handle is a copy of */
-    struct sm_link_part *parts;
-    size_t part_count, per_part;
-    int64_t timer_ns;            /* not after the first of the parts' */
+    CURLM *multi;
+    int64_t timer_ns;
     struct sm_link_list waiting; /* to connect, in SM_LINK_CONNECTING without a handle */
     size_t connecting;           /* with one */
     int64_t wave_ns;             /* when more begin, unless those are heard of */
     int silent_ticks;
     struct sm_link_handles spare;
     size_t spare_count;
-    char record[SM_LINK_RECORD_BYTES]; /* where what goes over TLS together is put together */
 };
 
 /* Puts a socket into an epoll, or changes what it waits for there. */
@@ -104,10 +100,6 @@ void sm_link_handles_close(struct sm_links *links);
 
 /* Takes libcurl's hands off a link that is not to connect any more. Its connection is closed. */
 void sm_link_let_go(struct sm_link *link);
-
-/* libcurl's error as a negative errno, the system's own where it kept it; of a link with a handle.
- */
-int sm_link_errno(const struct sm_link *link, int otherwise);
 
 /* Does what is due of connecting; and when there is more to do, whatever connect_fd says. */
 void sm_link_connect_tick(struct sm_links *links, int64_t now_ns);

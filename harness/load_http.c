@@ -187,10 +187,18 @@ static void begin(struct sm_exchange *base) {
     push_request(exchange);
 }
 
+/* It was closed by the target, or that speaks without being asked; but what concerns TLS alone
+ * comes at any time. */
+static void drop_idle(struct sm_connection *connection) {
+    struct http_load *load = (struct http_load *)connection->pool;
+    if (sm_link_receive(connection->link, load->received, RECEIVE_BYTES) != -EAGAIN)
+        sm_connection_drop(connection);
+}
+
 static void ready(struct sm_connection *connection, bool readable, bool writable) {
     struct exchange *exchange = (struct exchange *)TAILQ_FIRST(&connection->exchanges);
     if (!exchange) {
-        sm_connection_drop(connection); /* closed by the target, or it speaks without being asked */
+        drop_idle(connection);
         return;
     }
     if (writable && !exchange->has_sent && !exchange->send_error && !push_request(exchange))

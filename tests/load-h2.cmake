@@ -35,6 +35,7 @@ set_tests_properties(unit.bodies PROPERTIES LABELS unit TIMEOUT 60)
 add_executable(bench-http2-sink bench/http2_sink.c)
 target_link_libraries(bench-http2-sink PRIVATE PkgConfig::NGHTTP2 Threads::Threads)
 spillmark_unit_test(load-huge unit/test_load_huge.c unit/load_block.c unit/child_server.c
+                    unit/nginx_server.c unit/temp_dir.c
                     LIBS spillmark-harness)
 target_compile_definitions(test-load-huge PRIVATE
                            SPILLMARK_TESTS="${CMAKE_CURRENT_SOURCE_DIR}"

@@ -53,7 +53,7 @@ static void write_configuration(const struct nginx_server *server, const char *t
     fprintf(out,
             "daemon off; worker_processes 1;\n"
             "pid %s/pid; error_log %s/error.log;\n"
-            "events { worker_connections 8192; }\n"
+            "events { worker_connections 16384; }\n"
             "http { access_log %s/access.log;\n",
             d, d, d);
     for (size_t i = 0; i < sizeof temporary / sizeof *temporary; i++)

@@ -1,6 +1,7 @@
-/* Ten bodies of 150 MB at once, and a thousand of half a MB, by each protocol: the driver makes
- * them as it sends them, and holds a KB or two for each connection. The whole process, with the
- * libraries' code, stays under 16 MB. The peers read all of all before they answer any. */
+/* Ten bodies of 150 MB at once, and a thousand of half a MB, by each protocol, the thousand over
+ * TLS as well: the driver makes them as it sends them, and holds a KB or two for each connection.
+ * The whole process, with the libraries' code, stays under 16 MB. The peers read all of all before
+ * they answer any. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +16,8 @@
 
 #include "child_server.h"
 #include "load_block.h"
+#include "nginx_server.h"
+#include "temp_dir.h"
 
 /* How many at once, and how long. */
 struct amount {
@@ -45,49 +48,99 @@ static void check_memory(void) {
 #endif
 }
 
-/* `body`: Lua, with the length in place of %s. */
-static void upload(const char *const *server_command, const char *driver, const char *address,
-                   const char *body, const char *const (*more)[2], const char *outcome,
-                   const struct amount *amount) {
-    struct child_server *server = child_server_start(server_command);
+/* How it is driven: `body` is Lua, with the length in place of %s. */
+struct driving {
+    const char *driver, *address, *body, *outcome;
+    struct load_setting more[4];
+};
+
+/* `url`: "http://...", or "https://..." */
+static void drive(const char *url, const struct driving *how, const struct amount *amount) {
     struct load_run run;
     char text[256];
-    if (!server)
-        skip();
     long count = strtol(amount->count, NULL, 10);
-    const char *url = child_server_url(server);
-    snprintf(text, sizeof text, body, amount->bytes, amount->bytes);
-    load_run_open(&run, driver,
-                  (const struct load_setting[]){
-                      {address, strcmp(address, "to") == 0 ? url + strlen("http://") : url},
-                      {"body", text},
-                      {"concurrency", amount->count},
-                      {"count", amount->count},
-                      {"timeout", "90s"},
-                      {more[0][0], more[0][1]},
-                      {more[1][0], more[1][1]},
-                      {NULL, NULL}});
+    snprintf(text, sizeof text, how->body, amount->bytes, amount->bytes);
+    bool is_tls = strncmp(url, "https", 5) == 0, is_stream = strcmp(how->address, "to") == 0;
+    struct load_setting settings[12] = {{how->address, is_stream ? strstr(url, "//") + 2 : url},
+                                        {"body", text},
+                                        {"concurrency", amount->count},
+                                        {"count", amount->count},
+                                        {"timeout", "90s"}};
+    struct load_setting *last = settings + 5;
+    for (const struct load_setting *more = how->more; more->key; more++)
+        *last++ = *more;
+    if (is_tls)
+        *last++ = (struct load_setting){"insecure", "true"};
+    if (is_tls && is_stream)
+        *last++ = (struct load_setting){"tls", "true"};
+    load_run_open(&run, how->driver, settings);
     load_run_start(&run);
     load_run_until_done(&run, count);
-    if (load_run_outcome(&run, outcome) != count)
-        load_run_print(&run, outcome);
-    assert_int_equal(load_run_outcome(&run, outcome), count);
+    if (load_run_outcome(&run, how->outcome) != count)
+        load_run_print(&run, how->outcome);
+    assert_int_equal(load_run_outcome(&run, how->outcome), count);
     assert_true(run.counts.bytes_offered >= count * strtol(amount->bytes, NULL, 10));
     load_run_stop(&run, 0);
     load_run_close(&run);
+}
+
+static void upload(const char *const *server_command, const struct driving *how,
+                   const struct amount *amount) {
+    struct child_server *server = child_server_start(server_command);
+    if (!server)
+        skip();
+    drive(child_server_url(server), how, amount);
     child_server_stop(server);
     check_memory();
 }
 
-static const char *count_of(const struct amount *amount) {
-    return amount->count;
+/* nginx takes the TLS off and passes on what comes as it comes. `pass`: proxy_pass http, or as
+ * grpc_pass grpc. */
+static void upload_over_tls(const char *const *server_command, const char *tcp_options,
+                            const char *pass, const struct driving *how,
+                            const struct amount *amount) {
+    void *directory;
+    char locations[1024], url[64];
+    if (test_temp_dir_make(&directory) != 0 || !nginx_server_certify(directory))
+        skip();
+    struct child_server *server = child_server_start(server_command);
+    if (!server)
+        skip();
+    snprintf(
+        locations, sizeof locations,
+        "ssl_certificate %s/cert; ssl_certificate_key %s/key; client_max_body_size 0;"
+        "location / { %s://127.0.0.1:%d; proxy_http_version 1.1; proxy_request_buffering off;"
+        " proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;"
+        " }",
+        (char *)directory, (char *)directory, pass, child_server_port(server));
+    struct nginx_server *nginx = nginx_server_start(directory, tcp_options, locations);
+    if (!nginx)
+        skip();
+    snprintf(url, sizeof url, "https://127.0.0.1:%d", nginx_server_port(nginx));
+    drive(url, how, amount);
+    nginx_server_stop(nginx);
+    child_server_stop(server);
+    test_temp_dir_remove(&directory);
+    check_memory();
 }
 
-static void over_http1(void **state) {
-    upload((const char *const[]){"python3", SPILLMARK_TESTS "/load/http1_sink.py", count_of(*state),
-                                 NULL},
-           "http_load", "url", "noise(%s)", (const char *const[][2]){{NULL, NULL}, {NULL, NULL}},
-           "HTTP 200", *state);
+static const char *const *http1_sink(const struct amount *amount) {
+    static const char *command[] = {"python3", SPILLMARK_TESTS "/load/http1_sink.py", NULL, NULL};
+    command[2] = amount->count;
+    return command;
+}
+
+static const char *const *http2_sink(const struct amount *amount) {
+    static const char *command[] = {SPILLMARK_SINK, NULL, NULL};
+    command[1] = amount->count;
+    return command;
+}
+
+static const char *const *websocket_sink(const struct amount *amount) {
+    static const char *command[] = {"python3", SPILLMARK_TESTS "/load/websocket_sink.py", NULL,
+                                    NULL};
+    command[2] = amount->count;
+    return command;
 }
 
 static const char *const nghttpd[] = {"python3", SPILLMARK_TESTS "/load/with_port.py",
@@ -96,39 +149,65 @@ static const char *const nghttpd[] = {"python3", SPILLMARK_TESTS "/load/with_por
                                       "-d",      SPILLMARK_TESTS "/load",
                                       "{port}",  NULL};
 
+static const struct driving by_http1 = {"http_load", "url", "noise(%s)", "HTTP 200", {{0}}};
+static const struct driving by_http2 = {
+    "http2_load", "url", "noise(%s)", "HTTP 200", {{"method", "POST"}, {"streams", "1"}}};
+static const struct driving by_http2_streams = {
+    "http2_load", "url", "noise(%s)", "HTTP 200", {{"path", "/http1_sink.py"}, {"method", "POST"}}};
+static const struct driving by_grpc = {
+    "grpc_load", "url", "noise(%s)", "gRPC OK", {{"method", "/a.B/C"}, {"streams", "1"}}};
+static const struct driving by_websocket = {
+    "websocket_load", "url", "noise(%s)", "answered", {{"kind", "binary"}}};
+/* What is sent over it happens to be HTTP. */
+static const struct driving by_stream = {
+    "stream_load",
+    "to",
+    "join { 'POST / HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: %s\\r\\n\\r\\n', noise(%s) }",
+    "answered",
+    {{"reply_end", "\\r\\n\\r\\n"}}};
+
+static void over_http1(void **state) {
+    upload(http1_sink(*state), &by_http1, *state);
+}
+
 static void over_http2_in_streams_of_one_connection(void **state) {
-    upload(nghttpd, "http2_load", "url", "noise(%s)",
-           (const char *const[][2]){{"path", "/http1_sink.py"}, {"method", "POST"}}, "HTTP 200",
-           *state);
+    upload(nghttpd, &by_http2_streams, *state);
 }
 
 static void over_http2_by_a_connection_each(void **state) {
-    upload((const char *const[]){SPILLMARK_SINK, count_of(*state), NULL}, "http2_load", "url",
-           "noise(%s)", (const char *const[][2]){{"method", "POST"}, {"streams", "1"}}, "HTTP 200",
-           *state);
+    upload(http2_sink(*state), &by_http2, *state);
 }
 
 static void over_grpc(void **state) {
-    upload((const char *const[]){SPILLMARK_SINK, count_of(*state), NULL}, "grpc_load", "url",
-           "noise(%s)", (const char *const[][2]){{"method", "/a.B/C"}, {"streams", "1"}}, "gRPC OK",
-           *state);
+    upload(http2_sink(*state), &by_grpc, *state);
 }
 
 static void over_websockets(void **state) {
-    upload((const char *const[]){"python3", SPILLMARK_TESTS "/load/websocket_sink.py",
-                                 count_of(*state), NULL},
-           "websocket_load", "url", "noise(%s)",
-           (const char *const[][2]){{"kind", "binary"}, {NULL, NULL}}, "answered", *state);
+    upload(websocket_sink(*state), &by_websocket, *state);
 }
 
-/* What is sent over it happens to be HTTP. */
 static void over_a_stream(void **state) {
-    upload((const char *const[]){"python3", SPILLMARK_TESTS "/load/http1_sink.py", count_of(*state),
-                                 NULL},
-           "stream_load", "to",
-           "join { 'POST / HTTP/1.1\\r\\nContent-Length: %s\\r\\n\\r\\n', noise(%s) }",
-           (const char *const[][2]){{"reply_end", "\\r\\n\\r\\n"}, {NULL, NULL}}, "answered",
-           *state);
+    upload(http1_sink(*state), &by_stream, *state);
+}
+
+static void over_http1_and_tls(void **state) {
+    upload_over_tls(http1_sink(*state), "ssl", "proxy_pass http", &by_http1, *state);
+}
+
+static void over_http2_and_tls(void **state) {
+    upload_over_tls(http1_sink(*state), "ssl http2", "proxy_pass http", &by_http2, *state);
+}
+
+static void over_grpc_and_tls(void **state) {
+    upload_over_tls(http2_sink(*state), "ssl http2", "grpc_pass grpc", &by_grpc, *state);
+}
+
+static void over_websockets_and_tls(void **state) {
+    upload_over_tls(websocket_sink(*state), "ssl", "proxy_pass http", &by_websocket, *state);
+}
+
+static void over_a_stream_and_tls(void **state) {
+    upload_over_tls(http1_sink(*state), "ssl", "proxy_pass http", &by_stream, *state);
 }
 
 /* In a process of its own, whose memory nothing has used before. */
@@ -157,6 +236,11 @@ int main(void) {
         of(over_websockets, many),
         of(over_a_stream, ten),
         of(over_a_stream, many),
+        of(over_http1_and_tls, many),
+        of(over_http2_and_tls, many),
+        of(over_grpc_and_tls, many),
+        of(over_websockets_and_tls, many),
+        of(over_a_stream_and_tls, many),
     };
     int failed = 0;
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
