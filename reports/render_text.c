@@ -39,6 +39,10 @@ char *sm_text_params(const struct sm_run *run, char *buffer, size_t buffer_bytes
     return buffer;
 }
 
+/* The badge before the title and the duration after it; on a narrow terminal the title gets a line
+ * of its own. */
+enum { BESIDE_TITLE = 20 };
+
 static void print_head(const struct sm_text *text, const struct sm_run *run,
                        const struct sm_analysis *analysis) {
     char params[300];
@@ -49,7 +53,8 @@ static void print_head(const struct sm_text *text, const struct sm_run *run,
     sm_text_print(text, SM_STYLE_PLAIN, "  ");
     sm_text_put(text, SM_STYLE_BOLD, 0, sm_run_meta(run, SM_META_SCENARIO));
     if (title[0]) {
-        sm_text_print(text, SM_STYLE_PLAIN, ": ");
+        int columns = (int)(strlen(sm_run_meta(run, SM_META_SCENARIO)) + strlen(title));
+        sm_text_print(text, SM_STYLE_PLAIN, columns + BESIDE_TITLE > text->width ? "\n" : ": ");
         sm_text_put(text, SM_STYLE_PLAIN, 0, title);
     }
     sm_text_print(text, SM_STYLE_DIM, "  (%s%s)\n",

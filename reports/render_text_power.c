@@ -10,9 +10,9 @@ static void print_series(const struct sm_text *text, const struct sm_series_resu
     sm_text_print(text, SM_STYLE_PLAIN, "  ");
     sm_text_put(text, SM_STYLE_PLAIN, -8, result->series->name);
     if (isinf(result->least_seen_per_s))
-        sm_text_print(text, SM_STYLE_DOUBT, "none that was tried: %s\n",
-                      result->is_blind ? "it would have passed for bounded"
-                                       : "it would have been inconclusive");
+        sm_text_wrap(text, SM_STYLE_DOUBT, 10, 10,
+                     result->is_blind ? "none that was tried: it would have passed for bounded"
+                                      : "none that was tried: it would have been inconclusive");
     else
         sm_text_print(text, SM_STYLE_PLAIN, "from %s on, where %s matters\n",
                       SM_UNIT_TEXT(rate, result->least_seen_per_s),

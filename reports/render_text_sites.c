@@ -58,35 +58,40 @@ static void print_stack(const struct sm_text *text, const struct sm_run *run, in
 }
 
 static void print_residence(const struct sm_text *text, const struct sm_site_result *site) {
+    char words[160];
+    const char *freed = SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_freed_s);
+    const char *before = SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_before_s);
+    const char *now = SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s);
     if (sm_site_rest_is_older(site))
-        sm_text_print(text, SM_STYLE_PLAIN, "    those freed stay %s, the rest is %s old\n",
-                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_freed_s),
-                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
+        snprintf(words, sizeof words, "those freed stay %s, the rest is %s old", freed, now);
     else if (isfinite(site->residence_before_s) && isfinite(site->residence_now_s))
-        sm_text_print(text, SM_STYLE_PLAIN, "    they stayed %s before, %s now\n",
-                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_before_s),
-                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
+        snprintf(words, sizeof words, "they stayed %s before, %s now", before, now);
     else if (isfinite(site->residence_now_s))
-        sm_text_print(text, SM_STYLE_PLAIN, "    they stay %s\n",
-                      SM_UNIT_TEXT(SM_UNIT_SECONDS, site->residence_now_s));
+        snprintf(words, sizeof words, "they stay %s", now);
+    else
+        return;
+    sm_text_wrap(text, SM_STYLE_PLAIN, 4, 0, words);
 }
 
 void sm_text_site(const struct sm_text *text, const struct sm_run *run,
                   const struct sm_site_result *site) {
     int is_fd = site->kind == SM_SITE_FD;
-    sm_text_print(text, SM_STYLE_PLAIN, "    %s", is_fd ? "opened at" : "allocated at");
+    char words[200];
+    const char *title = is_fd ? "    opened at   " : "    allocated at   ";
     if (is_fd)
-        sm_text_print(text, SM_STYLE_DIM, "   %s open, %s more, %s\n",
-                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
-                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->growth_count)),
-                      SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, site->rate_per_s.value));
+        snprintf(words, sizeof words, "%s open, %s more, %s",
+                 SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
+                 SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->growth_count)),
+                 SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, site->rate_per_s.value));
     else
-        sm_text_print(text, SM_STYLE_DIM, "   about %s live in %s objects, %s more, %s to %s\n",
-                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->live_bytes),
-                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
-                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->growth_bytes),
-                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.low),
-                      SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.high));
+        snprintf(words, sizeof words, "about %s live in %s objects, %s more, %s to %s",
+                 SM_UNIT_TEXT(SM_UNIT_BYTES, site->live_bytes),
+                 SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
+                 SM_UNIT_TEXT(SM_UNIT_BYTES, site->growth_bytes),
+                 SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.low),
+                 SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.high));
+    sm_text_print(text, SM_STYLE_PLAIN, "%s", title);
+    sm_text_wrap(text, SM_STYLE_DIM, (int)strlen(title), (int)strlen(title), words);
     print_stack(text, run, site->stack_id, FRAMES_SHOWN);
     if (is_fd)
         return;
@@ -122,17 +127,18 @@ static int compare_open(const void *a, const void *b) {
 }
 
 static void print_largest(const struct sm_text *text, const struct sm_site_result *site) {
+    char words[200];
     if (site->kind == SM_SITE_FD)
-        sm_text_print(text, SM_STYLE_PLAIN, "    %s open descriptor%s\n",
-                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
-                      round(site->live_count) == 1 ? "" : "s");
+        snprintf(words, sizeof words, "%s open descriptor%s",
+                 SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
+                 round(site->live_count) == 1 ? "" : "s");
     else
-        sm_text_print(text, SM_STYLE_PLAIN,
-                      "    about %s in %s objects at its fullest; %s in %s never freed\n",
-                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->peak_bytes),
-                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->peak_count)),
-                      SM_UNIT_TEXT(SM_UNIT_BYTES, site->kept_bytes),
-                      SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->kept_count)));
+        snprintf(words, sizeof words, "about %s in %s objects at its fullest; %s in %s never freed",
+                 SM_UNIT_TEXT(SM_UNIT_BYTES, site->peak_bytes),
+                 SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->peak_count)),
+                 SM_UNIT_TEXT(SM_UNIT_BYTES, site->kept_bytes),
+                 SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->kept_count)));
+    sm_text_wrap(text, SM_STYLE_PLAIN, 4, 0, words);
 }
 
 static void print_sites(const struct sm_text *text, const struct sm_run *run,

@@ -22,7 +22,23 @@ __attribute__((format(printf, 3, 4))) static void add_words(char *words, size_t 
 
 /* ---- series ---- */
 
-enum { NAME_COLUMNS = 22, LEVEL_COLUMNS = 13, GROWTH_COLUMNS = 22 };
+enum { LEVEL_COLUMNS = 13, LIMIT_COLUMNS = 12, VERDICT_COLUMNS = 13, GROWTH_COLUMNS = 22 };
+
+/* A terminal that has not so many gets two lines for a series, and narrower figures where even
+ * those do not fit. */
+enum { SERIES_COLUMNS = 98, NARROW_COLUMNS = 72, NARROW_FIGURE_COLUMNS = 10 };
+
+static int figure_columns(const struct sm_text *text, int usual) {
+    return text->width < NARROW_COLUMNS ? NARROW_FIGURE_COLUMNS : usual;
+}
+
+/* For names of at most so many bytes, beside so many columns. */
+static int name_columns(const struct sm_text *text, int beside, size_t longest) {
+    static const int least = 10, usual = 22, most = 34;
+    int left = text->width - beside, wanted = longest > (size_t)most ? most : (int)longest;
+    wanted = wanted < usual ? usual : wanted;
+    return left > wanted ? wanted : left < least ? least : left;
+}
 
 static enum sm_style style_of(const struct sm_verdict *verdict) {
     return verdict->kind == SM_VERDICT_BOUNDED   ? SM_STYLE_GOOD
@@ -39,18 +55,30 @@ static void print_growth(const struct sm_text *text, const struct sm_series_resu
         sm_text_print(text, SM_STYLE_DIM, "less than %s",
                       SM_UNIT_TEXT(unit, result->resolution_per_s));
     else
-        sm_text_put(text, SM_STYLE_DIM, -GROWTH_COLUMNS, result->verdict.needs);
+        sm_text_put(text, SM_STYLE_DIM,
+                    text->width < SERIES_COLUMNS ? VERDICT_COLUMNS + 4 - text->width
+                                                 : -GROWTH_COLUMNS,
+                    result->verdict.needs);
 }
 
-static void print_series(const struct sm_text *text, const struct sm_series_result *result) {
+static void print_series_heading(const struct sm_text *text, int name, int level) {
+    sm_text_print(text, SM_STYLE_DIM, "  %-*s%*s%*s%*s", name, "", level, "start", level, "peak",
+                  level, "end");
+    sm_text_print(text, SM_STYLE_DIM, "%s%-*s%s\n", text->width < SERIES_COLUMNS ? "\n    " : "  ",
+                  VERDICT_COLUMNS, "verdict", "growth, 99 % sure");
+}
+
+static void print_series(const struct sm_text *text, int name, int level,
+                         const struct sm_series_result *result) {
     enum sm_unit unit = result->series->unit;
     sm_text_print(text, SM_STYLE_PLAIN, "  ");
-    sm_text_put(text, SM_STYLE_PLAIN, -NAME_COLUMNS, result->series->name);
-    sm_text_put(text, SM_STYLE_PLAIN, LEVEL_COLUMNS, SM_UNIT_TEXT(unit, result->start));
-    sm_text_put(text, SM_STYLE_PLAIN, LEVEL_COLUMNS, SM_UNIT_TEXT(unit, result->peak));
-    sm_text_put(text, SM_STYLE_PLAIN, LEVEL_COLUMNS, SM_UNIT_TEXT(unit, result->end));
-    sm_text_print(text, SM_STYLE_PLAIN, "  ");
-    sm_text_put(text, style_of(&result->verdict), -13, sm_verdict_name(result->verdict.kind));
+    sm_text_put(text, SM_STYLE_PLAIN, -name, result->series->name);
+    sm_text_put(text, SM_STYLE_PLAIN, level, SM_UNIT_TEXT(unit, result->start));
+    sm_text_put(text, SM_STYLE_PLAIN, level, SM_UNIT_TEXT(unit, result->peak));
+    sm_text_put(text, SM_STYLE_PLAIN, level, SM_UNIT_TEXT(unit, result->end));
+    sm_text_print(text, SM_STYLE_PLAIN, "%s", text->width < SERIES_COLUMNS ? "\n    " : "  ");
+    sm_text_put(text, style_of(&result->verdict), -VERDICT_COLUMNS,
+                sm_verdict_name(result->verdict.kind));
     print_growth(text, result);
     sm_text_print(text, SM_STYLE_PLAIN, "\n");
 }
@@ -73,8 +101,25 @@ static int is_shown(const struct sm_series_result *result) {
     return 0;
 }
 
+static int series_name_columns(const struct sm_text *text, const struct sm_analysis *analysis,
+                               int level) {
+    int beside = 2 + 3 * level;
+    size_t longest = 0;
+    for (size_t i = 0; i < analysis->series_count; i++) {
+        const struct sm_series_result *result = &analysis->series[i];
+        size_t length = strlen(result->series->name);
+        if (result->series->process_id == 0 && is_shown(result) && length > longest)
+            longest = length;
+    }
+    if (text->width >= SERIES_COLUMNS)
+        beside += 2 + VERDICT_COLUMNS + GROWTH_COLUMNS;
+    return name_columns(text, beside, longest);
+}
+
 /* The whole target's. */
 void sm_text_series(const struct sm_text *text, const struct sm_analysis *analysis) {
+    int level = figure_columns(text, LEVEL_COLUMNS);
+    int name = series_name_columns(text, analysis, level);
     size_t shown = 0, left = 0;
     for (size_t i = 0; i < analysis->series_count; i++) {
         const struct sm_series_result *result = &analysis->series[i];
@@ -86,11 +131,9 @@ void sm_text_series(const struct sm_text *text, const struct sm_analysis *analys
         }
         if (shown++ == 0) {
             sm_text_heading(text, "SERIES");
-            sm_text_print(text, SM_STYLE_DIM, "  %-*s%*s%*s%*s  %-13s%s\n", NAME_COLUMNS, "",
-                          LEVEL_COLUMNS, "start", LEVEL_COLUMNS, "peak", LEVEL_COLUMNS, "end",
-                          "verdict", "growth, 99 % sure");
+            print_series_heading(text, name, level);
         }
-        print_series(text, result);
+        print_series(text, name, level, result);
     }
     if (shown && left)
         sm_text_print(text, SM_STYLE_DIM, "  and %zu more: --format json\n", left);
@@ -98,24 +141,42 @@ void sm_text_series(const struct sm_text *text, const struct sm_analysis *analys
 
 /* ---- ledger ---- */
 
-static void print_term(const struct sm_text *text, const char *sign, int64_t value,
-                       const char *name, enum sm_style style) {
-    sm_text_print(text, SM_STYLE_PLAIN, "%s", sign);
-    if (value < 0)
-        sm_text_print(text, SM_STYLE_DOUBT, "unknown");
-    else
-        sm_text_print(text, style, "%lld", (long long)value);
-    sm_text_print(text, SM_STYLE_PLAIN, " %s", name);
+/* A sum, one term after the other; where the line is full, the next begins a further one. */
+struct sum {
+    const struct sm_text *text;
+    int column;
+};
+
+static void put_term(struct sum *sum, const char *sign, const char *amount, const char *name,
+                     enum sm_style style) {
+    static const int indent = 4;
+    int columns = (int)(strlen(sign) + strlen(amount) + strlen(name)) + 1;
+    if (sum->column + columns > sum->text->width) {
+        sm_text_print(sum->text, SM_STYLE_PLAIN, "\n%*s", indent - 1, "");
+        sum->column = indent - 1;
+    }
+    sm_text_print(sum->text, SM_STYLE_PLAIN, "%s", sign);
+    sm_text_print(sum->text, style, "%s", amount);
+    sm_text_print(sum->text, SM_STYLE_PLAIN, " %s", name);
+    sum->column += columns;
 }
 
-static void print_unaccounted(const struct sm_text *text, const struct sm_ledger *ledger) {
-    sm_text_print(text, SM_STYLE_PLAIN, " + ");
-    if (!ledger->is_unaccounted_known)
-        sm_text_print(text, SM_STYLE_DOUBT, "unknown");
-    else
-        sm_text_print(text, ledger->unaccounted > 0 ? SM_STYLE_BAD : SM_STYLE_GOOD, "%lld",
-                      (long long)ledger->unaccounted);
-    sm_text_print(text, SM_STYLE_PLAIN, " unaccounted\n");
+static void print_term(struct sum *sum, const char *sign, int64_t value, const char *name,
+                       enum sm_style style) {
+    char amount[24] = "unknown";
+    if (value >= 0)
+        snprintf(amount, sizeof amount, "%lld", (long long)value);
+    put_term(sum, sign, amount, name, value < 0 ? SM_STYLE_DOUBT : style);
+}
+
+static void print_unaccounted(struct sum *sum, const struct sm_ledger *ledger) {
+    char amount[24] = "unknown";
+    enum sm_style style = SM_STYLE_DOUBT;
+    if (ledger->is_unaccounted_known) {
+        snprintf(amount, sizeof amount, "%lld", (long long)ledger->unaccounted);
+        style = ledger->unaccounted > 0 ? SM_STYLE_BAD : SM_STYLE_GOOD;
+    }
+    put_term(sum, " + ", amount, "unaccounted", style);
 }
 
 static void print_outcomes(const struct sm_text *text, const struct sm_run *run, const char *load) {
@@ -131,6 +192,16 @@ static void print_outcomes(const struct sm_text *text, const struct sm_run *run,
         sm_text_wrap(text, SM_STYLE_PLAIN, 2, 0, words);
 }
 
+static void print_latency(const struct sm_text *text, const struct sm_load_sum *sum) {
+    char words[240] = "";
+    add_words(words, sizeof words,
+              "latency: p99 %s in the worst interval, at most %s; schedule slip p99 %s",
+              SM_UNIT_TEXT(SM_UNIT_SECONDS, sum->worst_latency_p99_s),
+              SM_UNIT_TEXT(SM_UNIT_SECONDS, sum->latency_max_s),
+              SM_UNIT_TEXT(SM_UNIT_SECONDS, sum->worst_slip_p99_s));
+    sm_text_wrap(text, SM_STYLE_PLAIN, 2, 0, words);
+}
+
 static void print_loads(const struct sm_text *text, const struct sm_run *run) {
     struct sm_load_sum sums[SM_LOADS];
     size_t count = sm_loads_sum(run, sums);
@@ -140,16 +211,11 @@ static void print_loads(const struct sm_text *text, const struct sm_run *run) {
             sm_text_print(text, SM_STYLE_PLAIN, "  %s: %lld offered, %lld accepted\n", sum->load,
                           (long long)sum->offered, (long long)sum->accepted);
         if (sum->accepted + sum->refused > 0)
-            sm_text_print(
-                text, SM_STYLE_PLAIN,
-                "  latency: p99 %s in the worst interval, at most %s; schedule slip p99 %s\n",
-                SM_UNIT_TEXT(SM_UNIT_SECONDS, sum->worst_latency_p99_s),
-                SM_UNIT_TEXT(SM_UNIT_SECONDS, sum->latency_max_s),
-                SM_UNIT_TEXT(SM_UNIT_SECONDS, sum->worst_slip_p99_s));
+            print_latency(text, sum);
         if (sum->is_driver_late)
-            sm_text_print(text, SM_STYLE_DOUBT,
-                          "  the driver itself could not keep up: that is in the latencies, and in "
-                          "what timed out\n");
+            sm_text_wrap(text, SM_STYLE_DOUBT, 2, 0,
+                         "the driver itself could not keep up: that is in the latencies, and in "
+                         "what timed out");
         print_outcomes(text, run, sum->load);
     }
 }
@@ -164,15 +230,18 @@ void sm_text_ledger(const struct sm_text *text, const struct sm_run *run,
     if (ledger->offered < 0)
         return;
     sm_text_heading(text, "LEDGER");
-    print_term(text, "  ", ledger->offered, "offered ", SM_STYLE_BOLD);
-    print_term(text, "= ", ledger->accepted, "accepted", SM_STYLE_PLAIN);
-    print_term(text, " + ", ledger->refused, "refused", SM_STYLE_PLAIN);
-    print_term(text, " + ", ledger->unanswered, "unanswered\n", SM_STYLE_PLAIN);
-    print_term(text, "  ", ledger->accepted, "accepted", SM_STYLE_BOLD);
-    print_term(text, " = ", ledger->delivered, "delivered", SM_STYLE_PLAIN);
-    print_term(text, " + ", ledger->dropped, "dropped", SM_STYLE_PLAIN);
-    print_term(text, " + ", ledger->in_flight, "in flight", SM_STYLE_PLAIN);
-    print_unaccounted(text, ledger);
+    struct sum offered = {text, 0}, accepted = {text, 0};
+    print_term(&offered, "  ", ledger->offered, "offered", SM_STYLE_BOLD);
+    print_term(&offered, "  = ", ledger->accepted, "accepted", SM_STYLE_PLAIN);
+    print_term(&offered, " + ", ledger->refused, "refused", SM_STYLE_PLAIN);
+    print_term(&offered, " + ", ledger->unanswered, "unanswered", SM_STYLE_PLAIN);
+    sm_text_print(text, SM_STYLE_PLAIN, "\n");
+    print_term(&accepted, "  ", ledger->accepted, "accepted", SM_STYLE_BOLD);
+    print_term(&accepted, " = ", ledger->delivered, "delivered", SM_STYLE_PLAIN);
+    print_term(&accepted, " + ", ledger->dropped, "dropped", SM_STYLE_PLAIN);
+    print_term(&accepted, " + ", ledger->in_flight, "in flight", SM_STYLE_PLAIN);
+    print_unaccounted(&accepted, ledger);
+    sm_text_print(text, SM_STYLE_PLAIN, "\n");
     if (ledger->note[0])
         sm_text_wrap(text, SM_STYLE_DOUBT, 2, 0, ledger->note);
     if (ledger->in_flight_note[0]) {
@@ -186,13 +255,17 @@ void sm_text_ledger(const struct sm_text *text, const struct sm_run *run,
 
 static void print_memory(const struct sm_text *text, const char *when,
                          const struct sm_memory *memory) {
+    char words[240] = "";
+    const char *rss = SM_UNIT_TEXT(SM_UNIT_BYTES, memory->rss);
     sm_text_print(text, SM_STYLE_PLAIN, "  %-8s", when);
-    sm_text_print(text, SM_STYLE_BOLD, "%s", SM_UNIT_TEXT(SM_UNIT_BYTES, memory->rss));
-    sm_text_print(text, SM_STYLE_PLAIN, " RSS = %s live heap + %s slack + %s other mappings + %s\n",
-                  SM_UNIT_TEXT(SM_UNIT_BYTES, memory->heap_live),
-                  SM_UNIT_TEXT(SM_UNIT_BYTES, memory->slack),
-                  SM_UNIT_TEXT(SM_UNIT_BYTES, memory->other_mappings),
-                  SM_UNIT_TEXT(SM_UNIT_BYTES, memory->remainder));
+    sm_text_print(text, SM_STYLE_BOLD, "%s", rss);
+    add_words(words, sizeof words, "RSS = %s live heap + %s slack + %s other mappings + %s",
+              SM_UNIT_TEXT(SM_UNIT_BYTES, memory->heap_live),
+              SM_UNIT_TEXT(SM_UNIT_BYTES, memory->slack),
+              SM_UNIT_TEXT(SM_UNIT_BYTES, memory->other_mappings),
+              SM_UNIT_TEXT(SM_UNIT_BYTES, memory->remainder));
+    sm_text_print(text, SM_STYLE_PLAIN, " ");
+    sm_text_wrap(text, SM_STYLE_PLAIN, 10, 11 + (int)strlen(rss), words);
 }
 
 /* The two lines share the column of the note on the last term. */
@@ -206,17 +279,16 @@ static void print_note(const struct sm_text *text, const char *title, const char
 static void print_give_back(const struct sm_text *text, const struct sm_give_back *give_back) {
     if (give_back->asked == 0)
         return;
+    char words[240] = "";
+    add_words(words, sizeof words,
+              "asked to give pages back at %.1f s: ", sm_timeline_seconds(give_back->asked_ns));
     if (give_back->done == 0)
-        sm_text_print(text, SM_STYLE_DOUBT,
-                      "          asked to give pages back at %.1f s: no answer\n",
-                      sm_timeline_seconds(give_back->asked_ns));
+        add_words(words, sizeof words, "no answer");
     else
-        sm_text_print(text, SM_STYLE_PLAIN,
-                      "          asked to give pages back at %.1f s: %d of %d did, "
-                      "anonymous memory %s -> %s\n",
-                      sm_timeline_seconds(give_back->asked_ns), give_back->done, give_back->asked,
-                      SM_UNIT_TEXT(SM_UNIT_BYTES, give_back->rss_before),
-                      SM_UNIT_TEXT(SM_UNIT_BYTES, give_back->rss_after));
+        add_words(words, sizeof words, "%d of %d did, anonymous memory %s -> %s", give_back->done,
+                  give_back->asked, SM_UNIT_TEXT(SM_UNIT_BYTES, give_back->rss_before),
+                  SM_UNIT_TEXT(SM_UNIT_BYTES, give_back->rss_after));
+    sm_text_wrap(text, give_back->done ? SM_STYLE_PLAIN : SM_STYLE_DOUBT, 10, 0, words);
 }
 
 void sm_text_memory(const struct sm_text *text, const struct sm_analysis *analysis) {
@@ -233,15 +305,16 @@ void sm_text_memory(const struct sm_text *text, const struct sm_analysis *analys
 
 /* ---- budget ---- */
 
-static void put_quantity(const struct sm_text *text, enum sm_unit unit, double value) {
+static void put_quantity(const struct sm_text *text, int columns, enum sm_unit unit, double value) {
     char words[SM_UNIT_TEXT_BYTES + 1] = "";
     if (isfinite(value))
         snprintf(words, sizeof words, "%s%s", value < 0 ? "-" : "",
                  SM_UNIT_TEXT(unit, fabs(value)));
-    sm_text_put(text, SM_STYLE_PLAIN, 13, words);
+    sm_text_put(text, SM_STYLE_PLAIN, columns, words);
 }
 
-static void print_line(const struct sm_text *text, const struct sm_budget_line *line) {
+static void print_line(const struct sm_text *text, int name, int limit, int figure,
+                       const struct sm_budget_line *line) {
     static const struct {
         const char *word;
         enum sm_style style;
@@ -250,10 +323,10 @@ static void print_line(const struct sm_text *text, const struct sm_budget_line *
                  [SM_HOLDS_UNKNOWN] = {"unknown", SM_STYLE_DOUBT}};
     sm_text_print(text, SM_STYLE_PLAIN, "  ");
     sm_text_put(text, marks[line->holds].style, -8, marks[line->holds].word);
-    sm_text_put(text, SM_STYLE_PLAIN, -22, line->item->name);
-    sm_text_put(text, SM_STYLE_PLAIN, 12, line->item->limit);
-    put_quantity(text, line->unit, line->actual);
-    put_quantity(text, line->unit, line->margin);
+    sm_text_put(text, SM_STYLE_PLAIN, -name, line->item->name);
+    sm_text_put(text, SM_STYLE_PLAIN, limit, line->item->limit);
+    put_quantity(text, figure, line->unit, line->actual);
+    put_quantity(text, figure, line->unit, line->margin);
     sm_text_print(text, SM_STYLE_PLAIN, "\n          ");
     sm_text_wrap(text, SM_STYLE_DIM, 10, 10, line->why);
 }
@@ -261,10 +334,18 @@ static void print_line(const struct sm_text *text, const struct sm_budget_line *
 void sm_text_budget(const struct sm_text *text, const struct sm_analysis *analysis) {
     if (analysis->budget_count == 0)
         return;
+    int figure = figure_columns(text, LEVEL_COLUMNS), limit = figure_columns(text, LIMIT_COLUMNS);
+    size_t longest = 0;
+    for (size_t i = 0; i < analysis->budget_count; i++) {
+        size_t length = strlen(analysis->budget[i].item->name);
+        longest = length > longest ? length : longest;
+    }
+    int name = name_columns(text, 10 + limit + 2 * figure, longest);
     sm_text_heading(text, "BUDGET");
-    sm_text_print(text, SM_STYLE_DIM, "%44s%13s%13s\n", "limit", "was", "margin");
+    sm_text_print(text, SM_STYLE_DIM, "%*s%*s%*s\n", 10 + name + limit, "limit", figure, "was",
+                  figure, "margin");
     for (size_t i = 0; i < analysis->budget_count; i++)
-        print_line(text, &analysis->budget[i]);
+        print_line(text, name, limit, figure, &analysis->budget[i]);
 }
 
 void sm_render_budget(const struct sm_run *run, const struct sm_analysis *analysis, FILE *to) {
@@ -338,7 +419,7 @@ void sm_text_faults(const struct sm_text *text, const struct sm_run *run) {
     }
 }
 
-enum { COMMAND_COLUMNS = 88, PROCESSES_SHOWN = 12 };
+enum { PID_COLUMNS = 10, PROCESSES_SHOWN = 12 };
 
 static int64_t lifetime_ns(const struct sm_process *process, int64_t run_end_ns) {
     return (process->to_ns < 0 ? run_end_ns : process->to_ns) - process->from_ns;
@@ -393,10 +474,10 @@ static void add_levels(const struct sm_run *run, const struct sm_process *proces
 static void print_process(const struct sm_text *text, const struct sm_run *run,
                           const struct sm_process *process) {
     int is_on = strncmp(process->probe, "on", 2) == 0 && process->probe_drops == 0;
+    int columns = text->width - PID_COLUMNS;
     char words[600] = "";
     sm_text_print(text, SM_STYLE_PLAIN, "  %-8d", process->pid);
-    sm_text_put(text, SM_STYLE_PLAIN,
-                strlen(process->command) > COMMAND_COLUMNS ? -COMMAND_COLUMNS : 0,
+    sm_text_put(text, SM_STYLE_PLAIN, (int)strlen(process->command) > columns ? -columns : 0,
                 process->command);
     add_levels(run, process, words, sizeof words);
     add_words(words, sizeof words, "%s; probe %s",

@@ -1,14 +1,18 @@
 """The gate as a CI job meets it: budgets of a run, of a file, of the command line; baselines that
 are runs, directories of runs and committed files; exit statuses."""
+import contextlib
+import fcntl
 import json
 import os
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
+import termios
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from spillmark import Case, main, spillmark  # noqa: E402
+from spillmark import BIN, Case, main, spillmark  # noqa: E402
 
 # Holds MEGABYTES for a while, in blocks whose number differs from run to run.
 HOLDER = "x = [bytes(1000) for _ in range(int({megabytes} * 1000) + {more})]"
@@ -37,6 +41,37 @@ class Gate(Case):
                 verdict, name, *rest = [column.strip() for column in columns]
                 found[name] = (verdict, *rest)
         return found
+
+    def on_a_terminal(self, columns, *arguments):
+        """The lines that a terminal of so many columns shows."""
+        seen, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        process = subprocess.Popen([BIN, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                                   stdout=slave, stderr=subprocess.PIPE,
+                                   env={**os.environ, "NO_COLOR": "1"})
+        os.close(slave)
+        text = b""
+        with contextlib.suppress(OSError):  # which says that nobody writes any more
+            while more := os.read(seen, 4096):
+                text += more
+        os.close(seen)
+        self.assertEqual((process.communicate(timeout=60)[1], process.returncode), (b"", 1))
+        return text.decode().replace("\r", "").splitlines()
+
+    def test_a_narrow_terminal_shows_all_in_its_columns(self):
+        run = self.record("backlog")
+        for columns in 60, 80, 97, 120:
+            for verb in "report", "gate":
+                lines = self.on_a_terminal(columns, verb, run)
+                self.assertEqual([line for line in lines if len(line) > columns], [])
+        narrow = self.on_a_terminal(60, "report", run)
+        heading = narrow.index("BUDGET") + 1
+        self.assertRegex(narrow[heading], r"^ +limit +was +margin$")
+        self.assertEqual(len(narrow[heading]), 60)
+        self.assertRegex(narrow[heading + 1], r"^  (holds|broken) +\w+ +\w+ +[\d.]+ [kMG]?B( |$)")
+        series = narrow.index("SERIES") + 3
+        self.assertRegex(narrow[series], r"^  heap( +[\d.]+ [KMG]?B){3}$")
+        self.assertRegex(narrow[series + 1], r"^    growing +[\d.]+ [KMG]?B/s to ")
 
     # ---- budgets ----
 
