@@ -1,17 +1,11 @@
 #include "live.h"
 
 #include <string.h>
-#include <sys/single_threaded.h>
 
+#include "hold.h"
 #include "process.h"
-#include "raw.h"
 
-enum {
-    PAUSES = 200,
-    NAPS = 1000,
-    NAP_NS = 50000,
-    FILTER_FULL = 255, /* more than it can count: stays for good */
-};
+enum { FILTER_FULL = 255 }; /* more than it can count: stays for good */
 
 struct smp_filter smp_filter __attribute__((aligned(4096)));
 
@@ -19,48 +13,13 @@ void smp_filter_reset(void) {
     memset(&smp_filter, smp_process.record_all ? FILTER_FULL : 0, sizeof smp_filter);
 }
 
-static void wait_for_turn(int turn) {
-    if (turn < PAUSES) {
-        __builtin_ia32_pause();
-    } else {
-        static const struct timespec nap = {.tv_nsec = NAP_NS};
-        smp_raw6(SYS_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
-    }
-}
-
-/* The holder may have lost its processor. One that nobody saw let go in all that time is given up,
- * until it does. */
-static __attribute__((noinline)) bool hold_patiently(_Atomic uint32_t *head) {
-    for (int turn = 0; turn < PAUSES + NAPS; turn++) {
-        uint32_t first = atomic_load_explicit(head, memory_order_relaxed);
-        if ((first & SMP_CHAIN_HELD) == 0 &&
-            atomic_compare_exchange_weak_explicit(head, &first,
-                                                  (first & ~SMP_CHAIN_BITS) | SMP_CHAIN_HELD,
-                                                  memory_order_acquire, memory_order_relaxed)) {
-            return true;
-        }
-        if ((first & SMP_CHAIN_BITS) == SMP_CHAIN_BITS) {
-            break;
-        }
-        wait_for_turn(turn);
-    }
-    atomic_fetch_or_explicit(head, SMP_CHAIN_GIVEN_UP, memory_order_relaxed);
+static __attribute__((noinline)) bool give_up(void) {
     __atomic_fetch_add(&smp_process.slot->unsampled_drops, 1, __ATOMIC_RELAXED);
     return false;
 }
 
 static inline bool hold(_Atomic uint32_t *head) {
-    uint32_t first = atomic_load_explicit(head, memory_order_relaxed) & ~SMP_CHAIN_BITS;
-    /* With one thread the guard is enough: it keeps signal handlers away. */
-    return __libc_single_threaded ||
-           atomic_compare_exchange_strong_explicit(head, &first, first | SMP_CHAIN_HELD,
-                                                   memory_order_acquire, memory_order_relaxed) ||
-           hold_patiently(head);
-}
-
-static inline void let_go(_Atomic uint32_t *head) {
-    uint32_t first = atomic_load_explicit(head, memory_order_relaxed) & ~SMP_CHAIN_BITS;
-    atomic_store_explicit(head, first, memory_order_release);
+    return smp_hold(head) || give_up();
 }
 
 static inline void count_add(uint8_t *count, int change) {
@@ -94,7 +53,7 @@ bool smp_live_insert(const struct smp_guard *guard, uintptr_t address, uint64_t 
     struct smp_region *region = smp_region_find(head, key);
     if (__builtin_expect(region == NULL || region->left == 0, 0) &&
         (region = smp_region_make_room(head, region, key)) == NULL) {
-        let_go(head);
+        smp_let_go(head);
         drop();
         return false;
     }
@@ -102,7 +61,7 @@ bool smp_live_insert(const struct smp_guard *guard, uintptr_t address, uint64_t 
     region->left--;
     region->spare++;
     smp_region_put(region->entries, region->words, smp_region_place(address) | packed);
-    let_go(head);
+    smp_let_go(head);
     filter_add(address, 1);
     return true;
 }
@@ -128,7 +87,7 @@ uint64_t smp_live_remove(const struct smp_guard *guard, uintptr_t address) {
     struct smp_region *region = smp_region_find(head, address >> SMP_REGION_BITS);
     uint64_t *at = region != NULL ? find_entry(region, smp_region_place(address)) : NULL;
     if (at == NULL) {
-        let_go(head);
+        smp_let_go(head);
         return 0;
     }
     uint64_t entry = *at;
@@ -139,7 +98,7 @@ uint64_t smp_live_remove(const struct smp_guard *guard, uintptr_t address) {
     } else {
         region->spare--;
     }
-    let_go(head);
+    smp_let_go(head);
     filter_add(address, -1);
     return entry;
 }

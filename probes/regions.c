@@ -77,11 +77,11 @@ static bool exchange(struct smp_region *region, uint32_t class) {
 enum { SMALL_COUNT = 48 };
 
 static uint32_t first_of(_Atomic uint32_t *head) {
-    return atomic_load_explicit(head, memory_order_relaxed) & ~SMP_CHAIN_BITS;
+    return atomic_load_explicit(head, memory_order_relaxed) & SMP_CHAIN_FIRST;
 }
 
 static void set_first(_Atomic uint32_t *head, uint32_t number) {
-    uint32_t bits = atomic_load_explicit(head, memory_order_relaxed) & SMP_CHAIN_BITS;
+    uint32_t bits = atomic_load_explicit(head, memory_order_relaxed) & SMP_HELD_BITS;
     atomic_store_explicit(head, bits | number, memory_order_relaxed);
 }
 

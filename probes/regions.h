@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hold.h"
 #include "home.h"
 
 enum { SMP_REGION_BITS = 14, SMP_REGIONS_MAX = 1 << 22 };
@@ -30,10 +31,8 @@ static inline struct smp_region *smp_region_at(uint32_t number) {
     return (struct smp_region *)&smp_home->live_regions[number];
 }
 
-/* Of a chain's head, whose other bits name the first region: it is held; and was for too long. */
-#define SMP_CHAIN_HELD     (UINT32_C(1) << 31)
-#define SMP_CHAIN_GIVEN_UP (UINT32_C(1) << 30)
-#define SMP_CHAIN_BITS     (SMP_CHAIN_HELD | SMP_CHAIN_GIVEN_UP)
+/* Of a chain's head, which may be held (hold.h): what names the first region. */
+#define SMP_CHAIN_FIRST (~SMP_HELD_BITS)
 
 /* The head of the chain that a region is in: most heaps are far smaller than what all the heads
  * stand for, and lie in one piece. */
@@ -43,7 +42,7 @@ static inline _Atomic uint32_t *smp_region_chain(uint64_t key) {
 
 /* The one of that key in a chain, or NULL. */
 static inline struct smp_region *smp_region_find(_Atomic uint32_t *head, uint64_t key) {
-    uint32_t number = atomic_load_explicit(head, memory_order_relaxed) & ~SMP_CHAIN_BITS;
+    uint32_t number = atomic_load_explicit(head, memory_order_relaxed) & SMP_CHAIN_FIRST;
     while (number != 0) {
         struct smp_region *region = smp_region_at(number);
         if (region->key == key) {

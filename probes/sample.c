@@ -2,6 +2,7 @@
  * again when it is freed. */
 #include "allocator.h"
 #include "exponential.h"
+#include "frees.h"
 #include "heap.h"
 #include "inject.h"
 #include "size.h"
@@ -151,36 +152,6 @@ void *smp_alloc_slow(void *block, size_t requested_bytes) {
     return block;
 }
 
-struct pair_key {
-    uint32_t alloc_stack, free_stack;
-};
-
-static int same_pair(uint32_t entry, const void *key) {
-    const struct pair_key *pair = key;
-    const struct spillmark_free_pair *at = &smp_process.frees[entry];
-    return at->alloc_stack == pair->alloc_stack && at->free_stack == pair->free_stack;
-}
-
-static uint32_t pair_of(struct pair_key key) {
-    uint64_t hash =
-        ((uint64_t)key.alloc_stack << 32 | key.free_stack) * UINT64_C(0x9e3779b97f4a7c15);
-    hash ^= hash >> 29;
-    uint32_t entry = smp_index_find(&smp_home->free_index, hash, same_pair, &key);
-    if (entry != 0) {
-        return entry;
-    }
-    struct spillmark_section *section = smp_section(SPILLMARK_SECTION_FREES);
-    if (__atomic_load_n(&section->used, __ATOMIC_RELAXED) >= section->capacity ||
-        (entry = __atomic_fetch_add(&section->used, 1, __ATOMIC_RELAXED)) >= section->capacity) {
-        __atomic_fetch_add(&section->dropped, 1, __ATOMIC_RELAXED);
-        return 0;
-    }
-    struct spillmark_free_pair *pair = &smp_process.frees[entry];
-    pair->free_stack = key.free_stack;
-    __atomic_store_n(&pair->alloc_stack, key.alloc_stack, __ATOMIC_RELEASE);
-    return smp_index_add(&smp_home->free_index, hash, entry, same_pair, &key);
-}
-
 /* In 1/1024: how many sampled frees this one stands for; 0 = its stack is not taken. */
 static uint64_t free_weight_q10(struct smp_self *self, uint64_t bytes) {
     if (!smp_process.record_all) {
@@ -194,30 +165,19 @@ static uint64_t free_weight_q10(struct smp_self *self, uint64_t bytes) {
     return smp_weight_q10(bytes, FREE_STACK_INTERVAL_BYTES);
 }
 
-static uint32_t residence_bucket(uint64_t microseconds) {
-    uint32_t bucket = microseconds <= 1 ? 0 : 63u - (uint32_t)__builtin_clzll(microseconds);
-    return bucket < SPILLMARK_RESIDENCE_BUCKETS ? bucket : SPILLMARK_RESIDENCE_BUCKETS - 1;
-}
-
 static __attribute__((noinline)) void record_free_stack(const struct smp_guard *guard,
                                                         struct smp_self *self,
                                                         const struct smp_origin *origin,
                                                         uint64_t live, size_t bytes,
                                                         uint64_t weight_q10) {
     uint32_t free_stack = smp_stack_of(guard, self, origin, SPILLMARK_KIND_HEAP);
-    uint32_t entry =
-        free_stack != 0 ? pair_of((struct pair_key){spillmark_live_stack(live), free_stack}) : 0;
-    if (entry == 0) {
-        return;
-    }
-    uint64_t age_us = (smp_live_now_ms() - spillmark_live_born_ms(live)) * UINT64_C(1000);
     uint64_t count_q10 = weight_of(bytes);
-    struct spillmark_free_pair *pair = &smp_process.frees[entry];
-    smp_add_shared(&pair->bytes, (bytes * count_q10 >> 10) * weight_q10 >> 10);
-    smp_add_shared(&pair->count_q10, count_q10 * weight_q10 >> 10);
-    smp_add_shared(&pair->samples, 1);
-    smp_add_shared(&pair->residence_us_sum, age_us);
-    __atomic_fetch_add(&pair->residence[residence_bucket(age_us)], 1, __ATOMIC_RELAXED);
+    const struct smp_freed freed = {
+        .bytes = (bytes * count_q10 >> 10) * weight_q10 >> 10,
+        .count_q10 = count_q10 * weight_q10 >> 10,
+        .age_ms = smp_live_now_ms() - spillmark_live_born_ms(live),
+    };
+    smp_frees_add(guard, spillmark_live_stack(live), free_stack, &freed);
 }
 
 /* Part of its caller, whose frame is the origin. */
