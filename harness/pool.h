@@ -68,7 +68,7 @@ struct sm_slot_head {
     enum spillmark_state state;
     enum spillmark_off_reason off_reason;
     uint32_t features, allocator;
-    uint64_t drops; /* entries of all sections and sampled objects that found no room */
+    uint64_t drops; /* entries of all sections, sampled objects and mappings that found no room */
     uint64_t stack_failures;
     int is_late;     /* the probe was loaded while the program ran */
     int lacks_count; /* its base line is in bytes alone */

@@ -97,7 +97,7 @@ void sm_slot_read_head(const struct sm_slot *slot, struct sm_slot_head *ret_head
                                                       : SPILLMARK_OFF_INTERNAL,
         .features = LOAD(&head->features),
         .allocator = LOAD(&head->allocator),
-        .drops = LOAD(&head->unsampled_drops),
+        .drops = LOAD(&head->unsampled_drops) + LOAD(&head->map_drops),
         .stack_failures = LOAD(&head->stack_failures),
         .is_late = LOAD(&head->loaded_late) != 0,
         .lacks_count = LOAD(&head->inherited_count) == SPILLMARK_COUNT_UNKNOWN,

@@ -5,8 +5,6 @@
 
 #include "sampler_sites_internal.h"
 
-enum { KINDS = SM_SITE_MAP + 1 };
-
 static int read_modules(struct sm_sites *sites, const struct sm_sites_out *out) {
     uint32_t used = sm_slot_used(sites->slot, SPILLMARK_SECTION_MODULES);
     if (used > sites->module_capacity) {
@@ -70,7 +68,7 @@ static uint32_t name_frames(const struct sm_sites *sites, const struct spillmark
 }
 
 static uint32_t *site_cell(struct sm_sites *sites, int32_t stack_id, enum sm_site_kind kind) {
-    size_t at = (size_t)stack_id * KINDS + kind;
+    size_t at = (size_t)stack_id * SM_SITE_KINDS + kind;
     if (at >= sites->site_of_count) {
         size_t count = sites->site_of_count ? sites->site_of_count * 2 : 1024;
         while (count <= at)

@@ -3,9 +3,10 @@
  *
  * The harness writes a request's number into the slot; the next event of any thread answers it.
  * The allocator's own functions take its locks, so they are called only where the caller holds
- * none of them: after an allocation or before a free has reached it, or after a read; never from
- * a signal handler, which may have interrupted an allocation. A program that does none of these
- * does not answer, and the request's number says so. */
+ * none of them: after an allocation or before a free has reached it, after a read, or after the
+ * program has mapped or unmapped memory itself; never from a signal handler, which may have
+ * interrupted an allocation. A program that does none of these does not answer, and the request's
+ * number says so. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,8 +39,9 @@ static inline void smp_allocator_answer(void) {
     }
 }
 
-/* The same after an allocation, where only glibc is asked: others may be in the middle of
- * something that made the C library allocate (jemalloc starting a thread of its own). */
+/* The same after an allocation, or a mapping, where only glibc is asked: others may be in the
+ * middle of something that made the C library allocate (jemalloc starting a thread of its own), or
+ * they map memory for themselves. */
 static inline void smp_allocator_answer_allocated(void) {
     if (smp_process.chunk_headers && smp_allocator_asked()) {
         smp_allocator_serve();

@@ -12,6 +12,7 @@
 
 #include "blocks.h"
 #include "hidden.h"
+#include "spans.h"
 #include "spillmark_abi.h"
 
 enum { SMP_FD_CLASSES_KEPT = 65536 };
@@ -63,6 +64,10 @@ struct smp_home {
     struct smp_unit *live_regions; /* the regions themselves */
     struct smp_blocks free_regions;
     struct smp_blocks live_blocks[SMP_BLOCK_CLASSES];
+    _Atomic uint32_t map_hold;           /* of map_spans (hold.h) */
+    _Atomic uint64_t map_turns;          /* the newest span's */
+    _Atomic uint64_t map_unplaced_bytes; /* mapped, and in no span */
+    struct smp_spans map_spans;          /* what the program has mapped */
 };
 
 extern SMP_HIDDEN struct smp_home *smp_home;

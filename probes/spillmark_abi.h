@@ -19,7 +19,7 @@
 
 #define SPILLMARK_MAGIC     UINT64_C(0x314b524d4c505357) /* "WSPLMRK1" */
 #define SPILLMARK_ABI_MAJOR 4u                           /* a reader refuses another major */
-#define SPILLMARK_ABI_MINOR 0u /* fields may be added at the end of a section */
+#define SPILLMARK_ABI_MINOR 1u /* fields may be added at the end of a section */
 
 /* Environment. SPILLMARK_REGION: the pool's path. Without it the probe makes its own pool of one
  * file in SPILLMARK_OUT (default: the current directory), spillmark-probe.PID.pool. */
@@ -42,8 +42,10 @@ enum {
     X(FILE, "file")                                                                                \
     X(SOCKET, "socket")                                                                            \
     X(UNIX, "unix-socket")                                                                         \
-    X(PIPE, "pipe") X(PROC, "proc") X(DEVICE, "device") X(EVENT, "event") X(EPOLL, "epoll")        \
-        X(DIRECTORY, "directory") X(MEMORY, "memory") X(OTHER, "other")
+    X(PIPE, "pipe")                                                                                \
+    X(PROC, "proc")                                                                                \
+    X(DEVICE, "device") X(EVENT, "event") X(EPOLL, "epoll") X(DIRECTORY, "directory")              \
+        X(MEMORY, "memory") X(OTHER, "other")
 enum spillmark_fd_class {
 #define X(id, text) SPILLMARK_FD_##id,
     SPILLMARK_FD_CLASS_TABLE(X)
@@ -132,8 +134,9 @@ struct spillmark_section {
     X(STACKS, struct spillmark_stack)                                                              \
     X(FRAMES, uint64_t)                                                                            \
     X(LIVE, struct spillmark_live)                                                                 \
-    X(FREES, struct spillmark_free_pair) X(DESCRIPTORS, struct spillmark_descriptor)               \
-        X(MODULES, struct spillmark_module) X(MARKS, struct spillmark_mark)
+    X(FREES, struct spillmark_free_pair)                                                           \
+    X(DESCRIPTORS, struct spillmark_descriptor)                                                    \
+    X(MODULES, struct spillmark_module) X(MARKS, struct spillmark_mark)
 enum spillmark_section_id {
 #define X(id, type) SPILLMARK_SECTION_##id,
     SPILLMARK_SECTION_TABLE(X)
@@ -158,7 +161,7 @@ struct spillmark_slot {
     int64_t heap_live_bytes, heap_high_bytes, heap_low_bytes;
     uint64_t unsampled_drops; /* sampled objects whose record found no room */
     uint64_t stack_failures;  /* stacks that could not be walked */
-    uint64_t reserved1;
+    uint64_t map_drops;       /* since 4.1: mappings, or parts, that no stack is known to hold */
     char executable[SPILLMARK_MODULE_PATH];
     char command[SPILLMARK_MODULE_PATH]; /* arguments joined by spaces, cut at the end */
     /* A forked child: what it got from its parent; a program that the probe was loaded into: what
@@ -190,8 +193,8 @@ struct spillmark_thread {
      * each object, which is what glibc has in the word before it (spillmark_usable_bytes). */
     uint64_t alloc_chunk_bytes, alloc_count;
     uint64_t free_chunk_bytes, free_count;
-    uint64_t map_bytes, map_count; /* mmap and growth by brk, of the program itself */
-    uint64_t unmap_bytes, unmap_count;
+    uint64_t map_bytes, map_count;     /* mmap and growth by brk, of the program itself */
+    uint64_t unmap_bytes, unmap_count; /* of what was counted there */
     uint32_t thread_id;
     uint32_t in_use;
     uint64_t reserved0[7];
@@ -215,7 +218,8 @@ static inline int64_t spillmark_thread_live_bytes(const struct spillmark_thread 
 
 /* An interned call stack, innermost caller first, the probe's own frames left out. Index 0 is
  * never used. Its site totals follow: estimates (scaled) of what was allocated here and of what
- * of that was freed. count_q10 is in 1/1024 objects. */
+ * of that was freed. count_q10 is in 1/1024 objects. Those of descriptors (counts) and, since 4.1,
+ * of mappings are exact; a mapping that falls in two when a part is unmapped counts as two. */
 struct spillmark_stack {
     uint64_t hash;
     uint32_t first_frame; /* index into FRAMES; a frame is a return address */

@@ -34,7 +34,7 @@ struct sm_site_result {
     enum sm_site_kind kind;
     double live_bytes, live_count;     /* at the end of the window */
     double growth_bytes, growth_count; /* in the window */
-    struct sm_interval rate_per_s;     /* bytes (heap) or descriptors per second of the window */
+    struct sm_interval rate_per_s;     /* bytes or descriptors per second of the window */
     struct sm_interval rate_per_unit;
     int is_growing;                  /* the interval lies above 0 */
     int is_judged;                   /* verdict is filled: for the sites that grew most */
@@ -52,6 +52,11 @@ struct sm_site_result {
     double residence_freed_s;        /* the same of what is freed at its end; NAN: nothing is */
     double residence_p50_s, residence_p99_s; /* of what was freed over the run; NAN */
 };
+
+struct sm_site_words {
+    const char *kind, *made_at, *gone_by;
+};
+extern const struct sm_site_words sm_site_words[SM_SITE_KINDS];
 
 struct sm_evidence {
     char name[40];

@@ -51,8 +51,8 @@ void sm_cause_advise(struct sm_cause *cause, const char *format, ...)
 void sm_cause_show(struct sm_cause *cause, const char *name, enum sm_unit unit, double value);
 /* Adds a yes or no. */
 void sm_cause_flag(struct sm_cause *cause, const char *name, int is_set);
-/* Adds up to `most` growing sites of heap or descriptors, in their rank. */
-void sm_cause_blame(struct sm_cause *cause, const struct sm_facts *facts, int descriptors,
+/* Adds up to `most` growing sites of a kind, in their rank. */
+void sm_cause_blame(struct sm_cause *cause, const struct sm_facts *facts, enum sm_site_kind kind,
                     size_t most);
 
 /* The increase of a whole-target series over a phase; NAN when unknown. */

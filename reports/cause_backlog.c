@@ -114,7 +114,7 @@ static const struct sm_site_result *find_site(const struct sm_facts *facts,
     double units = b->units_per_s * b->seconds;
     for (size_t i = 0; i < facts->analysis->site_count; i++) {
         const struct sm_site_result *site = &facts->analysis->sites[i];
-        if (site->kind == SM_SITE_FD || !site->is_growing)
+        if (site->kind != SM_SITE_HEAP || !site->is_growing)
             continue;
         if (!first)
             first = site;
@@ -131,7 +131,7 @@ static void blame(const struct sm_facts *facts, const struct backlog *b, struct 
     cause->sites[cause->site_count++] = b->site;
     for (size_t i = 0; i < facts->analysis->site_count && cause->site_count < 3; i++) {
         const struct sm_site_result *site = &facts->analysis->sites[i];
-        if (site != b->site && site->kind != SM_SITE_FD && site->is_growing &&
+        if (site != b->site && site->kind == SM_SITE_HEAP && site->is_growing &&
             site->growth_bytes > b->site->growth_bytes / 10)
             cause->sites[cause->site_count++] = site;
     }
@@ -146,7 +146,7 @@ static void show(const struct backlog *b, struct sm_cause *cause) {
     sm_cause_show(cause, "backlog_per_s", SM_UNIT_COUNT_PER_S, b->units_per_s);
     if (b->units_per_s > 0)
         sm_cause_show(cause, "bytes_per_unit", SM_UNIT_BYTES, b->rate / b->units_per_s);
-    if (b->site && b->site->kind == SM_SITE_HEAP && b->site->growth_count > 0)
+    if (b->site && b->site->growth_count > 0)
         sm_cause_show(cause, "site_bytes_per_object", SM_UNIT_BYTES,
                       b->site->growth_bytes / b->site->growth_count);
     sm_cause_show(cause, "rise_bytes", SM_UNIT_BYTES, b->rise);

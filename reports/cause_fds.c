@@ -23,7 +23,7 @@ static void add(const struct sm_facts *facts, const struct sm_series_result *res
     sm_cause_show(cause, "fds_per_unit", SM_UNIT_NONE, result->rate_per_unit.value);
     sm_cause_show(cause, "fds_at_start", SM_UNIT_COUNT, result->start);
     sm_cause_show(cause, "fds_at_end", SM_UNIT_COUNT, result->end);
-    sm_cause_blame(cause, facts, 1, 3);
+    sm_cause_blame(cause, facts, SM_SITE_FD, 3);
 }
 
 void sm_cause_find_fds(const struct sm_facts *facts, struct sm_cause_list *list) {

@@ -52,7 +52,7 @@ void sm_cause_find_kept(const struct sm_facts *facts, struct sm_cause_list *list
         for (size_t i = 0; i < facts->analysis->site_count; i++) {
             const struct sm_site_result *site = &facts->analysis->sites[i];
             int before = picked > 0 && site->end_bytes >= cause->sites[picked - 1]->end_bytes;
-            if (site->kind != SM_SITE_FD && !before && site->end_bytes > .1 * kept &&
+            if (site->kind == SM_SITE_HEAP && !before && site->end_bytes > .1 * kept &&
                 (!best || site->end_bytes > best->end_bytes))
                 best = site;
         }

@@ -178,6 +178,6 @@ void sm_cause_find_leak(const struct sm_facts *facts, struct sm_cause_list *list
     sm_cause_show(cause, "bytes_per_unit", SM_UNIT_BYTES,
                   facts->memory_result->rate_per_unit.value);
     sm_cause_flag(cause, "driver_told_apart", driver != SM_GROWTH_BY_UNKNOWN);
-    sm_cause_blame(cause, facts, 0, 3);
+    sm_cause_blame(cause, facts, SM_SITE_HEAP, 3);
     say_site(facts, cause);
 }

@@ -115,5 +115,5 @@ void sm_cause_find_amplification(const struct sm_facts *facts, struct sm_cause_l
     sm_cause_show(cause, "peak_over_payload", SM_UNIT_NONE, factor);
     sm_cause_show(cause, "rise_bytes", SM_UNIT_BYTES, rise);
     sm_cause_show(cause, "payload_in_flight_bytes", SM_UNIT_BYTES, payload);
-    sm_cause_blame(cause, facts, 0, 3);
+    sm_cause_blame(cause, facts, SM_SITE_HEAP, 3);
 }

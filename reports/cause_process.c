@@ -117,7 +117,7 @@ static void find_hidden(const struct sm_facts *facts, struct sm_cause_list *list
         sm_cause_show(cause, "process_pid", SM_UNIT_COUNT, process->pid);
         sm_cause_show(cause, "process_share", SM_UNIT_NONE, 1);
         sm_cause_flag(cause, "driver_told_apart", 0);
-        sm_cause_blame(cause, facts, 0, 3);
+        sm_cause_blame(cause, facts, SM_SITE_HEAP, 3);
     }
 }
 

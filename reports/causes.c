@@ -97,12 +97,12 @@ void sm_cause_flag(struct sm_cause *cause, const char *name, int is_set) {
         cause->evidence[at].is_flag = 1;
 }
 
-void sm_cause_blame(struct sm_cause *cause, const struct sm_facts *facts, int descriptors,
+void sm_cause_blame(struct sm_cause *cause, const struct sm_facts *facts, enum sm_site_kind kind,
                     size_t most) {
     const struct sm_analysis *analysis = facts->analysis;
     for (size_t i = 0; i < analysis->site_count; i++) {
         const struct sm_site_result *site = &analysis->sites[i];
-        if ((site->kind == SM_SITE_FD) != descriptors || !site->is_growing)
+        if (site->kind != kind || !site->is_growing)
             continue;
         if (cause->site_count == most || cause->site_count == SM_CAUSE_SITES)
             return;

@@ -165,7 +165,9 @@ static char *site_name(const struct sm_run *run, const struct sm_site_result *si
                        size_t name_bytes) {
     char stack[80];
     sm_stack_text(run, site->stack_id, stack, sizeof stack);
-    snprintf(name, name_bytes, "%s%s", site->kind == SM_SITE_FD ? "fds " : "", stack);
+    static const char *const kinds[SM_SITE_KINDS] = {
+        [SM_SITE_HEAP] = "", [SM_SITE_FD] = "fds ", [SM_SITE_MAP] = "mapped "};
+    snprintf(name, name_bytes, "%s%s", kinds[site->kind], stack);
     return name;
 }
 
@@ -181,13 +183,13 @@ static double growth_at(const struct sm_compared_run *run, const char *wanted) {
 }
 
 static void add_sites(struct making *making, const struct sm_compared_run *run) {
-    size_t of_kind[2] = {0, 0};
+    size_t of_kind[SM_SITE_KINDS] = {0};
     for (size_t i = 0; i < run->analysis->site_count; i++) {
         const struct sm_site_result *site = &run->analysis->sites[i];
         int is_fd = site->kind == SM_SITE_FD;
         char name[96];
         if ((is_fd ? site->growth_count : site->growth_bytes) <= 0 ||
-            of_kind[is_fd]++ >= SITES_OF_A_RUN ||
+            of_kind[site->kind]++ >= SITES_OF_A_RUN ||
             has_figure(making, site_name(run->run, site, name, sizeof name)))
             continue;
         double *values = add_figure(making, name, is_fd ? SM_UNIT_COUNT : SM_UNIT_BYTES, 1);

@@ -113,7 +113,17 @@ struct sm_symbol {
     int32_t line;
 };
 
-enum sm_site_kind { SM_SITE_HEAP, SM_SITE_FD, SM_SITE_MAP };
+/* What a site's objects are: name, where they are made, who ends them. */
+#define SM_SITE_TABLE(X)                                                                           \
+    X(HEAP, "heap", "allocated at", "freed by")                                                    \
+    X(FD, "descriptor", "opened at", "closed by")                                                  \
+    X(MAP, "map", "mapped at", "unmapped by")
+enum sm_site_kind {
+#define X(id, name, made_at, gone_by) SM_SITE_##id,
+    SM_SITE_TABLE(X)
+#undef X
+};
+enum { SM_SITE_KINDS = SM_SITE_MAP + 1 };
 
 /* Cumulative totals of one site in one process at one time (estimates for heap sites, exact for
  * descriptors, where bytes are 0). live = alloc - free. */
@@ -219,10 +229,12 @@ struct sm_meta {
     X(phase, phases)                                                                               \
     X(process, processes)                                                                          \
     X(series, series)                                                                              \
-    X(sample, samples) X(module, modules) X(stack, stacks) X(frame, frames) X(symbol, symbols)     \
-        X(site_sample, site_samples) X(site_free, site_frees) X(load_interval, load_intervals)     \
-            X(load_outcome, load_outcomes) X(fault, faults) X(budget_item, budget_items)           \
-                X(declared_bound, declared_bounds) X(event, events) X(meta, metas)
+    X(sample, samples)                                                                             \
+    X(module, modules)                                                                             \
+    X(stack, stacks) X(frame, frames) X(symbol, symbols) X(site_sample, site_samples)              \
+        X(site_free, site_frees) X(load_interval, load_intervals) X(load_outcome, load_outcomes)   \
+            X(fault, faults) X(budget_item, budget_items) X(declared_bound, declared_bounds)       \
+                X(event, events) X(meta, metas)
 
 /* A whole run in memory. Arrays are in order of time, or of id. */
 struct sm_run {

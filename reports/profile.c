@@ -15,20 +15,31 @@ const struct sm_profile_value_kind sm_profile_value_kinds[] = {
 };
 
 int64_t sm_profile_value(const struct sm_site_result *site, enum sm_profile_value value) {
-    int is_fd = site->kind == SM_SITE_FD;
+    static const enum sm_site_kind kinds[] = {
+        [SM_PROFILE_ALLOC_OBJECTS] = SM_SITE_HEAP,  [SM_PROFILE_ALLOC_SPACE] = SM_SITE_HEAP,
+        [SM_PROFILE_INUSE_OBJECTS] = SM_SITE_HEAP,  [SM_PROFILE_INUSE_SPACE] = SM_SITE_HEAP,
+        [SM_PROFILE_GROWTH_OBJECTS] = SM_SITE_HEAP, [SM_PROFILE_GROWTH_SPACE] = SM_SITE_HEAP,
+        [SM_PROFILE_PEAK_OBJECTS] = SM_SITE_HEAP,   [SM_PROFILE_PEAK_SPACE] = SM_SITE_HEAP,
+        [SM_PROFILE_OPENED_FDS] = SM_SITE_FD,       [SM_PROFILE_OPEN_FDS] = SM_SITE_FD,
+        [SM_PROFILE_GROWTH_FDS] = SM_SITE_FD,       [SM_PROFILE_MAPPED_SPACE] = SM_SITE_MAP,
+        [SM_PROFILE_GROWTH_MAPPED] = SM_SITE_MAP};
     const double values[] = {
-        [SM_PROFILE_ALLOC_OBJECTS] = is_fd ? 0 : site->alloc_count,
-        [SM_PROFILE_ALLOC_SPACE] = is_fd ? 0 : site->alloc_bytes,
-        [SM_PROFILE_INUSE_OBJECTS] = is_fd ? 0 : site->held_count,
-        [SM_PROFILE_INUSE_SPACE] = is_fd ? 0 : site->held_bytes,
-        [SM_PROFILE_GROWTH_OBJECTS] = is_fd ? 0 : site->growth_count,
-        [SM_PROFILE_GROWTH_SPACE] = is_fd ? 0 : site->growth_bytes,
-        [SM_PROFILE_PEAK_OBJECTS] = is_fd ? 0 : site->peak_count,
-        [SM_PROFILE_PEAK_SPACE] = is_fd ? 0 : site->peak_bytes,
-        [SM_PROFILE_OPENED_FDS] = is_fd ? site->alloc_count : 0,
-        [SM_PROFILE_OPEN_FDS] = is_fd ? site->held_count : 0,
-        [SM_PROFILE_GROWTH_FDS] = is_fd ? site->growth_count : 0,
+        [SM_PROFILE_ALLOC_OBJECTS] = site->alloc_count,
+        [SM_PROFILE_ALLOC_SPACE] = site->alloc_bytes,
+        [SM_PROFILE_INUSE_OBJECTS] = site->held_count,
+        [SM_PROFILE_INUSE_SPACE] = site->held_bytes,
+        [SM_PROFILE_GROWTH_OBJECTS] = site->growth_count,
+        [SM_PROFILE_GROWTH_SPACE] = site->growth_bytes,
+        [SM_PROFILE_PEAK_OBJECTS] = site->peak_count,
+        [SM_PROFILE_PEAK_SPACE] = site->peak_bytes,
+        [SM_PROFILE_OPENED_FDS] = site->alloc_count,
+        [SM_PROFILE_OPEN_FDS] = site->held_count,
+        [SM_PROFILE_GROWTH_FDS] = site->growth_count,
+        [SM_PROFILE_MAPPED_SPACE] = site->held_bytes,
+        [SM_PROFILE_GROWTH_MAPPED] = site->growth_bytes,
     };
+    if (site->kind != kinds[value])
+        return 0;
     double whole = round(values[value]);
     return isfinite(whole) && fabs(whole) < 9e18 ? (int64_t)whole : 0;
 }

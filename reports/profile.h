@@ -4,8 +4,8 @@
 #include "analysis.h"
 #include "stacks.h"
 
-/* What a profile tells of a site. Those of memory are 0 for descriptors and the other way round;
- * growth may be negative. */
+/* What a profile tells of a site. Those of the heap are 0 for descriptors and mappings and the
+ * other way round; growth may be negative. */
 #define SM_PROFILE_VALUES(X)                                                                       \
     X(ALLOC_OBJECTS, "alloc_objects", COUNT, "objects ever allocated")                             \
     X(ALLOC_SPACE, "alloc_space", BYTES, "bytes ever allocated")                                   \
@@ -17,7 +17,9 @@
     X(PEAK_SPACE, "peak_space", BYTES, "bytes when the site held most")                            \
     X(OPENED_FDS, "opened_descriptors", COUNT, "descriptors ever opened")                          \
     X(OPEN_FDS, "open_descriptors", COUNT, "descriptors not closed by the end of the run")         \
-    X(GROWTH_FDS, "growth_descriptors", COUNT, "descriptors gained while they rose most")
+    X(GROWTH_FDS, "growth_descriptors", COUNT, "descriptors gained while they rose most")          \
+    X(MAPPED_SPACE, "mapped_space", BYTES, "bytes mapped and not unmapped by the end of the run")  \
+    X(GROWTH_MAPPED, "growth_mapped", BYTES, "mapped bytes gained while memory rose most")
 
 enum sm_profile_value {
 #define X(id, name, unit, title) SM_PROFILE_##id,

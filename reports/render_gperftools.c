@@ -96,14 +96,14 @@ int sm_render_gperftools(const struct sm_run *run, const struct sm_analysis *ana
     fputc('\n', to);
     for (size_t i = 0; i < profile->site_count; i++) {
         figures_of(profile->sites[i].site, totals);
-        if (profile->sites[i].site->kind != SM_SITE_FD)
+        if (profile->sites[i].site->kind == SM_SITE_HEAP)
             print_symbols(to, profile, &profile->sites[i]);
     }
     fputs("---\nheap profile: ", to);
     print_figures(to, totals);
     fputs(" heapprofile\n", to);
     for (size_t i = 0; i < profile->site_count; i++)
-        if (profile->sites[i].site->kind != SM_SITE_FD)
+        if (profile->sites[i].site->kind == SM_SITE_HEAP)
             print_entry(to, profile, &profile->sites[i]);
     print_modules(to, run);
     sm_profile_free(profile);

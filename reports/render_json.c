@@ -81,16 +81,14 @@ static json_t *residence(const struct sm_site_result *site) {
 }
 
 static json_t *site_object(const struct sm_run *run, const struct sm_site_result *site) {
-    static const char *const kinds[] = {
-        [SM_SITE_HEAP] = "heap", [SM_SITE_FD] = "descriptor", [SM_SITE_MAP] = "map"};
-    json_t *object =
-        json_pack("{ss so so so so so so so so so}", "kind", kinds[site->kind], "live_bytes",
-                  sm_json_number(site->live_bytes), "live_count", sm_json_number(site->live_count),
-                  "growth_bytes", sm_json_number(site->growth_bytes), "growth_count",
-                  sm_json_number(site->growth_count), "rate_per_s", interval(&site->rate_per_s),
-                  "rate_per_unit", interval(&site->rate_per_unit), "freed_share",
-                  sm_json_number(site->freed_share), "site", stack(run, site->stack_id), "freed_by",
-                  stack(run, site->freed_by_stack_id));
+    json_t *object = json_pack(
+        "{ss so so so so so so so so so}", "kind", sm_site_words[site->kind].kind, "live_bytes",
+        sm_json_number(site->live_bytes), "live_count", sm_json_number(site->live_count),
+        "growth_bytes", sm_json_number(site->growth_bytes), "growth_count",
+        sm_json_number(site->growth_count), "rate_per_s", interval(&site->rate_per_s),
+        "rate_per_unit", interval(&site->rate_per_unit), "freed_share",
+        sm_json_number(site->freed_share), "site", stack(run, site->stack_id), "freed_by",
+        stack(run, site->freed_by_stack_id));
     json_object_set_new(object, "residence_s", residence(site));
     json_object_set_new(object, "peak_bytes", sm_json_number(site->peak_bytes));
     json_object_set_new(object, "peak_count", sm_json_number(site->peak_count));
@@ -106,12 +104,12 @@ static json_t *site_object(const struct sm_run *run, const struct sm_site_result
     return object;
 }
 
-/* The ones that grow most, of memory and of descriptors. */
+/* The ones of each kind that grow most. */
 static json_t *sites_array(const struct sm_run *run, const struct sm_analysis *analysis) {
-    size_t shown[2] = {0, 0};
+    size_t shown[SM_SITE_KINDS] = {0};
     json_t *array = json_array();
     for (size_t i = 0; i < analysis->site_count; i++)
-        if (shown[analysis->sites[i].kind == SM_SITE_FD]++ < SITES_OF_A_KIND)
+        if (shown[analysis->sites[i].kind]++ < SITES_OF_A_KIND)
             json_array_append_new(array, site_object(run, &analysis->sites[i]));
     return array;
 }

@@ -1,4 +1,5 @@
 /* The report as Markdown with GitHub's tables: for a step's summary, a merge request, an issue. */
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,7 @@ static void print_stack(const struct sm_run *run, int stack_id, const char *titl
     size_t count = sm_stack_frames(run, stack_id, frames, FRAMES_READ);
     count = count > FRAMES_READ ? FRAMES_READ : count;
     size_t first = count ? sm_stack_culprit(frames, count) : 0;
-    fprintf(to, "\n%s\n\n", title);
+    fprintf(to, "\n%c%s\n\n", toupper((unsigned char)title[0]), title + 1);
     for (size_t i = first; i < count && i < first + FRAMES_SHOWN; i++) {
         char *clean = sm_utf8_clean(sm_stack_frame_text(&frames[i], words, sizeof words));
         for (char *c = clean; c && *c; c++)
@@ -79,10 +80,9 @@ static void print_causes(const struct sm_run *run, const struct sm_analysis *ana
         put(to, cause->text);
         fputc('\n', to);
         if (site)
-            print_stack(run, site->stack_id,
-                        site->kind == SM_SITE_FD ? "Opened at" : "Allocated at", to);
+            print_stack(run, site->stack_id, sm_site_words[site->kind].made_at, to);
         if (site && site->freed_by_stack_id)
-            print_stack(run, site->freed_by_stack_id, "Freed by", to);
+            print_stack(run, site->freed_by_stack_id, sm_site_words[site->kind].gone_by, to);
         if (cause->advice[0]) {
             fputs("\n> ", to);
             put(to, cause->advice);

@@ -143,8 +143,6 @@ static void add_label(struct writer *w, struct sm_protobuf *sample, const char *
 }
 
 static void add_sample(struct writer *w, const struct sm_profile_site *site, uint64_t *locations) {
-    static const char *const kinds[] = {
-        [SM_SITE_HEAP] = "heap", [SM_SITE_FD] = "descriptor", [SM_SITE_MAP] = "map"};
     uint64_t values[SM_PROFILE_VALUE_COUNT];
     struct sm_protobuf sample = {0};
     char freer[512];
@@ -155,7 +153,7 @@ static void add_sample(struct writer *w, const struct sm_profile_site *site, uin
         values[i] = (uint64_t)sm_profile_value(site->site, (enum sm_profile_value)i);
     sm_protobuf_numbers(&sample, SAMPLE_LOCATION, locations, count);
     sm_protobuf_numbers(&sample, SAMPLE_VALUE, values, SM_PROFILE_VALUE_COUNT);
-    add_label(w, &sample, "kind", kinds[site->site->kind]);
+    add_label(w, &sample, "kind", sm_site_words[site->site->kind].kind);
     if (site->site->freed_by_stack_id)
         add_label(w, &sample, "freed_by",
                   sm_stack_text(w->run, site->site->freed_by_stack_id, freer, sizeof freer));

@@ -55,9 +55,10 @@ static json_t *profile_object(const struct sm_profile *profile, enum sm_profile_
 static json_t *file_object(const struct sm_run *run, const struct sm_profile *profile) {
     /* What the reader sees first is the first that has anything. */
     static const enum sm_profile_value order[] = {
-        SM_PROFILE_GROWTH_SPACE, SM_PROFILE_INUSE_SPACE,   SM_PROFILE_PEAK_SPACE,
-        SM_PROFILE_ALLOC_SPACE,  SM_PROFILE_ALLOC_OBJECTS, SM_PROFILE_INUSE_OBJECTS,
-        SM_PROFILE_GROWTH_FDS,   SM_PROFILE_OPEN_FDS,      SM_PROFILE_OPENED_FDS};
+        SM_PROFILE_GROWTH_SPACE,  SM_PROFILE_INUSE_SPACE,   SM_PROFILE_PEAK_SPACE,
+        SM_PROFILE_ALLOC_SPACE,   SM_PROFILE_ALLOC_OBJECTS, SM_PROFILE_INUSE_OBJECTS,
+        SM_PROFILE_GROWTH_FDS,    SM_PROFILE_OPEN_FDS,      SM_PROFILE_OPENED_FDS,
+        SM_PROFILE_GROWTH_MAPPED, SM_PROFILE_MAPPED_SPACE};
     json_t *profiles = json_array();
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         json_t *one = profile_object(profile, order[i]);

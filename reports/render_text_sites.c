@@ -75,32 +75,35 @@ static void print_residence(const struct sm_text *text, const struct sm_site_res
 
 void sm_text_site(const struct sm_text *text, const struct sm_run *run,
                   const struct sm_site_result *site) {
-    int is_fd = site->kind == SM_SITE_FD;
-    char words[200];
-    const char *title = is_fd ? "    opened at   " : "    allocated at   ";
-    if (is_fd)
+    int is_map = site->kind == SM_SITE_MAP;
+    char words[200], title[40];
+    snprintf(title, sizeof title, "    %s   ", sm_site_words[site->kind].made_at);
+    if (site->kind == SM_SITE_FD)
         snprintf(words, sizeof words, "%s open, %s more, %s",
                  SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
                  SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->growth_count)),
                  SM_UNIT_TEXT(SM_UNIT_COUNT_PER_S, site->rate_per_s.value));
     else
-        snprintf(words, sizeof words, "about %s live in %s objects, %s more, %s to %s",
-                 SM_UNIT_TEXT(SM_UNIT_BYTES, site->live_bytes),
+        snprintf(words, sizeof words, "%s%s %s in %s %s, %s more, %s to %s", is_map ? "" : "about ",
+                 SM_UNIT_TEXT(SM_UNIT_BYTES, site->live_bytes), is_map ? "mapped" : "live",
                  SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
-                 SM_UNIT_TEXT(SM_UNIT_BYTES, site->growth_bytes),
+                 is_map ? "mappings" : "objects", SM_UNIT_TEXT(SM_UNIT_BYTES, site->growth_bytes),
                  SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.low),
                  SM_UNIT_TEXT(SM_UNIT_BYTES_PER_S, site->rate_per_s.high));
     sm_text_print(text, SM_STYLE_PLAIN, "%s", title);
     sm_text_wrap(text, SM_STYLE_DIM, (int)strlen(title), (int)strlen(title), words);
     print_stack(text, run, site->stack_id, FRAMES_SHOWN);
-    if (is_fd)
+    if (site->kind == SM_SITE_FD)
         return;
     if (site->freed_by_stack_id) {
-        sm_text_print(text, SM_STYLE_PLAIN, "    freed by\n");
+        sm_text_print(text, SM_STYLE_PLAIN, "    %s\n", sm_site_words[site->kind].gone_by);
         print_stack(text, run, site->freed_by_stack_id, 3);
         print_residence(text, site);
+    } else if (is_map && site->freed_share > 0) {
+        sm_text_print(text, SM_STYLE_DIM, "    parts were unmapped, and no mapping as a whole\n");
     } else {
-        sm_text_print(text, SM_STYLE_DIM, "    nobody was seen to free any of it\n");
+        sm_text_print(text, SM_STYLE_DIM, "    nobody was seen to %s any of it\n",
+                      is_map ? "unmap" : "free");
     }
 }
 
@@ -127,17 +130,19 @@ static int compare_open(const void *a, const void *b) {
 }
 
 static void print_largest(const struct sm_text *text, const struct sm_site_result *site) {
+    int is_map = site->kind == SM_SITE_MAP;
     char words[200];
     if (site->kind == SM_SITE_FD)
         snprintf(words, sizeof words, "%s open descriptor%s",
                  SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->live_count)),
                  round(site->live_count) == 1 ? "" : "s");
     else
-        snprintf(words, sizeof words, "about %s in %s objects at its fullest; %s in %s never freed",
-                 SM_UNIT_TEXT(SM_UNIT_BYTES, site->peak_bytes),
-                 SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->peak_count)),
-                 SM_UNIT_TEXT(SM_UNIT_BYTES, site->kept_bytes),
-                 SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->kept_count)));
+        snprintf(words, sizeof words, "%s%s%s in %s %s at its fullest; %s in %s never %s",
+                 is_map ? "" : "about ", SM_UNIT_TEXT(SM_UNIT_BYTES, site->peak_bytes),
+                 is_map ? " mapped" : "", SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->peak_count)),
+                 is_map ? "mappings" : "objects", SM_UNIT_TEXT(SM_UNIT_BYTES, site->kept_bytes),
+                 SM_UNIT_TEXT(SM_UNIT_COUNT, round(site->kept_count)),
+                 is_map ? "unmapped" : "freed");
     sm_text_wrap(text, SM_STYLE_PLAIN, 4, 0, words);
 }
 
@@ -151,27 +156,31 @@ static void print_sites(const struct sm_text *text, const struct sm_run *run,
         sm_text_print(text, SM_STYLE_DIM, "    and %zu more: --format json\n", count - SITES_SHOWN);
 }
 
+/* What any program maps for itself is not worth a line. */
+static const double LEAST_MAPPED_BYTES = 1 << 20;
+
 /* Those of memory, and where nothing else can be told of descriptors, theirs. */
+static int is_shown(const struct sm_site_result *site, int is_snapshot) {
+    return site->kind == SM_SITE_FD    ? is_snapshot && site->live_count >= 1
+           : site->kind == SM_SITE_MAP ? site->peak_bytes >= LEAST_MAPPED_BYTES
+                                       : site->peak_bytes > 0;
+}
+
 void sm_text_largest_sites(const struct sm_text *text, const struct sm_run *run,
                            const struct sm_analysis *analysis) {
-    const struct sm_site_result **heap = calloc(analysis->site_count + 1, sizeof *heap);
-    const struct sm_site_result **open = calloc(analysis->site_count + 1, sizeof *open);
+    static const enum sm_site_kind order[SM_SITE_KINDS] = {SM_SITE_HEAP, SM_SITE_MAP, SM_SITE_FD};
+    const struct sm_site_result **sites = calloc(analysis->site_count + 1, sizeof *sites);
     int is_snapshot = strcmp(sm_run_meta(run, SM_META_ENDED_BY), SM_ENDED_BY_SNAPSHOT) == 0;
-    size_t heap_count = 0, open_count = 0;
-    for (size_t i = 0; heap && open && i < analysis->site_count; i++) {
-        const struct sm_site_result *site = &analysis->sites[i];
-        if (site->kind == SM_SITE_HEAP && site->peak_bytes > 0)
-            heap[heap_count++] = site;
-        else if (site->kind == SM_SITE_FD && is_snapshot && site->live_count >= 1)
-            open[open_count++] = site;
+    int is_begun = 0;
+    for (int k = 0; sites && k < SM_SITE_KINDS && is_worth_showing(run, analysis); k++) {
+        size_t count = 0;
+        for (size_t i = 0; i < analysis->site_count; i++)
+            if (analysis->sites[i].kind == order[k] && is_shown(&analysis->sites[i], is_snapshot))
+                sites[count++] = &analysis->sites[i];
+        qsort(sites, count, sizeof *sites, order[k] == SM_SITE_FD ? compare_open : compare_peaks);
+        if (count > 0 && !is_begun++)
+            sm_text_heading(text, "LARGEST SITES");
+        print_sites(text, run, sites, count);
     }
-    if (heap_count + open_count > 0 && is_worth_showing(run, analysis)) {
-        qsort(heap, heap_count, sizeof *heap, compare_peaks);
-        qsort(open, open_count, sizeof *open, compare_open);
-        sm_text_heading(text, "LARGEST SITES");
-        print_sites(text, run, heap, heap_count);
-        print_sites(text, run, open, open_count);
-    }
-    free(heap);
-    free(open);
+    free(sites);
 }

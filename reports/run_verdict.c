@@ -163,7 +163,7 @@ static const struct sm_site_result *largest_at_end(const struct sm_analysis *ana
     const struct sm_site_result *largest = NULL;
     for (size_t i = 0; i < analysis->site_count; i++) {
         const struct sm_site_result *site = &analysis->sites[i];
-        if (site->kind != SM_SITE_FD && site->held_bytes > (largest ? largest->held_bytes : 0))
+        if (site->kind == SM_SITE_HEAP && site->held_bytes > (largest ? largest->held_bytes : 0))
             largest = site;
     }
     return largest;

@@ -10,6 +10,12 @@
 #include "stacks.h"
 #include "timeline.h"
 
+const struct sm_site_words sm_site_words[SM_SITE_KINDS] = {
+#define X(id, name, made_at, gone_by) [SM_SITE_##id] = {name, made_at, gone_by},
+    SM_SITE_TABLE(X)
+#undef X
+};
+
 enum { POINTS_MAX = 120 }; /* of one site's slope */
 enum { PEAK_LOOKS = 200 };
 
@@ -177,7 +183,7 @@ static size_t choose_times(const struct group *group, const struct sm_sites_wind
 static double sampling_error(const struct sm_sites_window *window,
                              const struct sm_site_result *site) {
     double seconds = sm_timeline_seconds(window->to_ns - window->from_ns);
-    if (site->kind == SM_SITE_FD || window->sample_bytes <= 1 || seconds <= 0)
+    if (site->kind != SM_SITE_HEAP || window->sample_bytes <= 1 || seconds <= 0)
         return 0;
     return NORMAL_99 * sqrt(fabs(site->growth_bytes) * window->sample_bytes) / seconds;
 }
@@ -257,11 +263,10 @@ static struct sm_site_result judge_group(const struct group *group,
 
 static int compare_results(const void *a, const void *b) {
     const struct sm_site_result *x = a, *y = b;
-    int x_fd = x->kind == SM_SITE_FD, y_fd = y->kind == SM_SITE_FD;
-    if (x_fd != y_fd)
-        return x_fd - y_fd;
-    double gx = x_fd ? x->growth_count : x->growth_bytes;
-    double gy = y_fd ? y->growth_count : y->growth_bytes;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    double gx = x->kind == SM_SITE_FD ? x->growth_count : x->growth_bytes;
+    double gy = x->kind == SM_SITE_FD ? y->growth_count : y->growth_bytes;
     if (gx != gy)
         return gx < gy ? 1 : -1;
     return (x->stack_id > y->stack_id) - (x->stack_id < y->stack_id);

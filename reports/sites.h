@@ -12,7 +12,8 @@ struct sm_sites_window {
     double sample_bytes;    /* mean of the probe's sampling of bytes; <= 1 = exact */
 };
 
-/* Judges the sites that grew most by the growth engine, on the clock of the trace. 0 or -ENOMEM. */
+/* Judges the sites of each kind that grew most by the growth engine, on the clock of the trace. 0
+ * or -ENOMEM. */
 int sm_sites_judge(const struct sm_run *run, const struct sm_trace *trace,
                    struct sm_site_result *sites, size_t count);
 
@@ -20,8 +21,8 @@ int sm_sites_judge(const struct sm_run *run, const struct sm_trace *trace,
  * came, the rest stays. 0 where the two are not known. */
 int sm_site_rest_is_older(const struct sm_site_result *site);
 
-/* The sites of a run, ranked: heap and map sites by their growth in the window, then descriptor
- * sites by theirs; never by size. Intervals allow for the probe's sampling. Returns 0 and an array
- * the caller frees (NULL when there are none), or -ENOMEM. */
+/* The sites of a run, ranked: heap sites by their growth in the window, then descriptor sites by
+ * theirs, then sites of mappings; never by size. Intervals allow for the probe's sampling. Returns
+ * 0 and an array the caller frees (NULL when there are none), or -ENOMEM. */
 int sm_sites_rank(const struct sm_run *run, const struct sm_sites_window *window,
                   struct sm_site_result **ret_sites, size_t *ret_count);

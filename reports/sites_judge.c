@@ -80,7 +80,10 @@ static int fill_levels(const struct sm_run *run, const struct sm_trace *trace,
 
 static int judge(const struct sm_run *run, const struct sm_trace *trace, double *values,
                  struct sm_site_result *site) {
-    enum sm_channel channel = site->kind == SM_SITE_FD ? SM_CHANNEL_FD : SM_CHANNEL_HEAP;
+    static const enum sm_channel channels[SM_SITE_KINDS] = {[SM_SITE_HEAP] = SM_CHANNEL_HEAP,
+                                                            [SM_SITE_FD] = SM_CHANNEL_FD,
+                                                            [SM_SITE_MAP] = SM_CHANNEL_RSS};
+    enum sm_channel channel = channels[site->kind];
     int r = fill_levels(run, trace, site, values);
     if (r == 0)
         r = sm_growth_judge(trace, channel, values, 0,
@@ -94,13 +97,13 @@ static int judge(const struct sm_run *run, const struct sm_trace *trace, double 
 
 int sm_sites_judge(const struct sm_run *run, const struct sm_trace *trace,
                    struct sm_site_result *sites, size_t count) {
-    size_t judged[2] = {0, 0};
+    size_t judged[SM_SITE_KINDS] = {0};
     int r = 0;
     double *values = calloc(trace->count ? trace->count : 1, sizeof *values);
     if (!values)
         return -ENOMEM;
     for (size_t i = 0; r == 0 && i < count; i++)
-        if (judged[sites[i].kind == SM_SITE_FD]++ < JUDGED_OF_A_KIND)
+        if (judged[sites[i].kind]++ < JUDGED_OF_A_KIND)
             r = judge(run, trace, values, &sites[i]);
     free(values);
     return r;

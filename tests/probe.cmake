@@ -19,7 +19,7 @@ function(probe_test name host)
 endfunction()
 
 foreach(host exact early fork spawn exec jump signals dlopen threads sites confined coroutines
-             descriptors marks control steps claims reload jit full variants)
+             descriptors maps marks control steps claims reload jit full variants)
   probe_host(${host} host_${host}.c)
 endforeach()
 probe_host(own-malloc host_own_malloc.c stdc++)
@@ -79,6 +79,9 @@ probe_test(coroutines coroutines OBSERVE --foreign)
 probe_test(jit jit OBSERVE --foreign)
 probe_test(descriptors descriptors)
 probe_test(variants variants)
+probe_test(maps maps OBSERVE --min-slots 2)
+probe_test(maps-sampled maps OBSERVE --interval 65536 --min-slots 2)
+probe_test(maps-full maps ARGS full OBSERVE --drops)
 probe_test(marks marks)
 probe_test(control control)
 probe_test(own-malloc own-malloc OBSERVE --off 4)
@@ -166,6 +169,7 @@ endif()
 
 set(probe_dir ${CMAKE_SOURCE_DIR}/probes)
 spillmark_unit_test(probe-exponential unit/test_probe_exponential.c ${probe_dir}/exponential.c LIBS m)
+spillmark_unit_test(probe-spans unit/test_probe_spans.c ${probe_dir}/spans.c)
 spillmark_unit_test(probe-layout unit/test_probe_layout.c ${probe_dir}/layout.c)
 spillmark_unit_test(probe-unwind unit/test_probe_unwind.c ${probe_dir}/unwind.c ${probe_dir}/frame.c
   ${probe_dir}/cfi.c ${probe_dir}/rules.c ${probe_dir}/memo.c ${probe_dir}/object.c

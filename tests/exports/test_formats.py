@@ -75,7 +75,7 @@ class Formats(Case):
         raw = self.tool(*pprof, "-raw", out)
         samples = {}
         functions = dict(re.findall(r"^ +(\d+): 0x[0-9a-f]+ M=\d+ (\w+)", raw, re.M))
-        for line in re.findall(r"^ +((?:-?\d+ +){10}-?\d+): (.*)$", raw, re.M):
+        for line in re.findall(r"^ +((?:-?\d+ +){12}-?\d+): (.*)$", raw, re.M):
             values, stack = [int(v) for v in line[0].split()], line[1].split()
             name = functions[stack[0]]
             samples[name] = [a + b for a, b in zip(values[:4], samples.get(name, [0] * 4))]

@@ -25,6 +25,31 @@ int main(void) {
     return 0;
 }
 """
+# Two that map arenas; only one gives them back.
+C_MAPS = r"""
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static void *arena(size_t bytes) {
+    return memset(mmap(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1,
+                  bytes);
+}
+__attribute__((noinline)) static void remember(void) { arena(256 << 10); }
+__attribute__((noinline)) static void borrow(void) {
+    void *at = arena(512 << 10);
+    usleep(1000);
+    munmap(at, 512 << 10);
+}
+int main(void) {
+    for (int i = 0; i < 300; i++) {
+        remember();
+        borrow();
+        usleep(20000);
+    }
+    usleep(500000); /* as much as ever, for many samples */
+    return 0;
+}
+"""
 GO = """
 package main
 
@@ -119,6 +144,30 @@ class Languages(Case):
         folded = spillmark("report", self.path("run"), "--format", "folded").out
         self.assertRegex(folded, r"main;hold [0-9]+\n")
 
+    def test_c_that_maps(self):
+        program = self.compiled(["cc"], "maps.c", C_MAPS, "-g", "-O1")
+        result, peaks, _ = self.probe(program)
+        self.assertEqual(result.status, 1, result.err)
+        self.assertGreaterEqual(peaks["mapped"], 300 * (256 << 10))
+        report = self.report(self.path("run"))
+        causes = [cause for cause in report["causes"] if cause["kind"] == "mapping_growth"]
+        self.assertEqual(len(causes), 1, report["causes"])
+        functions = [frame["function"] for frame in causes[0]["site"]]
+        self.assertIn("remember", functions)
+        self.assertNotIn("borrow", functions)
+        self.assertEqual([site["kind"] for site in causes[0]["sites"]], ["map"])
+        self.assertNotIn("strace", causes[0]["advice"])
+        # What went as it had come is known as well, with who gave it back.
+        kept, given = (next(site for site in report["sites"] if site["kind"] == "map" and
+                            name in [frame["function"] for frame in site["site"]])
+                       for name in ("remember", "borrow"))
+        self.assertEqual(kept["never_freed_bytes"], 300 * (256 << 10))
+        self.assertEqual((given["never_freed_bytes"], kept["freed_by"]), (0, []))
+        self.assertIn("borrow", [frame["function"] for frame in given["freed_by"]])
+        for format in ("text", "markdown"):
+            text = spillmark("report", self.path("run"), "--format", format).out
+            self.assertRegex(text, r"(?i)mapped at[\s\S]*remember")
+
     def test_static(self):
         self.seen_from_outside_only(self.compiled(["cc"], "hold.c", C, "-static"),
                                     "static program")
@@ -158,7 +207,8 @@ class Languages(Case):
         with sqlite3.connect(self.path("run", "run.db")) as record:
             names = [row[0] for row in record.execute(
                 "select function from frame join symbol using (module_id, address) where stack_id ="
-                " (select stack_id from site_sample order by alloc_bytes desc limit 1)"
+                " (select stack_id from site_sample where kind = 0"
+                "  order by alloc_bytes desc limit 1)"
                 " order by depth, inline_depth")]
         # From the allocation through the script's functions to the program's start.
         self.assertRegex(";".join(names), r"llocate.*;[^;]*keepBuffers [^;]*;.*;_start$")

@@ -1,13 +1,13 @@
 /* host_steps.c - a signal after every single instruction of the probe, by the processor's trap
- * flag. The handler allocates, frees and reads, so that whatever the probe does in several steps is
- * interrupted between any two of them; and it looks at the slot as one would who killed the program
- * just there. No count may be lost, and all that is published must be whole. */
+ * flag. The handler allocates, frees, maps, unmaps and reads, so that whatever the probe does in
+ * several steps is interrupted between any two of them; and it looks at the slot as one would who
+ * killed the program just there. No count may be lost, and all that is published must be whole. */
 #include <errno.h>
 #include <malloc.h>
 
 #include "stepping.h"
 
-enum { ROUNDS = 16, READ_BYTES = 3, KEPT = 5 };
+enum { ROUNDS = 16, READ_BYTES = 3, KEPT = 5, PAGE = 4096 };
 
 static const struct spillmark_slot *slot;
 static struct code_range probe;
@@ -89,6 +89,8 @@ static void on_step(int number, siginfo_t *info, void *context) {
     own_count++;
     own_bytes += malloc_usable_size(*kept);
     own_read_bytes += (uint64_t)read(zero_fd, bytes, sizeof bytes);
+    void *at = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    HOST_CHECK(at != MAP_FAILED && munmap(at, PAGE) == 0);
 }
 
 /* Each depth makes stacks of its own. */
@@ -111,6 +113,9 @@ static void round_of_work(int round, struct view_sums *expected) {
     ssize_t got = read(zero_fd, bytes, sizeof bytes);
     int fd = open("/dev/null", O_RDONLY);
     close(fd);
+    char *at = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(at + PAGE, PAGE);
+    munmap(at, 3 * PAGE);
     step(false);
     HOST_CHECK(errno == E2BIG);
     expected->alloc_bytes += usable + moved_usable;
@@ -125,6 +130,8 @@ int main(void) {
     HOST_CHECK(zero_fd >= 0);
     on_each_step(on_step);
     struct view_sums expected = view_totals(slot);
+    const struct spillmark_thread *own = view_entries(slot, SPILLMARK_SECTION_THREADS);
+    uint64_t mapped = own->map_bytes - own->unmap_bytes;
     for (int round = 0; round < ROUNDS; round++) {
         round_of_work(round, &expected);
     }
@@ -138,6 +145,7 @@ int main(void) {
     HOST_CHECK(totals.alloc_count - totals.free_count ==
                expected.alloc_count - expected.free_count - 2 * ROUNDS);
     HOST_CHECK(totals.read_bytes == expected.read_bytes + own_read_bytes);
+    HOST_CHECK(own->map_count > ROUNDS && own->map_bytes - own->unmap_bytes == mapped);
     HOST_CHECK(slot->sections[SPILLMARK_SECTION_STACKS].used > ROUNDS / 4);
     return 0;
 }

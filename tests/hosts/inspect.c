@@ -135,6 +135,22 @@ static int inspect_descriptors(const struct spillmark_slot *slot) {
     return expect(slot, "open descriptors, by site", by_site, open);
 }
 
+/* What the stacks hold of what is mapped; a stack that could not be taken holds none. */
+static int inspect_maps(const struct spillmark_slot *slot) {
+    const struct spillmark_thread *threads = view_entries(slot, SPILLMARK_SECTION_THREADS);
+    const struct spillmark_stack *stacks = view_entries(slot, SPILLMARK_SECTION_STACKS);
+    int64_t mapped = 0, by_site = 0;
+    for (int i = 0; i < SPILLMARK_THREADS; i++) {
+        mapped += (int64_t)(threads[i].map_bytes - threads[i].unmap_bytes);
+    }
+    for (uint32_t i = 1; i < used_of(slot, SPILLMARK_SECTION_STACKS); i++) {
+        if (stacks[i].kind == SPILLMARK_KIND_MAP) {
+            by_site += (int64_t)(stacks[i].alloc_bytes - stacks[i].free_bytes);
+        }
+    }
+    return expect(slot, "mapped bytes, by site", by_site, mapped);
+}
+
 int inspect_slot(const struct spillmark_slot *slot, uint64_t slot_bytes,
                  const struct inspect_options *options) {
     if (slot->magic != SPILLMARK_MAGIC) {
@@ -153,6 +169,9 @@ int inspect_slot(const struct spillmark_slot *slot, uint64_t slot_bytes,
         faults += behind <= allowed && behind >= -allowed
                       ? 0
                       : fault(slot, "published level lags", behind, allowed);
+    }
+    if (!options->drops && !options->torn && slot->map_drops == 0 && slot->stack_failures == 0) {
+        faults += inspect_maps(slot);
     }
     if (!options->drops) {
         faults += expect(slot, "records dropped", (int64_t)slot->unsampled_drops, 0);

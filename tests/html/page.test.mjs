@@ -155,6 +155,21 @@ test("every measure draws another picture", async () => {
     await close();
 });
 
+test("mappings are shown apart from memory", async () => {
+    const { page, close } = await opened("leaking");
+    const rows = page.locator("table.sites tbody tr"), whole = (await pictures(page, ".flame canvas"))[0];
+    await page.locator(".controls button", { hasText: /^Mappings$/ }).click();
+    await drawn(page);
+    assert.notEqual((await pictures(page, ".flame canvas"))[0], whole);
+    assert.deepEqual(await rows.locator(".name").allTextContents(), ["engine_step_1002"]);
+    assert.equal(await page.locator("table.sites th").first().textContent(), "Mapped at");
+    await rows.locator(".name").click();
+    assert.match(await page.locator("tr.opened").textContent(), /mapped at.*engine_step_1002.*unmapped by/s);
+    await page.locator(".controls button", { hasText: /^Memory$/ }).click();
+    assert.equal(await rows.count(), 10);
+    await close();
+});
+
 test("the table of sites sorts by what is clicked and opens for stacks", async () => {
     const { page, close } = await opened("leaking");
     const column = (name) => page.$$eval(`td[data-name="${name}"]`, (cells) => cells.map((c) => c.textContent));

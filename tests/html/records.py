@@ -170,6 +170,9 @@ class Run:
                 allocated = 2e6 * share * (change + 1) + grown * inside * (1 if site % 5 else -0.05)
                 freed = 2e6 * share * change + (grown * inside if t > self.phases[1][2] else 0)
                 rows.append((1, site, 0, int(t * NS), max(allocated, freed), max(allocated, freed) / 184, freed, freed / 184, 40000 + change * 9000, 90000))
+        if self.sites <= 1000:  # beside them, mappings of the second stack
+            rows += [(1, 2, 2, int((change + 1) * self.seconds / changes * NS), 65536.0 * (change + 9), change + 9, 0, 0, 0, 0)
+                     for change in range(changes)]
         rows.sort(key=lambda row: row[3])
         return rows
 

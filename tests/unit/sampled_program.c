@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +41,18 @@ static long __attribute__((noinline)) drop(long count) {
         free(block);
     }
     return usable;
+}
+
+/* Of `count` mappings every other is given back; what stays. */
+static long __attribute__((noinline)) map(long count, long bytes) {
+    void *before = NULL;
+    for (long i = 0; i < count; i++) {
+        void *at = mmap(NULL, (size_t)bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (i % 2 && munmap(before, (size_t)bytes))
+            return -1;
+        before = at;
+    }
+    return (count + 1) / 2 * bytes;
 }
 
 static long open_many(long count) {
@@ -128,6 +141,8 @@ static long obey(const char *command, long first, long second, char **argv) {
         return keep(first, second);
     if (strcmp(command, "drop") == 0)
         return drop(first);
+    if (strcmp(command, "map") == 0)
+        return map(first, second);
     if (strcmp(command, "open") == 0)
         return open_many(first);
     if (strcmp(command, "unix") == 0)

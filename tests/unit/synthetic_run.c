@@ -93,7 +93,7 @@ static int is_recorded(const struct synthetic_run *run, enum series series) {
     case CONTROL:
         return run->control_per_s > 0 && !run->is_control_refused;
     case MAPPED:
-        return run->mapped_per_s > 0;
+        return run->mapped_per_s > 0 || run->reserved_bytes > 0;
     case CPU:
         return run->is_idle;
     default:
@@ -133,6 +133,14 @@ static void put_sites(struct simulation *s, int64_t t_ns) {
         1, SYNTHETIC_CONTROL, SM_SITE_HEAP, t_ns, s->control, s->control / 4000, 0, 0, 1, 10};
     if (s->run.control_per_s > 0 && !s->run.is_control_refused)
         assert_int_equal(sm_record_add_site_sample(s->record, &control), 0);
+    struct sm_site_sample maps = {
+        1, SYNTHETIC_MAP, SM_SITE_MAP, t_ns, s->mapped, s->mapped / 1e5, 0, 0, 0, 0};
+    if (s->run.mapped_per_s > 0 && !s->run.is_map_unseen)
+        assert_int_equal(sm_record_add_site_sample(s->record, &maps), 0);
+    struct sm_site_sample reserves = {
+        1, SYNTHETIC_RESERVE, SM_SITE_MAP, t_ns, s->run.reserved_bytes, 1, 0, 0, 0, 0};
+    if (s->run.reserved_bytes > 0)
+        assert_int_equal(sm_record_add_site_sample(s->record, &reserves), 0);
 }
 
 static void put_frees(struct simulation *s, int64_t t_ns, int is_fault) {
@@ -221,11 +229,14 @@ static void sample(struct simulation *s, int64_t t_ns) {
     heap += put_beside(s, t_ns, heap);
     double slack = heap * .06 + 2e6 + s->retained, anon;
     double mapped = s->mapped + s->run.mapped_swing * sin((double)t_ns / 3e9);
-    anon = heap + slack + mapped + s->touched;
+    double file = 3e6 + (s->run.is_map_shared ? mapped : 0);
+    anon = heap + slack + s->touched;
+    if (!s->run.is_map_shared && !s->run.is_map_untouched)
+        anon += mapped;
     put(s, HEAP, t_ns, round(heap));
-    put(s, RSS, t_ns, round(anon + 3e6));
+    put(s, RSS, t_ns, round(anon + file));
     put(s, RSS_ANON, t_ns, round(anon));
-    put(s, RSS_FILE, t_ns, 3e6);
+    put(s, RSS_FILE, t_ns, round(file));
     put(s, SLACK, t_ns, round(slack));
     put(s, FDS, t_ns, 12 + floor(s->fds));
     put(s, FDS_PROC, t_ns, floor(s->fds));
@@ -238,7 +249,7 @@ static void sample(struct simulation *s, int64_t t_ns) {
     put(s, QUEUED, t_ns, round(s->queue + (s->run.is_gauge_stale ? s->lost : 0)));
     put(s, DROPPED, t_ns, round(s->dropped));
     put(s, CONTROL, t_ns, round(s->control));
-    put(s, MAPPED, t_ns, round(mapped));
+    put(s, MAPPED, t_ns, round(mapped + s->run.reserved_bytes));
     put(s, CPU, t_ns, .003);
     put_accounts(s, t_ns);
 }
@@ -256,6 +267,8 @@ static void write_names(struct sm_record *record, const char *other) {
         {SYNTHETIC_CACHE, 0, "cache_fill", "/src/cache.c", 9},
         {SYNTHETIC_OPEN, 0, "sysmon_open", "/src/sysmon.c", 33},
         {SYNTHETIC_CONTROL, 0, "spillmark_positive_control", "", 0},
+        {SYNTHETIC_MAP, 0, "arena_new", "/src/arena.c", 21},
+        {SYNTHETIC_RESERVE, 0, "pool_init", "/src/pool.c", 8},
     };
     const struct sm_module module = {1, (char *)(other ? other : "/usr/bin/batcher"), "ab"};
     assert_int_equal(sm_record_add_module(record, &module), 0);

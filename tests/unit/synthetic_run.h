@@ -17,6 +17,10 @@ struct synthetic_run {
     double leak_freed_s;   /* what else is allocated there is freed after so long; 0 = nothing is */
     double mapped_per_s;   /* bytes that the program maps itself, every second of load */
     double mapped_swing;   /* bytes by which that goes up and down */
+    double reserved_bytes; /* mapped at the start and never given back, by a stack of its own */
+    int is_map_unseen;     /* no stacks are known of what is mapped */
+    int is_map_untouched;  /* what is mapped never becomes resident */
+    int is_map_shared;     /* it does, but not as private memory */
     double touched_per_s;  /* bytes of its own data touched first, every second of load */
     double fds_per_s;      /* descriptors of class proc never closed */
     double kept_bytes;     /* filled in the first seconds of load, never freed */
@@ -57,7 +61,9 @@ enum {
     SYNTHETIC_FREE = 2,
     SYNTHETIC_CACHE = 3,
     SYNTHETIC_OPEN = 4,
-    SYNTHETIC_CONTROL = 5
+    SYNTHETIC_CONTROL = 5,
+    SYNTHETIC_MAP = 6,
+    SYNTHETIC_RESERVE = 7
 };
 
 /* Writes the record (cmocka assertions inside) and tells the truth. */

@@ -102,7 +102,89 @@ static void memory_that_the_program_maps_is_no_slack(void **state) {
     assert_true(near(evidence(cause, "beyond_heap_bytes"), 17.5e6, .05));
     assert_null(analysed_run_cause(&a, SM_CAUSE_ALLOCATOR_RETENTION));
     assert_int_equal(a.analysis->verdict, SM_RUN_FAIL);
+    assert_int_equal(cause->site_count, 1);
+    assert_int_equal(cause->sites[0]->stack_id, SYNTHETIC_MAP);
+    assert_int_equal(cause->sites[0]->kind, SM_SITE_MAP);
+    assert_true(near(cause->sites[0]->growth_bytes, 35e6, .05));
+    assert_null(strstr(cause->advice, "strace"));
     analysed_run_free(&a);
+}
+
+/* As in a record of a probe that took none. */
+static void without_a_stack_of_mappings_a_way_to_get_one_is_told(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state,
+        (struct synthetic_run){.is_without_fault = 1, .mapped_per_s = 1e6, .is_map_unseen = 1});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_MAPPING_GROWTH);
+    assert_non_null(cause);
+    assert_int_equal(cause->site_count, 0);
+    assert_non_null(strstr(cause->advice, "strace"));
+    analysed_run_free(&a);
+}
+
+/* One large mapping that is filled: no stack maps more, and who holds most of it is named. */
+static void who_reserved_what_is_filled_is_named(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state,
+        (struct synthetic_run){.is_without_fault = 1, .touched_per_s = 1e6, .reserved_bytes = 1e9});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_MAPPING_GROWTH);
+    assert_non_null(cause);
+    assert_string_equal(cause->series, "rss");
+    assert_int_equal(cause->site_count, 1);
+    assert_int_equal(cause->sites[0]->stack_id, SYNTHETIC_RESERVE);
+    assert_false(cause->sites[0]->is_growing);
+    assert_non_null(strstr(cause->text, "No call maps ever more"));
+    analysed_run_free(&a);
+}
+
+/* Files that are mapped again and again. */
+static void shared_mappings_that_grow_have_their_stacks(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state,
+        (struct synthetic_run){.is_without_fault = 1, .mapped_per_s = 1e6, .is_map_shared = 1});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_MAPPING_GROWTH);
+    assert_non_null(cause);
+    assert_false(cause->is_note);
+    assert_int_equal(cause->sites[0]->stack_id, SYNTHETIC_MAP);
+    assert_non_null(strstr(cause->text, "not private memory"));
+    assert_int_equal(a.analysis->verdict, SM_RUN_FAIL);
+    analysed_run_free(&a);
+}
+
+/* What is reserved and never touched takes no memory: worth a note, and no more. */
+static void reservations_that_grow_fail_nothing(void **state) {
+    struct analysed_run a = analysed_run_make(
+        state,
+        (struct synthetic_run){.is_without_fault = 1, .mapped_per_s = 1e6, .is_map_untouched = 1});
+    const struct sm_cause *cause = analysed_run_cause(&a, SM_CAUSE_MAPPING_GROWTH);
+    assert_non_null(cause);
+    assert_true(cause->is_note);
+    assert_int_equal(cause->sites[0]->stack_id, SYNTHETIC_MAP);
+    assert_non_null(strstr(cause->text, "not touched"));
+    assert_int_equal(a.analysis->verdict, SM_RUN_PASS);
+    analysed_run_free(&a);
+}
+
+/* Each with stacks of its own kind. */
+static void a_leak_does_not_hide_mappings_that_grow(void **state) {
+    static const struct {
+        double mapped_per_s;
+        int is_named;
+    } cases[] = {{1e6, 1}, {100e3, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct analysed_run a =
+            analysed_run_make(state, (struct synthetic_run){.is_without_fault = 1,
+                                                            .leaked_per_s = 200000,
+                                                            .mapped_per_s = cases[i].mapped_per_s});
+        const struct sm_cause *leak = analysed_run_cause(&a, SM_CAUSE_LEAK_PER_REQUEST);
+        const struct sm_cause *maps = analysed_run_cause(&a, SM_CAUSE_MAPPING_GROWTH);
+        assert_non_null(leak);
+        assert_int_equal(leak->site_count, 1);
+        assert_int_equal(leak->sites[0]->stack_id, SYNTHETIC_CACHE);
+        assert_int_equal(maps != NULL, cases[i].is_named);
+        assert_true(!maps || maps->sites[0]->stack_id == SYNTHETIC_MAP);
+        analysed_run_free(&a);
+    }
 }
 
 /* Pages of its own data that a program touches bit by bit are no mapping that it forgot. */
@@ -302,6 +384,11 @@ int main(void) {
         TEST(a_backlog_that_never_drains_says_so),
         TEST(a_backlog_without_a_fault_is_told_by_its_drain_at_rest),
         TEST(memory_that_the_program_maps_is_no_slack),
+        TEST(without_a_stack_of_mappings_a_way_to_get_one_is_told),
+        TEST(who_reserved_what_is_filled_is_named),
+        TEST(shared_mappings_that_grow_have_their_stacks),
+        TEST(reservations_that_grow_fail_nothing),
+        TEST(a_leak_does_not_hide_mappings_that_grow),
         TEST(what_is_touched_late_is_no_mapping),
         TEST(a_leak_that_stops_with_the_load_is_per_request),
         TEST(a_bounded_queue_has_no_backlog),

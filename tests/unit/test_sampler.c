@@ -291,6 +291,24 @@ static void test_descriptors(void **state) {
     clean(&bench);
 }
 
+static void test_mappings(void **state) {
+    struct bench bench;
+    const struct sm_site_sample *site = NULL;
+    begin(&bench, *state, 524288);
+    int64_t left = tell(&bench, "map 21 1048576");
+    tick(&bench);
+    checkpoint(&bench);
+    int64_t end_ns = mark_time(&bench);
+    finish(&bench);
+    assert_int_equal(left, 11 << 20);
+    assert_true(value_at(&bench, 0, "mapped", end_ns) == (double)left);
+    assert_true(largest_site(&bench, SM_SITE_MAP, 0, &site) == (double)left); /* not sampled */
+    assert_true(site->alloc_count == 21 && site->free_count == 10);
+    assert_true(in_program(&bench, *state, site->stack_id));
+    assert_int_equal(bench.run->site_frees[0].alloc_stack_id, site->stack_id);
+    clean(&bench);
+}
+
 static void test_in_flight(void **state) {
     struct bench bench;
     begin(&bench, *state, 1);
@@ -468,6 +486,7 @@ int main(void) {
         cmocka_unit_test_setup(test_exec_of_what_loads_no_probe, set_program),
         cmocka_unit_test_setup(test_sites_and_frees, set_program),
         cmocka_unit_test_setup(test_descriptors, set_program),
+        cmocka_unit_test_setup(test_mappings, set_program),
         cmocka_unit_test_setup(test_in_flight, set_program),
         cmocka_unit_test_setup(test_children_and_daemons, set_program),
         cmocka_unit_test_setup(test_exec_starts_a_new_row, set_program),

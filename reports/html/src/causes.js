@@ -1,6 +1,7 @@
 // Why: one card for each cause, with its evidence and the stacks to look at.
 import { h, section } from "./dom.js";
 import { known, quantity, seconds, words } from "./format.js";
+import { FD, HEAP, KINDS, MAP } from "./sites.js";
 import { stackOf } from "./stack.js";
 
 function evidenceOf(items) {
@@ -17,15 +18,15 @@ function stay(residence) {
 }
 
 function card(cause, evidence) {
-    const isFds = cause.kind === "fd_leak";
+    const { madeAt, goneBy } = KINDS[{ fd_leak: FD, mapping_growth: MAP }[cause.kind] ?? HEAP];
     const hasStacks = cause.site.length > 0;
     return h("article", { class: `card ${cause.note ? "note" : "cause"}` },
         h("h3", {}, h("span", { class: `badge small ${cause.note ? "doubt" : "bad"}` }, cause.note ? "note" : "cause"), ` ${words(cause.kind)}`, cause.series ? h("span", { class: "dim" }, ` in ${cause.series}`) : null),
         h("p", {}, cause.text),
         cause.advice ? h("p", { class: "advice" }, h("span", { "aria-hidden": "true" }, "\u2192 "), cause.advice) : null,
         hasStacks ? h("div", { class: "stacks" },
-            h("div", {}, h("h4", {}, isFds ? "opened at" : "allocated at"), stackOf(cause.site)),
-            h("div", {}, h("h4", {}, isFds ? "closed by" : "freed by"), stackOf(cause.freed_by))) : null,
+            h("div", {}, h("h4", {}, madeAt), stackOf(cause.site)),
+            h("div", {}, h("h4", {}, goneBy), stackOf(cause.freed_by))) : null,
         stay(cause.residence_s),
         evidence.length ? h("details", {}, h("summary", {}, "Evidence in figures"), evidenceOf(evidence)) : null);
 }

@@ -3,7 +3,7 @@
 import { clean, h, section, shorten } from "./dom.js";
 import { quantity } from "./format.js";
 import { Flame } from "./flame.js";
-import { FD, MEASURES, sitesOf, valueOf } from "./sites.js";
+import { FD, MEASURES, kindsOf, sitesOf, valueOf } from "./sites.js";
 
 const last = (path) => path.slice(path.lastIndexOf("/") + 1);
 const CUT = "\u0000", ROWS = 25;
@@ -13,12 +13,12 @@ const nameOf = (key) => key.split(CUT)[0];
 const moduleOf = (key) => key.split(CUT)[1];
 
 // Sums by path of the one run and of the other.
-function pathsOf(runs, measure, isFd) {
+function pathsOf(runs, measure, kind) {
     const paths = new Map();
     runs.forEach((sites, side) => {
         for (const site of sites.list) {
             const value = Math.max(0, valueOf(measure, site));
-            if ((site.kind === FD) !== isFd || value === 0) continue;
+            if (site.kind !== kind || value === 0) continue;
             const path = site.stack.map((frame) => keyOf(sites, sites.functionOf(frame))).reverse(), id = path.join("\u0001");
             if (!paths.has(id)) paths.set(id, { path, values: [0, 0], culprit: keyOf(sites, sites.functionOf(site.stack[site.culprit])) });
             paths.get(id).values[side] += value;
@@ -57,17 +57,16 @@ function describe(state, node) {
 
 export function differenceOf(runs, labels) {
     const all = runs.map(sitesOf), measures = MEASURES.filter((m) => m.colour !== "residence");
-    const hasMemory = all.some((s) => s.list.some((site) => site.kind !== FD));
     if (all.every((s) => s.list.length === 0)) return null;
-    const state = { labels, pair: [0, 1], measure: measures[0], isFd: !hasMemory, label: (key) => (key === null ? "both runs" : nameOf(key)) };
-    state.unit = () => state.measure.unit[state.isFd ? 1 : 0];
+    const state = { labels, pair: [0, 1], measure: measures[0], kind: kindsOf(all.flatMap((s) => s.list))[0], label: (key) => (key === null ? "both runs" : nameOf(key)) };
+    state.unit = () => state.measure.unit[state.kind === FD ? 1 : 0];
     const crumbs = h("p", { class: "crumbs" }), place = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Sites that differ most" }), found = h("output", { class: "found" });
     const flame = new Flame({
         label: state.label, groupOf: moduleOf, searched: (key) => clean(key).toLowerCase(), describe: (node) => describe(state, node),
         onpick: (node) => { crumbs.textContent = node.parent ? describe(state, node).map((t) => shorten(t, 80)).join(" \u00b7 ") : ""; },
     });
     const refresh = () => {
-        const paths = pathsOf(state.pair.map((i) => all[i]), state.measure, state.isFd);
+        const paths = pathsOf(state.pair.map((i) => all[i]), state.measure, state.kind);
         flame.show(paths.map(itemOf), "change");
         place.replaceChildren(tableOf(state, paths));
     };

@@ -3,11 +3,11 @@ import { clean, h, section, shorten } from "./dom.js";
 import { known, moment, quantity, seconds } from "./format.js";
 import { Flame } from "./flame.js";
 import { pathOf } from "./flame_layout.js";
-import { FD, MEASURES, place, searched, sitesOf, valueOf } from "./sites.js";
+import { FD, HEAP, KINDS, MAP, MEASURES, kindsOf, place, searched, sitesOf, valueOf } from "./sites.js";
 import { siteTable } from "./site_table.js";
 
-const unitOf = (measure, isFd) => measure.unit[isFd ? 1 : 0];
-const nameOf = (measure, isFd) => (isFd && measure.fdName) || measure.name;
+const unitOf = (measure, kind) => measure.unit[kind === FD ? 1 : 0];
+const nameOf = (measure, kind) => (kind === FD && measure.fdName) || measure.name;
 
 function itemOf(sites, measure, site) {
     const residence = site.get("residence_now_s");
@@ -16,9 +16,9 @@ function itemOf(sites, measure, site) {
 }
 
 function describe(state, node) {
-    const { sites, measure } = state, unit = unitOf(measure, state.isFd), root = state.flame.root;
+    const { sites, measure } = state, unit = unitOf(measure, state.kind), root = state.flame.root;
     const share = root.width > 0 ? ` \u00b7 ${quantity("percent", (100 * node.width) / root.width)}` : "";
-    const texts = [state.label(node.key), `${nameOf(measure, state.isFd).toLowerCase()} ${quantity(unit, measure.colour === "change" ? node.value : node.width)}${share}`];
+    const texts = [state.label(node.key), `${nameOf(measure, state.kind).toLowerCase()} ${quantity(unit, measure.colour === "change" ? node.value : node.width)}${share}`];
     if (node.key !== null) texts.splice(1, 0, [shorten(sites.fileOf(node.key), 120), shorten(sites.moduleOf(node.key), 120)].filter(Boolean).join(" \u00b7 "));
     if (measure.colour === "residence") texts.push(`usual stay ${seconds(10 ** (node.tone / node.width))}`);
     return texts.filter(Boolean);
@@ -64,13 +64,13 @@ function controls(state, refresh, list) {
         list();
     });
     const pick = h("div", { class: "pick" });
-    const fill = () => pick.replaceChildren(choices("Measure", measuresOf(state.shown).map((m) => [m.id, nameOf(m, state.isFd), m.note]), state.measure.id, (id) => {
+    const fill = () => pick.replaceChildren(choices("Measure", measuresOf(state.shown).map((m) => [m.id, nameOf(m, state.kind), m.note]), state.measure.id, (id) => {
         state.measure = MEASURES.find((m) => m.id === id);
         refresh();
     }));
     fill();
-    const kinds = state.hasFds && state.hasMemory ? choices("Kind", [["heap", "Memory"], ["fd", "Descriptors"]], state.isFd ? "fd" : "heap", (id) => {
-        state.choose(id === "fd");
+    const kinds = state.kinds.length > 1 ? choices("Kind", state.kinds.map((kind) => [KINDS[kind].id, KINDS[kind].name]), KINDS[state.kind].id, (id) => {
+        state.choose(KINDS.findIndex((kind) => kind.id === id));
         fill();
         refresh();
     }) : null;
@@ -79,15 +79,14 @@ function controls(state, refresh, list) {
 
 function stateOf(run, sites) {
     const state = { sites, words: "", path: h("p", { class: "crumbs" }), note: h("p", { class: "hint" }) };
-    state.hasFds = sites.list.some((s) => s.kind === FD);
-    state.hasMemory = sites.list.some((s) => s.kind !== FD);
-    state.choose = (isFd) => {
-        state.isFd = isFd;
-        state.shown = sites.list.filter((s) => (s.kind === FD) === isFd);
+    state.kinds = kindsOf(sites.list);
+    state.choose = (kind) => {
+        state.kind = kind;
+        state.shown = sites.list.filter((s) => s.kind === kind);
         const possible = measuresOf(state.shown);
         if (!possible.includes(state.measure)) state.measure = possible[0] || MEASURES[0];
     };
-    state.label = (key) => (key === null ? (state.isFd ? "all descriptors" : "all memory") : sites.nameOf(key));
+    state.label = (key) => (key === null ? KINDS[state.kind].all : sites.nameOf(key));
     const cache = new Map();
     const textOf = (f) => cache.get(f) ?? (cache.set(f, searched(sites, f)), cache.get(f));
     state.searched = textOf;
@@ -96,11 +95,11 @@ function stateOf(run, sites) {
 }
 
 // What was chosen, by names: numbers of functions differ from look to look.
-const chosenOf = (state) => ({ measure: state.measure, isFd: state.isFd, words: state.input.value, path: pathOf(state.flame.focus).map((f) => state.sites.nameOf(f)) });
+const chosenOf = (state) => ({ measure: state.measure, kind: state.kind, words: state.input.value, path: pathOf(state.flame.focus).map((f) => state.sites.nameOf(f)) });
 
 function chooseAgain(state, chosen) {
     if (!chosen) return;
-    state.choose(chosen.isFd);
+    if (state.kinds.includes(chosen.kind)) state.choose(chosen.kind);
     if (measuresOf(state.shown).includes(chosen.measure)) state.measure = chosen.measure;
     state.words = clean(chosen.words).trim().toLowerCase();
 }
@@ -115,12 +114,18 @@ function enterAgain(state, chosen) {
     if (node !== state.flame.root) state.flame.zoom(node);
 }
 
+// Mappings where they are what grows; else memory.
+function firstKind(run, kinds) {
+    const isMapped = run.report.causes.length > 0 && run.report.causes[0].kind === "mapping_growth";
+    return isMapped && kinds.includes(MAP) ? MAP : kinds.includes(HEAP) ? HEAP : kinds[0];
+}
+
 // `chosen` is what chosen() of an earlier look gave.
 export function growthOf(run, chosen = null) {
     const sites = sitesOf(run);
     if (sites.list.length === 0) return null;
     const state = stateOf(run, sites);
-    state.choose(!state.hasMemory);
+    state.choose(firstKind(run, state.kinds));
     chooseAgain(state, chosen);
     state.flame = new Flame({
         label: state.label, groupOf: (key) => sites.moduleOf(key), searched: state.searched,
@@ -131,7 +136,7 @@ export function growthOf(run, chosen = null) {
         },
     });
     const table = siteTable(run, sites);
-    const list = () => table.show(rows(), state.isFd);
+    const list = () => table.show(rows(), state.kind);
     const rows = () => state.shown.filter((s) => state.isFound(s) && pathMatches(s, sites, pathOf(state.flame.focus)));
     const refresh = () => {
         state.flame.show(state.shown.map((s) => itemOf(sites, state.measure, s)), state.measure.colour);
@@ -141,7 +146,7 @@ export function growthOf(run, chosen = null) {
     };
     const window = run.window && known(run.window.to_s) ? `Growth is what was gained in \u201c${shorten(run.window.name, 60)}\u201d, from ${moment(run.window.from_s)} to ${moment(run.window.to_s)}. ` : "";
     const element = section("sites", "Growth by site",
-        h("p", { class: "hint" }, `${window}${sites.list.length} call stacks that allocate${state.hasFds ? " or open" : ""}${sites.leftOut ? `; ${sites.leftOut} smaller ones are left out` : ""}. Figures of a site are estimates from sampled stacks, with their intervals; the totals above are exact.`),
+        h("p", { class: "hint" }, `${window}${sites.list.length} call stacks that ${state.kinds.map((kind) => KINDS[kind].verb).join(" or ")}${sites.leftOut ? `; ${sites.leftOut} smaller ones are left out` : ""}. Figures of a site of memory are estimates from sampled stacks, with their intervals; the totals above are exact.${state.kinds.includes(MAP) ? " What is mapped counts whether it was touched or not." : ""}`),
         controls(state, refresh, list), state.note, state.flame.element, state.path, table.element);
     const start = () => {
         refresh();

@@ -1,7 +1,15 @@
 // The sites of a run, read from their columns.
 import { clean } from "./dom.js";
 
-export const HEAP = 0, FD = 1;
+export const HEAP = 0, FD = 1, MAP = 2;
+
+// By kind: what to choose it by, what all of it is called, and what is said of its stacks.
+export const KINDS = [
+    { id: "heap", name: "Memory", all: "all memory", verb: "allocate", madeAt: "allocated at", goneBy: "freed by", kept: "Not freed", gone: "Freed", ever: "allocated" },
+    { id: "fd", name: "Descriptors", all: "all descriptors", verb: "open", madeAt: "opened at", goneBy: "closed by", kept: "Not closed", gone: "Closed", ever: "opened" },
+    { id: "map", name: "Mappings", all: "all mappings", verb: "map", madeAt: "mapped at", goneBy: "unmapped by", kept: "Not unmapped", gone: "Unmapped", ever: "mapped" },
+];
+export const kindsOf = (list) => KINDS.map((_, kind) => kind).filter((kind) => list.some((site) => site.kind === kind));
 
 const last = (path) => path.slice(path.lastIndexOf("/") + 1);
 
