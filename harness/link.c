@@ -159,6 +159,11 @@ static void pause_way(struct sm_link *link, int way, int64_t resume_ns) {
     watch_connected(link);
 }
 
+void sm_link_look_again(struct sm_link *link) {
+    if (link->tls && sm_tls_holds(link->tls))
+        pause_way(link, SM_LINK_READING, sm_now_ns());
+}
+
 /* Each paused link once: those that may go on are told so at once (of what TLS has decrypted epoll
  * knows nothing), the others go to the end. The owner may close any meanwhile. */
 static void resume_paused(struct sm_links *links, int way, int64_t now_ns) {
@@ -259,8 +264,7 @@ ssize_t sm_link_receive(struct sm_link *link, void *bytes, size_t capacity) {
     ssize_t received = receive_bytes(link, bytes, allowed);
     if (received >= 0)
         took(link, SM_LINK_READING, (size_t)received);
-    if (link->tls && sm_tls_holds(link->tls)) /* of which epoll knows nothing */
-        pause_way(link, SM_LINK_READING, sm_now_ns());
+    sm_link_look_again(link);
     return received;
 }
 

@@ -114,10 +114,21 @@ static int prepare_socket(void *user, curl_socket_t fd, curlsocktype purpose) {
 static CURLcode set_trust(CURL *easy, const struct sm_link_options *options) {
     const char *file =
         options->ca_file ? options->ca_file : curl_version_info(CURLVERSION_NOW)->cainfo;
-    if (!options->is_insecure && !options->ca_file && (!file || access(file, R_OK) < 0))
-        return CURLE_OK;
-    CURLcode rc = curl_easy_setopt(easy, CURLOPT_CAINFO, options->is_insecure ? NULL : file);
-    return rc == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) : rc;
+    bool is_only_file = options->is_insecure || options->ca_file || (file && !access(file, R_OK));
+    const char *trusted = options->is_insecure ? NULL : file;
+    CURLcode rc = CURLE_OK;
+    if (is_only_file) {
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+        curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+        rc = curl_easy_setopt(easy, CURLOPT_CAINFO, trusted);
+    }
+    if (is_only_file && rc == CURLE_OK)
+        rc = curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, trusted);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options->is_insecure ? 0L : 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options->is_insecure ? 0L : 2L);
+    curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, options->is_insecure ? 0L : 1L);
+    curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, options->is_insecure ? 0L : 2L);
+    return rc;
 }
 
 static int make_model(struct sm_links *links, const struct sm_link_options *options) {
@@ -129,8 +140,6 @@ static int make_model(struct sm_links *links, const struct sm_link_options *opti
         rc = curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, options->unix_path);
     if (rc == CURLE_OK)
         rc = set_trust(easy, options);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options->is_insecure ? 0L : 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options->is_insecure ? 0L : 2L);
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 24L * 3600);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -332,11 +341,13 @@ static CURLcode take_over(struct sm_link *link) {
     if (result == CURLE_OK && handle->layers < links->layers)
         result = CURLE_SSL_CONNECT_ERROR;
     for (size_t i = 0; result == CURLE_OK && i < handle->layers; i++) {
-        struct sm_tls_session session;
+        struct sm_tls_session session = {0};
         if (sm_tls_handshake_session(&handle->handshakes[i], &session) < 0)
             result = CURLE_SSL_CONNECT_ERROR;
-        else if (sm_tls_begin(links->shared[i], &session, i == 0 ? link->fd : -1, tls, &tls) < 0)
+        else if (sm_tls_begin(links->shared[i], &session, i == 0 ? link->fd : -1, tls, &tls) < 0) {
+            free(session.early);
             result = CURLE_OUT_OF_MEMORY;
+        }
         OPENSSL_cleanse(&session, sizeof session);
     }
     for (size_t i = 0; result == CURLE_OK && i < handle->layers; i++)
@@ -362,6 +373,7 @@ static void finish_connect(struct sm_link *link, CURLcode result) {
     link->links->connecting--;
     give_back(link);
     sm_link_await(link, EPOLLIN);
+    sm_link_look_again(link);
     link->links->events.connected(link->owner, 0, NULL);
 }
 

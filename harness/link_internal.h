@@ -93,6 +93,10 @@ void sm_link_watch(int epoll_fd, curl_socket_t fd, uint32_t events, const void *
 /* Puts a connected link into the caller's epoll, or changes what it waits for there. */
 void sm_link_await(struct sm_link *link, uint32_t events);
 
+/* Lets `ready` be called soon where TLS holds what can be received, of which epoll knows nothing.
+ */
+void sm_link_look_again(struct sm_link *link);
+
 /* The set's handles, of a set that is zeroed but for what the options say. Returns 0 or a negative
  * errno; either way sm_link_handles_close is to be called. */
 int sm_link_handles_open(struct sm_links *links, const struct sm_link_options *options);

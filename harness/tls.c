@@ -42,6 +42,9 @@ struct sm_tls {
     /* What was received and not taken: begins with a record, of which `taken` bytes were taken. */
     uint8_t *held;
     size_t held_bytes, taken;
+    /* What was opened before it was this one's. */
+    uint8_t *early;
+    size_t early_bytes, early_taken;
     /* The message of a handshake that is coming. */
     uint8_t message_head[MESSAGE_HEAD_BYTES];
     size_t message_head_bytes, message_left;
@@ -80,6 +83,8 @@ int sm_tls_begin(struct sm_tls_shared *shared, const struct sm_tls_session *sess
     for (int way = 0; way < SM_TLS_WAYS; way++)
         sm_tls_sealer_name(shared->sealer, &tls->keys[way]);
     tls->under = under;
+    tls->early = session->early;
+    tls->early_bytes = session->early_bytes;
     *ret_tls = tls;
     return 0;
 }
@@ -326,9 +331,19 @@ static int hold(struct sm_tls *tls, const uint8_t *bytes, size_t length) {
     return 0;
 }
 
+static size_t take_early(struct sm_tls *tls, void *bytes, size_t capacity) {
+    size_t left = tls->early_bytes - tls->early_taken, now = left < capacity ? left : capacity;
+    if (now > 0)
+        memcpy(bytes, tls->early + tls->early_taken, now);
+    tls->early_taken += now;
+    return now;
+}
+
 ssize_t sm_tls_receive(struct sm_tls *tls, void *bytes, size_t capacity) {
     const uint8_t *from = tls->shared->received;
-    size_t length, at = 0, got = 0, record;
+    size_t length, at = 0, got = take_early(tls, bytes, capacity), record;
+    if (got > 0)
+        return (ssize_t)got;
     ssize_t rc = tls->has_ended ? 0 : gather(tls, capacity, &length);
     if (tls->has_ended || rc < 0)
         return rc;
@@ -354,8 +369,9 @@ ssize_t sm_tls_receive(struct sm_tls *tls, void *bytes, size_t capacity) {
 }
 
 bool sm_tls_holds(const struct sm_tls *tls) {
-    return !tls->has_ended && (sm_tls_record_length(tls->held, tls->held_bytes) > 0 ||
-                               (tls->under && sm_tls_holds(tls->under)));
+    return tls->early_taken < tls->early_bytes ||
+           (!tls->has_ended && (sm_tls_record_length(tls->held, tls->held_bytes) > 0 ||
+                                (tls->under && sm_tls_holds(tls->under))));
 }
 
 /* What was received and not read would make the system reset the connection, and drop with it what
@@ -373,6 +389,7 @@ void sm_tls_end(struct sm_tls *tls) {
         send_batch(tls, SM_TLS_ALERT, &cursor, sizeof goodbye, &done);
     sm_tls_end(tls->under);
     free(tls->held);
+    free(tls->early);
     OPENSSL_cleanse(tls, sizeof *tls);
     free(tls);
 }

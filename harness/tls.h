@@ -21,8 +21,8 @@ struct sm_tls_shared *sm_tls_shared_new(void);
 void sm_tls_shared_free(struct sm_tls_shared *shared); /* NULL is allowed */
 
 /* A connection over `fd`, which stays the caller's, not blocking; or, with fd -1, over that of
- * `under`, which shares with others than this one does, and is this one's then. Returns 0 and one
- * for sm_tls_end, or -ENOMEM, and `under` stays the caller's. */
+ * `under`, which shares with others than this one does, and is this one's then, as session->early
+ * is. Returns 0 and one for sm_tls_end, or -ENOMEM, and both stay the caller's. */
 int sm_tls_begin(struct sm_tls_shared *shared, const struct sm_tls_session *session, int fd,
                  struct sm_tls *under, struct sm_tls **ret_tls);
 

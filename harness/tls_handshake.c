@@ -1,6 +1,7 @@
 #include "tls_handshake.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SEND_BYTES = 2048 };
@@ -86,14 +87,30 @@ static bool find_cipher(const SSL_CIPHER *cipher, enum sm_tls_cipher *ret_cipher
     }
 }
 
+/* In a record of a proxy's may be what its target said right after its own handshake. False: it
+ * cannot be had. */
+static bool take_early(SSL *ssl, struct sm_tls_session *session) {
+    int length = SSL_pending(ssl);
+    if (length > 0) {
+        session->early = malloc((size_t)length);
+        session->early_bytes = (size_t)length;
+        if (!session->early || SSL_read(ssl, session->early, length) != length)
+            return false;
+    }
+    return !SSL_has_pending(ssl);
+}
+
 int sm_tls_handshake_session(const struct sm_tls_handshake *handshake,
                              struct sm_tls_session *ret_session) {
     SSL *ssl = handshake->ssl;
     struct sm_tls_session session = {0};
-    /* What was received already would be lost. */
     if (handshake->ways != (1u << SM_TLS_WAYS) - 1 || !SSL_is_init_finished(ssl) ||
-        SSL_has_pending(ssl) || !find_cipher(SSL_get_current_cipher(ssl), &session.cipher))
+        !find_cipher(SSL_get_current_cipher(ssl), &session.cipher))
         return -EIO;
+    if (!take_early(ssl, &session)) {
+        free(session.early);
+        return -EIO;
+    }
     session.is_tls13 = SSL_version(ssl) == TLS1_3_VERSION;
     session.digest = SSL_CIPHER_get_handshake_digest(SSL_get_current_cipher(ssl));
     memcpy(session.secrets, handshake->secrets, sizeof session.secrets);

@@ -21,8 +21,8 @@ struct sm_tls_handshake {
  * to what sm_tls_keys_make knows, and *handshake learns of them as long as there is the context. */
 void sm_tls_handshake_watch(struct sm_tls_handshake *handshake, SSL_CTX *context);
 
-/* Fills *ret_session of one that is made, whose SSL is still there; -EIO: nothing is known of it.
- */
+/* Fills *ret_session of one that is made, whose SSL is still there; its `early` is the caller's.
+ * -EIO: nothing is known of it, or not all. */
 int sm_tls_handshake_session(const struct sm_tls_handshake *handshake,
                              struct sm_tls_session *ret_session);
 

@@ -28,6 +28,9 @@ struct sm_tls_session {
     uint8_t secrets[SM_TLS_WAYS][SM_TLS_SECRET_BYTES];
     uint64_t records[SM_TLS_WAYS]; /* after the handshake */
     uint8_t client_random[SM_TLS_RANDOM_BYTES], server_random[SM_TLS_RANDOM_BYTES];
+    /* What was received and opened, but not taken; from malloc. */
+    uint8_t *early;
+    size_t early_bytes;
 };
 
 /* What seals the records of one way. */

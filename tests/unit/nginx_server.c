@@ -145,7 +145,8 @@ bool nginx_server_certify(const char *directory) {
 bool nginx_server_tls(const char *directory, char *locations, size_t locations_size, char *ca,
                       size_t ca_size) {
     snprintf(locations, locations_size,
-             "ssl_certificate %s/cert; ssl_certificate_key %s/key; client_max_body_size 0;"
+             "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate %s/cert; ssl_certificate_key %s/key; "
+             "client_max_body_size 0;"
              "location / { return 200; }",
              directory, directory);
     snprintf(ca, ca_size, "%s/cert", directory);

@@ -108,7 +108,8 @@ static void upload_over_tls(const char *const *server_command, const char *tcp_o
         skip();
     snprintf(
         locations, sizeof locations,
-        "ssl_certificate %s/cert; ssl_certificate_key %s/key; client_max_body_size 0;"
+        "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate %s/cert; ssl_certificate_key %s/key; "
+        "client_max_body_size 0;"
         "location / { %s://127.0.0.1:%d; proxy_http_version 1.1; proxy_request_buffering off;"
         " proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;"
         " }",

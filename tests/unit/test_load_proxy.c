@@ -18,7 +18,7 @@
 
 enum { UNITS = 40 };
 
-static struct child_server *tinyproxy, *microsocks, *grpc, *websocket, *redis;
+static struct child_server *tinyproxy, *microsocks, *grpc, *websocket, *redis, *redis_tls;
 static struct nginx_server *nginx;
 
 static struct child_server *start_with_port(const char *shell_command) {
@@ -59,11 +59,17 @@ static int start_all(void **state) {
     snprintf(script, sizeof script,
              "cd '%s' && exec redis-server --bind 127.0.0.1 --port {port} --save ''", directory);
     redis = start_with_port(script);
+    snprintf(script, sizeof script,
+             "cd '%s' && exec redis-server --bind 127.0.0.1 --port 0 --tls-port {port} --save ''"
+             " --tls-cert-file cert --tls-key-file key --tls-ca-cert-file cert"
+             " --tls-auth-clients no",
+             directory);
+    redis_tls = nginx ? start_with_port(script) : NULL; /* with its certificate */
     return 0;
 }
 
 static int stop_all(void **state) {
-    struct child_server *all[] = {tinyproxy, microsocks, grpc, websocket, redis};
+    struct child_server *all[] = {tinyproxy, microsocks, grpc, websocket, redis, redis_tls};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i])
             child_server_stop(all[i]);
@@ -92,12 +98,13 @@ static void drive(const char *driver, const struct load_setting *address, const 
 
 /* In their own words: `refused` of all; NULL: all is accepted. */
 static void drive_all(const char *proxy, const char *refused) {
-    char tls[64], to[64];
+    char tls[64], to[64], to_tls[64];
+    snprintf(to_tls, sizeof to_tls, "127.0.0.1:%d", child_server_port(redis_tls));
     snprintf(tls, sizeof tls, "https://127.0.0.1:%d", nginx_server_port(nginx));
     snprintf(to, sizeof to, "127.0.0.1:%d", child_server_port(redis));
     const struct {
         const char *driver, *accepted;
-        struct load_setting address[4];
+        struct load_setting address[5];
     } drivers[] = {
         {"http_load", "HTTP 200", {{"url", tls}, {"insecure", "true"}, {NULL, NULL}}},
         {"http2_load", "HTTP 200", {{"url", tls}, {"insecure", "true"}, {NULL, NULL}}},
@@ -114,6 +121,13 @@ static void drive_all(const char *proxy, const char *refused) {
          "answered",
          {{"url", tls}, {"insecure", "true"}, {"path", "/echo"}, {NULL, NULL}}},
         {"stream_load", "answered", {{"to", to}, {"reply_end", "\\r\\n"}, {NULL, NULL}}},
+        {"stream_load",
+         "answered",
+         {{"to", to_tls},
+          {"tls", "true"},
+          {"insecure", "true"},
+          {"reply_end", "\\r\\n"},
+          {NULL, NULL}}},
     };
     for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
         drive(drivers[i].driver, drivers[i].address, proxy,
@@ -122,7 +136,7 @@ static void drive_all(const char *proxy, const char *refused) {
 
 static void by_way_of(const char *scheme, const struct child_server *proxy, const char *refusal) {
     char url[96];
-    if (!proxy || !nginx || !grpc || !websocket || !redis)
+    if (!proxy || !nginx || !grpc || !websocket || !redis_tls)
         skip();
     snprintf(url, sizeof url, "%s://user:right@127.0.0.1:%d", scheme, child_server_port(proxy));
     drive_all(url, NULL);
@@ -143,6 +157,35 @@ static void socks_relays(void **state) {
     by_way_of("socks5", microsocks, socks_refusal);
 }
 
+/* Its certificate is checked as the target's is, whatever is behind it. */
+static void a_proxy_behind_tls(void **state) {
+    static const char distrust[] = "certificate not trusted: self-signed certificate";
+    char port[16], url[96], tls[64], ca[256];
+    if (!tinyproxy || !redis_tls)
+        skip();
+    snprintf(port, sizeof port, "%d", child_server_port(tinyproxy));
+    struct child_server *front = child_server_start(
+        (const char *const[]){"python3", SPILLMARK_TESTS "/load/tls_front.py", *state, port, NULL});
+    if (!front)
+        skip();
+    snprintf(url, sizeof url, "https://user:right@127.0.0.1:%d", child_server_port(front));
+    snprintf(tls, sizeof tls, "https://127.0.0.1:%d", nginx_server_port(nginx));
+    snprintf(ca, sizeof ca, "%s/cert", (const char *)*state);
+    const struct load_setting strict[] = {{"url", tls}, {NULL, NULL}};
+    const struct load_setting trusting[] = {{"url", tls}, {"ca", ca}, {NULL, NULL}};
+    const struct load_setting plain[] = {{"to", child_server_url(redis) + strlen("http://")},
+                                         {"insecure", "true"},
+                                         {"reply_end", "\\r\\n"},
+                                         {NULL, NULL}};
+    drive("http_load", strict, url, distrust);
+    drive("http_load", trusting, url, "HTTP 200");
+    drive("http2_load", trusting, url, "HTTP 200");
+    drive("stream_load", plain, url, "answered");
+    snprintf(url, sizeof url, "https://user:wrong@127.0.0.1:%d", child_server_port(front));
+    drive("http_load", trusting, url, "cannot connect: CONNECT tunnel failed, response 401");
+    child_server_stop(front);
+}
+
 /* With and without TLS behind it. */
 static void a_proxy_that_does_not_let_through(void **state) {
     static const struct {
@@ -153,7 +196,7 @@ static void a_proxy_that_does_not_let_through(void **state) {
                 {"502 Bad Gateway", "cannot connect: CONNECT tunnel failed, response 502"},
                 {"close", "cannot connect: Proxy CONNECT aborted"}};
     (void)state;
-    if (!nginx || !redis)
+    if (!nginx || !redis_tls)
         skip();
     for (size_t i = 0; i < sizeof rude / sizeof *rude; i++) {
         char url[64];
@@ -188,9 +231,8 @@ static void what_is_out_of_reach(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(connect_tunnels),
-        cmocka_unit_test(socks_relays),
-        cmocka_unit_test(a_proxy_that_does_not_let_through),
+        cmocka_unit_test(connect_tunnels),      cmocka_unit_test(socks_relays),
+        cmocka_unit_test(a_proxy_behind_tls),   cmocka_unit_test(a_proxy_that_does_not_let_through),
         cmocka_unit_test(what_is_out_of_reach),
     };
     return cmocka_run_group_tests(tests, start_all, stop_all);

@@ -21,39 +21,37 @@ static int64_t shortest_ns(struct load_run *run) {
     return sm_histogram_quantile(run->latency_ns, 0);
 }
 
-static void write_large(const char *directory) {
+static void write_file(const char *directory, const char *name, int length) {
     char path[256];
-    snprintf(path, sizeof path, "%s/large", directory);
+    snprintf(path, sizeof path, "%s/%s", directory, name);
     FILE *file = fopen(path, "we");
     assert_non_null(file);
     chmod(directory, 0755); /* its workers are somebody else */
-    for (int i = 0; i < 2 << 20; i++)
+    for (int i = 0; i < length; i++)
         fputc('x', file);
     fclose(file);
 }
 
-static void replies_are_read_at_a_rate(void **state) {
-    char locations[300];
-    write_large(*state);
-    snprintf(locations, sizeof locations, "location / { root %s; }", (const char *)*state);
-    struct nginx_server *nginx = nginx_server_start(*state, "", locations);
-    if (!nginx)
-        skip();
+static void read_slowly(const char *url) {
     static const struct {
+        const char *path;
         struct load_setting slow[4];
         double at_least_s;
     } cases[] = {
-        {{{"read_rate", "4MB/s"}}, 0.45},
-        {{{"read_stop_after", "500KB"}, {"read_stop_for", "150ms"}, {"receive_buffer", "64KB"}},
+        {"/large", {{"read_rate", "4MB/s"}}, 0.45},
+        {"/large",
+         {{"read_stop_after", "500KB"}, {"read_stop_for", "150ms"}, {"receive_buffer", "64KB"}},
          4 * 0.15},
-        {{{"receive_buffer", "64KB"}}, 0},
+        {"/large", {{"receive_buffer", "64KB"}}, 0},
+        {"/small", {{"read_rate", "100KB/s"}}, 0.2}, /* records of TLS come in several parts */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct load_setting settings[8] = {{"url", nginx_server_url(nginx)},
-                                           {"path", "/large"},
-                                           {"count", "2"},
-                                           {"connections", "2"}};
-        memcpy(settings + 4, cases[i].slow, sizeof cases[i].slow);
+        struct load_setting settings[10] = {{"url", url},
+                                            {"path", cases[i].path},
+                                            {"insecure", "true"},
+                                            {"count", "2"},
+                                            {"connections", "2"}};
+        memcpy(settings + 5, cases[i].slow, sizeof cases[i].slow);
         struct load_run run;
         load_run_open(&run, "http_load", settings);
         load_run_start(&run);
@@ -62,6 +60,36 @@ static void replies_are_read_at_a_rate(void **state) {
         assert_true((double)shortest_ns(&run) / 1e9 >= cases[i].at_least_s);
         load_run_close(&run);
     }
+}
+
+static void replies_are_read_at_a_rate(void **state) {
+    const char *directory = *state;
+    char locations[300];
+    write_file(directory, "large", 2 << 20);
+    write_file(directory, "small", 30000);
+    snprintf(locations, sizeof locations, "location / { root %s; }", directory);
+    struct nginx_server *nginx = nginx_server_start(directory, "", locations);
+    if (!nginx)
+        skip();
+    read_slowly(nginx_server_url(nginx));
+    nginx_server_stop(nginx);
+}
+
+static void replies_over_tls_are_too(void **state) {
+    const char *directory = *state;
+    char locations[800], url[64];
+    write_file(directory, "large", 2 << 20);
+    write_file(directory, "small", 30000);
+    snprintf(locations, sizeof locations,
+             "ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate %s/cert; ssl_certificate_key %s/key; "
+             "location / { root %s; }",
+             directory, directory, directory);
+    struct nginx_server *nginx =
+        nginx_server_certify(directory) ? nginx_server_start(directory, "ssl", locations) : NULL;
+    if (!nginx)
+        skip();
+    snprintf(url, sizeof url, "https://127.0.0.1:%d", nginx_server_port(nginx));
+    read_slowly(url);
     nginx_server_stop(nginx);
 }
 
@@ -133,6 +161,8 @@ static void a_reader_that_stops_leaves_its_replies_with_the_server(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(replies_are_read_at_a_rate, test_temp_dir_make,
+                                        test_temp_dir_remove),
+        cmocka_unit_test_setup_teardown(replies_over_tls_are_too, test_temp_dir_make,
                                         test_temp_dir_remove),
         cmocka_unit_test_setup_teardown(bodies_are_sent_at_a_rate, test_temp_dir_make,
                                         test_temp_dir_remove),

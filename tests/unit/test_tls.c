@@ -129,6 +129,24 @@ static void bytes_go_both_ways(void **state) {
         }
 }
 
+/* In any pieces, and what comes later after it. */
+static void what_came_early_is_not_lost(void **state) {
+    (void)state;
+    for (size_t i = 0; i < TLS_SUITES; i++) {
+        struct tls_pair pair;
+        char bytes[11] = "";
+        tls_pair_open_early(&pair, &tls_suites[i], "early");
+        assert_true(sm_tls_holds(pair.tls));
+        assert_int_equal(receive(&pair, bytes, 2), 2);
+        assert_int_equal(SSL_write(pair.server, "later", 5), 5);
+        assert_int_equal(receive(&pair, bytes + 2, 8), 3);
+        assert_false(sm_tls_holds(pair.tls));
+        assert_int_equal(receive(&pair, bytes + 5, 5), 5);
+        assert_string_equal(bytes, "earlylater");
+        tls_pair_close(&pair);
+    }
+}
+
 /* With a record under way, of which the server has not taken all. */
 static void keys_are_renewed(void **state) {
     (void)state;
@@ -276,6 +294,7 @@ static void odd_messages_are_survived(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_go_both_ways),
+        cmocka_unit_test(what_came_early_is_not_lost),
         cmocka_unit_test(keys_are_renewed),
         cmocka_unit_test(nothing_is_negotiated_anew),
         cmocka_unit_test(the_end_is_told_from_a_break),

@@ -85,7 +85,14 @@ static void let_go(SSL *client) {
     SSL_free(client);
 }
 
-void tls_pair_open(struct tls_pair *pair, const struct tls_suite *suite, int layers) {
+static void speak_early(SSL *server, SSL *client, const char *early) {
+    char byte;
+    assert_int_equal(SSL_write(server, early, (int)strlen(early)), strlen(early));
+    assert_int_equal(SSL_peek(client, &byte, 1), 1);
+}
+
+static void open_pair(struct tls_pair *pair, const struct tls_suite *suite, int layers,
+                      const char *early) {
     struct sm_tls_handshake handshakes[2];
     SSL *clients[2];
     *pair = (struct tls_pair){0};
@@ -99,6 +106,8 @@ void tls_pair_open(struct tls_pair *pair, const struct tls_suite *suite, int lay
         connect_to(pair->server, pair->fds[1], i ? pair->servers[i - 1] : NULL);
         shake_hands(clients[i], pair->server);
     }
+    if (early)
+        speak_early(pair->server, clients[layers - 1], early);
     for (int i = 0; i < layers; i++) {
         struct sm_tls_session session;
         pair->shared[i] = sm_tls_shared_new();
@@ -110,6 +119,14 @@ void tls_pair_open(struct tls_pair *pair, const struct tls_suite *suite, int lay
     }
     for (int i = layers; i-- > 0;)
         let_go(clients[i]);
+}
+
+void tls_pair_open(struct tls_pair *pair, const struct tls_suite *suite, int layers) {
+    open_pair(pair, suite, layers, NULL);
+}
+
+void tls_pair_open_early(struct tls_pair *pair, const struct tls_suite *suite, const char *early) {
+    open_pair(pair, suite, 1, early);
 }
 
 void tls_pair_close(struct tls_pair *pair) {

@@ -24,5 +24,8 @@ enum { TLS_SUITES = 6, FIRST_TLS12_SUITE = 3 };
 
 /* `layers`: 1, or 2 for TLS in TLS. */
 void tls_pair_open(struct tls_pair *pair, const struct tls_suite *suite, int layers);
+/* The same, where the server said `early` before the handshake's client was let go, who had begun
+ * to read it. */
+void tls_pair_open_early(struct tls_pair *pair, const struct tls_suite *suite, const char *early);
 /* The client is ended first, if it is not yet. */
 void tls_pair_close(struct tls_pair *pair);
