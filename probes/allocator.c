@@ -19,6 +19,7 @@ struct allocator_ops {
     bool (*find)(void);
     bool (*ask)(struct figures *ret_figures);
     void (*give_back)(void);
+    bool (*tell)(const uint64_t **ret_alloc, const uint64_t **ret_free);
 };
 
 /* ---- glibc ---- */
@@ -101,6 +102,12 @@ static bool jemalloc_ask(struct figures *ret_figures) {
     return true;
 }
 
+static bool jemalloc_tell(const uint64_t **ret_alloc, const uint64_t **ret_free) {
+    size_t bytes = sizeof *ret_alloc;
+    return jemalloc_mallctl("thread.allocatedp", ret_alloc, &bytes, NULL, 0) == 0 &&
+           jemalloc_mallctl("thread.deallocatedp", ret_free, &bytes, NULL, 0) == 0;
+}
+
 /* 4096 is MALLCTL_ARENAS_ALL. */
 static void jemalloc_give_back(void) {
     jemalloc_mallctl("arena.4096.purge", NULL, NULL, NULL, 0);
@@ -108,10 +115,11 @@ static void jemalloc_give_back(void) {
 
 /* By slot.allocator. mimalloc tells no figures of its own heap. */
 static const struct allocator_ops all_ops[] = {
-    [SPILLMARK_ALLOCATOR_GLIBC] = {glibc_find, glibc_ask, glibc_give_back},
-    [SPILLMARK_ALLOCATOR_TCMALLOC] = {tcmalloc_find, tcmalloc_ask, tcmalloc_give_back},
-    [SPILLMARK_ALLOCATOR_JEMALLOC] = {jemalloc_find, jemalloc_ask, jemalloc_give_back},
-    [SPILLMARK_ALLOCATOR_MIMALLOC] = {NULL, NULL, NULL},
+    [SPILLMARK_ALLOCATOR_GLIBC] = {glibc_find, glibc_ask, glibc_give_back, NULL},
+    [SPILLMARK_ALLOCATOR_TCMALLOC] = {tcmalloc_find, tcmalloc_ask, tcmalloc_give_back, NULL},
+    [SPILLMARK_ALLOCATOR_JEMALLOC] = {jemalloc_find, jemalloc_ask, jemalloc_give_back,
+                                      jemalloc_tell},
+    [SPILLMARK_ALLOCATOR_MIMALLOC] = {NULL, NULL, NULL, NULL},
 };
 
 static const struct allocator_ops *ops; /* NULL: cannot be asked */
@@ -122,6 +130,12 @@ void smp_allocator_boot(void) {
     if (smp_feature(SPILLMARK_FEATURE_HEAP) && found->find != NULL && found->find()) {
         ops = found;
     }
+    const uint64_t *alloc, *freed;
+    smp_process.extra_bytes = smp_allocator_told(&alloc, &freed) ? 0 : SPILLMARK_CHUNK_EXTRA_BYTES;
+}
+
+bool smp_allocator_told(const uint64_t **ret_alloc, const uint64_t **ret_free) {
+    return ops != NULL && ops->tell != NULL && ops->tell(ret_alloc, ret_free);
 }
 
 bool smp_allocator_used(uint64_t *ret_bytes) {

@@ -17,6 +17,10 @@
 /* Looks up the functions of the allocator found. Under the boot only. */
 void smp_allocator_boot(void);
 
+/* Where the allocator counts what the calling thread allocated and freed, in usable bytes, for as
+ * long as the thread lives. False if it does not. Takes no locks once the boot has asked. */
+bool smp_allocator_told(const uint64_t **ret_alloc, const uint64_t **ret_free);
+
 /* What is in use by the allocator's own account, everywhere. False if it does not say. Takes its
  * locks. */
 bool smp_allocator_used(uint64_t *ret_bytes);

@@ -6,8 +6,11 @@ unsigned char smp_arena[SMP_ARENA_BYTES] __attribute__((aligned(64)));
 
 static size_t taken;
 
-/* Each block has its size in the word before it, with the flags of glibc's chunk headers below: as
- * a mapped chunk it takes the rarer path of free, where arena blocks are told apart. */
+/* Each block has its size in the word before it, so far up that it looks like a large chunk of
+ * glibc's, mapped by itself: it takes the rarer path of free, where arena blocks are told apart. */
+enum { SIZE_SHIFT = 20 };
+_Static_assert(1 << SIZE_SHIFT >= (int)SMP_MAPPED_LEAST_BYTES, "even of one byte");
+
 void *smp_arena_take(size_t alignment, size_t bytes) {
     if (alignment < 16) {
         alignment = 16;
@@ -25,10 +28,10 @@ void *smp_arena_take(size_t alignment, size_t bytes) {
         }
     } while (!__atomic_compare_exchange_n(&taken, &before, start + bytes, true, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
-    *(size_t *)(smp_arena + start - sizeof(size_t)) = bytes << 3 | SMP_CHUNK_MAPPED;
+    *(size_t *)(smp_arena + start - sizeof(size_t)) = (bytes + 1) << SIZE_SHIFT | SMP_CHUNK_MAPPED;
     return smp_arena + start;
 }
 
 size_t smp_arena_size(const void *block) {
-    return *(const size_t *)((const unsigned char *)block - sizeof(size_t)) >> 3;
+    return (*(const size_t *)((const unsigned char *)block - sizeof(size_t)) >> SIZE_SHIFT) - 1;
 }

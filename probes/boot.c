@@ -7,6 +7,7 @@
 
 #include "allocator.h"
 #include "early.h"
+#include "environment.h"
 #include "heap.h"
 #include "modules.h"
 #include "object.h"
@@ -96,10 +97,19 @@ static void warm_up(const struct smp_real_heap *heap) {
     }
 }
 
+/* Whatever threshold it is: who sets one by the environment wants it to be another. */
+static bool small_maps_wanted(void) {
+    char text[512];
+    return smp_environment("MALLOC_MMAP_THRESHOLD_", text, sizeof text) ||
+           (smp_environment("GLIBC_TUNABLES", text, sizeof text) &&
+            strstr(text, "mmap_threshold") != NULL);
+}
+
 static void find_allocator(struct smp_real_heap *heap) {
     smp_process.allocator = which_allocator(heap);
     smp_process.chunk_headers =
         smp_process.allocator == SPILLMARK_ALLOCATOR_GLIBC && headers_agree(heap);
+    smp_process.has_small_maps = smp_process.has_small_maps || small_maps_wanted();
     smp_process.slot->allocator = smp_process.allocator;
     if (smp_process.allocator > SPILLMARK_ALLOCATOR_GLIBC) {
         smp_real_find_foreign(heap);

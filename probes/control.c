@@ -18,7 +18,7 @@ struct kept {
 static struct kept *kept;
 
 static void count(struct spillmark_slot *slot, size_t bytes) {
-    struct spillmark_thread *block = smp_tls->block;
+    struct spillmark_thread *block = smp_here.self->block;
     smp_add(&block->alloc_chunk_bytes, bytes + SPILLMARK_CHUNK_EXTRA_BYTES);
     smp_count(&block->alloc_count);
     slot->control_count++;
@@ -41,7 +41,7 @@ static void add_to_site(const struct smp_guard *guard, uint32_t entry, void *blo
 void spillmark_positive_control(const struct smp_guard *guard) {
     struct spillmark_slot *slot = smp_process.slot;
     int saved_errno = errno;
-    if (!smp_is_attached(smp_tls) || !smp_control_due(slot)) {
+    if (!smp_is_attached(smp_here.self) || !smp_control_due(slot)) {
         return;
     }
     /* Frames are return addresses: one byte within. */
@@ -61,6 +61,6 @@ void spillmark_positive_control(const struct smp_guard *guard) {
         count(slot, smp_size_of(block));
         add_to_site(guard, entry, block, smp_size_of(block));
     }
-    smp_publish_step(smp_tls);
+    smp_publish_step(smp_here.self);
     errno = saved_errno;
 }

@@ -144,7 +144,7 @@ int smp_fd_opened(int fd, enum spillmark_fd_class fd_class) {
     if (entry != NULL) {
         forget(entry); /* closed by a call that was not seen */
         entry->fd_class = fd_class;
-        entry->stack = smp_stack_of(&guard, smp_tls, &origin, SPILLMARK_KIND_FD);
+        entry->stack = smp_stack_of(&guard, smp_here.self, &origin, SPILLMARK_KIND_FD);
         entry->opened_ns = smp_clock_ns();
         if (entry->stack != 0) {
             count_opened(&smp_process.stacks[entry->stack]);
@@ -184,7 +184,7 @@ void smp_fd_closing_range(unsigned first, unsigned last) {
 enum direction { READ, WRITTEN };
 
 static void count_bytes(int fd, uint64_t bytes, enum direction direction) {
-    struct smp_self *self = smp_is_attached(smp_tls) ? smp_tls : smp_attach();
+    struct smp_self *self = smp_is_attached(smp_here.self) ? smp_here.self : smp_attach();
     if (smp_phase() != SMP_ON || !smp_feature(SPILLMARK_FEATURE_IO)) {
         return;
     }

@@ -11,7 +11,7 @@
 #include "size.h"
 
 SMP_EXPORT void *malloc(size_t bytes) {
-    return smp_malloced(smp_real.malloc(bytes), bytes);
+    return smp_allocated(smp_real.malloc(bytes));
 }
 
 SMP_EXPORT void *calloc(size_t count, size_t bytes) {
@@ -113,21 +113,18 @@ SMP_EXPORT void *pvalloc(size_t bytes) {
     return allocated(smp_real.pvalloc(bytes), smp_foreign.pvalloc);
 }
 
-static __attribute__((noinline)) size_t usable_size_slow(void *block) {
-    return smp_process.chunk_headers && block != NULL ? smp_chunk_bytes(block)
-           : smp_arena_holds(block)                   ? smp_arena_size(block)
-                                                      : smp_real.malloc_usable_size(block);
+SMP_EXPORT size_t malloc_usable_size(void *block) {
+    return smp_arena_holds(block) ? smp_arena_size(block) : smp_real.malloc_usable_size(block);
 }
 
-/* The program may be about to free the block: some ask before each free, so that the probe need not
- * ask again. */
-SMP_EXPORT size_t malloc_usable_size(void *block) {
-    struct smp_self *self = smp_tls;
-    if (self->asking == NULL || smp_arena_holds(block)) {
-        return usable_size_slow(block);
+/* From now on smaller chunks may be mapped by themselves than the quick paths can tell. */
+SMP_EXPORT int mallopt(int parameter, int value) {
+    if (parameter == M_MMAP_THRESHOLD && value < SMP_MAPPED_LEAST_BYTES) {
+        smp_process.has_small_maps = true;
+        smp_here.slow_up_to = UINTPTR_MAX;
+        if (smp_phase() == SMP_ON) {
+            smp_self_hurry();
+        }
     }
-    size_t bytes = smp_real.malloc_usable_size(block);
-    self->asked = block;
-    self->asked_chunk_bytes = bytes + SPILLMARK_CHUNK_EXTRA_BYTES;
-    return bytes;
+    return SMP_REAL(mallopt)(parameter, value);
 }

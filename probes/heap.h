@@ -3,8 +3,9 @@
  * Exact totals are counted always, inside the probe's own work too; only sampling is guarded
  * against re-entrance. A block is counted after the real allocation and before the real free.
  *
- * The path below is for glibc and an attached thread: a dozen instructions, one test for all that
- * is rare, and what is rare is left by a tail call, so that no register need be saved. */
+ * The path below is for glibc and an attached thread: a dozen instructions, tests of one
+ * address and one countdown for all that is rare, which is left by a tail call, so that no register
+ * need be saved. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,12 +17,22 @@
 #include "self.h"
 
 /* glibc keeps the size of a chunk in the word before it. The lowest bits are flags; bit 1 says
- * that the chunk was mapped by itself. Blocks of the boot arena carry it too (arena.c). */
-enum { SMP_CHUNK_MAPPED = 2 };
+ * that the chunk was mapped by itself, and then it has a word less to use. Such chunks are larger
+ * than any countdown, so that the paths below need not look at the flag: each is an event. Where
+ * the program wants smaller ones mapped, all takes the slow path. Blocks of the boot arena have
+ * the flag and such a size too (arena.c). */
+enum { SMP_CHUNK_MAPPED = 2, SMP_MAPPED_LEAST_BYTES = 64 * 1024 };
+_Static_assert((int)SMP_MAPPED_LEAST_BYTES > (int)SMP_EVENT_BYTES, "a mapped chunk is an event");
 
-/* Counts a block in any state of things, and gives it back. `requested_bytes` is what malloc was
- * asked for, 0 where it was another function. */
-void *smp_alloc_slow(void *block, size_t requested_bytes);
+static inline size_t smp_chunk_of(const void *block) {
+    return ((const size_t *)block)[-1] & ~(size_t)7;
+}
+
+/* Counts a block, or NULL, in any state of things, and gives it back. */
+void *smp_alloc_slow(void *block);
+
+/* The same of one whose chunk made the countdown fall below zero. */
+void *smp_alloc_due(struct smp_self *self, void *block);
 
 /* After counting: publishes, takes a sample. Gives the block back. */
 void *smp_alloc_event(struct smp_self *self, void *block, size_t chunk_bytes);
@@ -29,8 +40,11 @@ void *smp_alloc_event(struct smp_self *self, void *block, size_t chunk_bytes);
 /* Counts a block that is about to be freed, in any state of things. */
 void smp_count_free(void *block);
 
-/* The same, and frees it. */
+/* The same, or of NULL, and frees it. */
 void smp_free_slow(void *block);
+
+/* The same of one whose chunk made the countdown fall below zero. */
+void smp_free_due(void *block, struct smp_self *self);
 
 /* After counting: publishes, ends the record of a block that was sampled, and frees the block. */
 __attribute__((noinline)) void smp_free_event(void *block, struct smp_self *self);
@@ -48,86 +62,77 @@ void smp_realloc_before(struct smp_object *object, void *block);
 void smp_realloc_after(struct smp_object *object);
 void smp_realloc_failed(struct smp_object *object);
 
-/* Adds a chunk to the counters of an attached thread, its own. True when an event is due. */
-static inline __attribute__((always_inline)) bool
-smp_count_chunk(struct smp_self *self, struct spillmark_thread *counters, size_t chunk_bytes) {
+/* Adds a chunk to the counters of an attached thread, its own. */
+static inline __attribute__((always_inline)) void smp_add_chunk(struct spillmark_thread *counters,
+                                                                size_t chunk_bytes) {
     smp_add(&counters->alloc_chunk_bytes, chunk_bytes);
     smp_count(&counters->alloc_count);
-    return smp_count_down(&self->alloc_countdown, chunk_bytes);
 }
 
 /* The same of one that is freed. */
-static inline __attribute__((always_inline)) bool
-smp_count_freed_chunk(struct smp_self *self, struct spillmark_thread *counters,
-                      size_t chunk_bytes) {
+static inline __attribute__((always_inline)) void
+smp_add_freed_chunk(struct spillmark_thread *counters, size_t chunk_bytes) {
     smp_add(&counters->free_chunk_bytes, chunk_bytes);
     smp_count(&counters->free_count);
-    return smp_count_down(&self->free_countdown, chunk_bytes);
 }
 
-/* After a malloc that may have failed. */
-static inline __attribute__((always_inline)) void *smp_malloced(void *block,
-                                                                size_t requested_bytes) {
-    struct smp_self *self = smp_tls;
-    struct spillmark_thread *counters = self->quick;
-    if (__builtin_expect(block == NULL, 0)) {
-        return NULL;
+/* To be read before the countdown: what a fork has wiped since is zero, an event. */
+static inline __attribute__((always_inline)) struct spillmark_thread *
+smp_counters_of(struct smp_self *self) {
+    struct spillmark_thread *counters = __atomic_load_n(&self->counters, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return counters;
+}
+
+/* After an allocation that may have failed. */
+static inline __attribute__((always_inline)) void *smp_allocated(void *block) {
+    if (__builtin_expect((uintptr_t)block <= smp_here.slow_up_to, 0)) {
+        return smp_alloc_slow(block);
     }
-    if (__builtin_expect(counters == NULL, 0)) {
-        return smp_alloc_slow(block, requested_bytes);
+    struct smp_self *self = smp_here.self;
+    struct spillmark_thread *counters = smp_counters_of(self);
+    size_t chunk_bytes = smp_chunk_of(block);
+    if (__builtin_expect(smp_count_down(&self->alloc_countdown, chunk_bytes), 0)) {
+        return smp_alloc_due(self, block);
     }
-    size_t word = ((const size_t *)block)[-1];
-    if (__builtin_expect((word & SMP_CHUNK_MAPPED) != 0, 0)) {
-        return smp_alloc_slow(block, requested_bytes);
-    }
-    size_t chunk_bytes = word & ~(size_t)7;
-    if (__builtin_expect(smp_count_chunk(self, counters, chunk_bytes), 0)) {
-        return smp_alloc_event(self, block, chunk_bytes);
-    }
+    smp_add_chunk(counters, chunk_bytes);
     return block;
 }
 
-/* After another function of the family. */
-static inline __attribute__((always_inline)) void *smp_allocated(void *block) {
-    return smp_malloced(block, 0);
-}
-
-/* A chunk's size if the paths here can count it, else 0. */
+/* A chunk's size if the path here can count it, else 0. */
 static inline __attribute__((always_inline)) size_t smp_quick_chunk_bytes(const void *block) {
-    size_t word = smp_tls->quick != NULL ? ((const size_t *)block)[-1] : SMP_CHUNK_MAPPED;
+    size_t word =
+        (uintptr_t)block > smp_here.slow_up_to ? ((const size_t *)block)[-1] : SMP_CHUNK_MAPPED;
     return (word & SMP_CHUNK_MAPPED) != 0 ? 0 : word & ~(size_t)7;
 }
 
 /* Counts what realloc took. Events that are due wait for the next free. False if it is to be
  * counted in another way: the process may have forked meanwhile. */
 static inline __attribute__((always_inline)) bool smp_freed(size_t chunk_bytes) {
-    struct smp_self *self = smp_tls;
-    struct spillmark_thread *counters = self->quick;
+    struct smp_self *self = smp_here.self;
+    struct spillmark_thread *counters = smp_counters_of(self);
     if (__builtin_expect(counters == NULL, 0)) {
         return false;
     }
-    smp_count_freed_chunk(self, counters, chunk_bytes);
+    smp_count_down(&self->free_countdown, chunk_bytes);
+    smp_add_freed_chunk(counters, chunk_bytes);
     return true;
 }
 
 static inline __attribute__((always_inline)) void smp_free(void *block) {
-    struct smp_self *self = smp_tls;
-    struct spillmark_thread *counters = self->quick;
-    if (__builtin_expect(block == NULL, 0)) {
-        return;
-    }
-    if (__builtin_expect(counters == NULL, 0)) {
+    if (__builtin_expect((uintptr_t)block <= smp_here.slow_up_to, 0)) {
         smp_free_slow(block);
         return;
     }
-    size_t word = ((const size_t *)block)[-1];
-    if (__builtin_expect((word & SMP_CHUNK_MAPPED) != 0, 0)) {
-        smp_free_slow(block);
+    struct smp_self *self = smp_here.self;
+    struct spillmark_thread *counters = smp_counters_of(self);
+    size_t chunk_bytes = smp_chunk_of(block);
+    if (__builtin_expect(smp_count_down(&self->free_countdown, chunk_bytes), 0)) {
+        smp_free_due(block, self);
         return;
     }
-    size_t chunk_bytes = word & ~(size_t)7;
-    bool due = smp_count_freed_chunk(self, counters, chunk_bytes);
-    if (__builtin_expect(due || smp_live_maybe((uintptr_t)block), 0)) {
+    smp_add_freed_chunk(counters, chunk_bytes);
+    if (__builtin_expect(smp_live_maybe((uintptr_t)block), 0)) {
         smp_free_event(block, self);
         return;
     }

@@ -39,7 +39,7 @@ static void *find(struct smp_real_slot *slot) {
         if (__builtin_expect(real_slot.plain, 1)) {                                                \
             void *block = smp_real.malloc(bytes);                                                  \
             if (__builtin_expect(block != NULL, 1)) {                                              \
-                return smp_malloced(block, bytes);                                                 \
+                return smp_allocated(block);                                                       \
             }                                                                                      \
         }                                                                                          \
         PASS_NEW(name, parameters, arguments)                                                      \

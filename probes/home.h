@@ -20,13 +20,19 @@ enum { SMP_FD_CLASSES_KEPT = 65536 };
 struct smp_memo;
 
 /* What a thread keeps beside its counter block. The pointers to it are NULL until the thread is
- * attached. The countdowns below zero make the next call take the slow path. */
+ * attached. A countdown that falls below zero is an event, which looks at all that is rare: wiped
+ * by a fork they are at zero. */
 struct smp_self {
-    struct spillmark_thread *quick; /* the block, if sizes are read from chunk headers */
-    int64_t alloc_countdown, free_countdown;
-    struct spillmark_thread *asking; /* the block, if the allocator is asked for sizes */
-    const void *asked; /* whose size the program asked for, if it did nothing with the heap since */
-    size_t asked_chunk_bytes;
+    struct spillmark_thread *counters; /* the block, if sizes are read from chunk headers */
+    union {
+        int64_t alloc_countdown;
+        uint64_t told_event; /* instead, where the allocator counts: its count at the next event */
+    };
+    int64_t free_countdown;
+    /* Where the allocator itself counts the bytes of this thread, NULL where it does not (told.h);
+     * and what to add to that for the counter block's. */
+    const uint64_t *told_alloc, *told_free;
+    uint64_t alloc_offset, free_offset;
     struct spillmark_thread *block;
     int64_t armed_bytes;     /* what alloc_countdown was last set to */
     int64_t sample_bytes;    /* to the next sample, when it was set */
@@ -38,7 +44,6 @@ struct smp_self {
     uint32_t attachments; /* threads that have had this */
     uint32_t next_memo;   /* the way to be replaced next */
     uint32_t life;        /* smp_life when it was attached */
-    uint32_t reserved[2];
 };
 _Static_assert(sizeof(struct smp_self) == 128, "two cache lines, which are prefetched together");
 

@@ -32,7 +32,10 @@ struct smp_process {
     uint32_t allocator;  /* as in the slot */
     bool is_late;        /* loaded into a program that ran already */
     bool chunk_headers;  /* sizes are read from glibc's chunk header */
+    bool has_small_maps; /* chunks below SMP_MAPPED_LEAST_BYTES may be mapped by themselves */
     bool record_all;     /* every allocation is a sample */
+    uint32_t
+        extra_bytes; /* that an object counts for beyond its usable ones when samples are drawn */
     uint32_t keeper_pid; /* 0, or whose end turns the probe off */
     uint64_t pool_device, pool_inode;
     char pool_path[SPILLMARK_MODULE_PATH];

@@ -8,17 +8,18 @@
 #include "size.h"
 #include "stacks.h"
 
-/* Recording every allocation, freeing stacks are still taken on a sample of the freed bytes. */
-enum { FREE_STACK_INTERVAL_BYTES = 64 * 1024 };
+/* Recording every allocation, freeing stacks are still taken on a sample of the freed bytes. Where
+ * the allocator counts, frees are published in steps. */
+enum { FREE_STACK_INTERVAL_BYTES = 64 * 1024, FREE_STEP_BYTES = 32 * 1024 };
 
 static bool shared_block(void) {
-    return smp_tls == &smp_everybody && smp_phase() == SMP_ON;
+    return smp_here.self == &smp_everybody && smp_phase() == SMP_ON;
 }
 
 /* The thread's own self; the shared one; NULL when nothing is counted. */
 static inline struct smp_self *counting_self(void) {
-    if (__builtin_expect(smp_is_attached(smp_tls), 1)) {
-        return smp_tls;
+    if (__builtin_expect(smp_is_attached(smp_here.self), 1)) {
+        return smp_here.self;
     }
     struct smp_self *self = smp_attach();
     return self != NULL ? self : shared_block() ? &smp_everybody : NULL;
@@ -41,11 +42,11 @@ static void drop(void) {
     smp_add_shared(&smp_process.slot->unsampled_drops, 1);
 }
 
-/* Of an object of so many usable bytes: samples are drawn by chunks. */
+/* Of an object of so many usable bytes. */
 static inline uint64_t weight_of(uint64_t bytes) {
-    return smp_process.record_all ? 1024
-                                  : smp_weight_q10(bytes + SPILLMARK_CHUNK_EXTRA_BYTES,
-                                                   smp_process.sample_interval_bytes);
+    return smp_process.record_all
+               ? 1024
+               : smp_weight_q10(bytes + smp_process.extra_bytes, smp_process.sample_interval_bytes);
 }
 
 static void sample_alloc(const struct smp_guard *guard, struct smp_self *self,
@@ -95,61 +96,125 @@ void *smp_alloc_event(struct smp_self *self, void *block, size_t chunk_bytes) {
     return block;
 }
 
-/* True if it falls below zero. What is a thread's own needs no lock. */
-static bool count_down(const struct smp_self *self, int64_t *countdown, size_t chunk_bytes) {
-    return self->block != NULL
-               ? smp_count_down(countdown, chunk_bytes)
-               : __atomic_sub_fetch(countdown, (int64_t)chunk_bytes, __ATOMIC_RELAXED) < 0;
+/* ---- where the allocator counts a thread's bytes ----
+ *
+ * Then nothing need be asked of blocks: the counter block's bytes are the allocator's, and what it
+ * held before the allocator was asked. They are stored as a whole, so that a handler that allocates
+ * in between loses nothing. `block` and what is to be added are read before the pointer that a fork
+ * wipes: where it is there, they were. */
+
+static inline const uint64_t *told(const uint64_t *const *at) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return __atomic_load_n(at, __ATOMIC_RELAXED);
 }
 
-static inline void *count_new(struct smp_self *self, void *block, size_t bytes) {
-    size_t chunk_bytes = bytes + SPILLMARK_CHUNK_EXTRA_BYTES;
-    self->asked = NULL;
-    count(self, false, chunk_bytes);
-    if (count_down(self, &self->alloc_countdown, chunk_bytes)) {
-        return smp_alloc_event(self, block, chunk_bytes);
+static inline uint64_t store_told(uint64_t *chunk_bytes, uint64_t bytes, uint64_t *count) {
+    smp_count(count);
+    uint64_t sum = bytes + SPILLMARK_CHUNK_EXTRA_BYTES * __atomic_load_n(count, __ATOMIC_RELAXED);
+    __atomic_store_n(chunk_bytes, sum, __ATOMIC_RELAXED);
+    return sum;
+}
+
+/* From now on, if the allocator will: it has counted `bytes` that the counter block has not. */
+static bool learn(struct smp_self *self, size_t bytes) {
+    const uint64_t *alloc, *freed;
+    struct spillmark_thread *block = self->block;
+    if (smp_process.extra_bytes != 0 || block == NULL || smp_phase() != SMP_ON ||
+        !smp_allocator_told(&alloc, &freed)) {
+        return false;
     }
-    return block;
+    uint64_t alloc_now, freed_now;
+    do { /* a handler may allocate, too */
+        alloc_now = __atomic_load_n(alloc, __ATOMIC_RELAXED);
+        freed_now = __atomic_load_n(freed, __ATOMIC_RELAXED);
+        self->alloc_offset = bytes - alloc_now +
+                             spillmark_usable_bytes(block->alloc_chunk_bytes, block->alloc_count);
+        self->free_offset =
+            spillmark_usable_bytes(block->free_chunk_bytes, block->free_count) - freed_now;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    } while (alloc_now != __atomic_load_n(alloc, __ATOMIC_RELAXED) ||
+             freed_now != __atomic_load_n(freed, __ATOMIC_RELAXED));
+    int64_t left = self->alloc_countdown;
+    self->told_free = freed;
+    __atomic_store_n(&self->told_alloc, alloc, __ATOMIC_RELEASE);
+    self->told_event = alloc_now - bytes + (uint64_t)left;
+    return true;
 }
 
-/* What jemalloc's malloc gives for so many times eight bytes, as chunks are counted, as far as it
- * was asked: it depends on nothing else, and asking costs more than all the rest. 0 = not known. */
-enum { KNOWN_UNITS = 512 };
-static uint16_t known_chunk_bytes[KNOWN_UNITS + 1];
+static __attribute__((noinline)) void *alloc_asking(void *block);
 
-/* No requested bytes are no units. */
-static inline size_t units_of(size_t requested_bytes) {
-    return (requested_bytes + 7) / 8;
+static __attribute__((noinline)) void *told_event(struct smp_self *self, void *block) {
+    size_t bytes = smp_size_of(block);
+    return smp_is_attached(self) ? smp_alloc_event(self, block, bytes + SPILLMARK_CHUNK_EXTRA_BYTES)
+                                 : alloc_asking(block);
 }
 
-static __attribute__((noinline)) void *alloc_asking(void *block, size_t requested_bytes) {
+void *smp_alloc_slow(void *block) {
+    struct smp_self *self = smp_here.self;
+    struct spillmark_thread *counters = self->block;
+    uint64_t offset = self->alloc_offset;
+    const uint64_t *alloc = told(&self->told_alloc);
+    if (block == NULL) {
+        return NULL;
+    }
+    if (__builtin_expect(alloc == NULL, 0)) {
+        return alloc_asking(block);
+    }
+    uint64_t now = *alloc;
+    store_told(&counters->alloc_chunk_bytes, now + offset, &counters->alloc_count);
+    return __builtin_expect((int64_t)(self->told_event - now) < 0, 0) ? told_event(self, block)
+                                                                      : block;
+}
+
+/* Counts an object's bytes down, as they are drawn for samples. True if it falls below zero. What
+ * is a thread's own needs no lock. */
+static bool count_down(const struct smp_self *self, int64_t *countdown, size_t bytes) {
+    size_t drawn = bytes + smp_process.extra_bytes;
+    return self->block != NULL
+               ? smp_count_down(countdown, drawn)
+               : __atomic_sub_fetch(countdown, (int64_t)drawn, __ATOMIC_RELAXED) < 0;
+}
+
+static __attribute__((noinline)) void *alloc_asking(void *block) {
     struct smp_self *self = smp_arena_holds(block) ? NULL : counting_self();
     if (self == NULL) {
         return block;
     }
-    size_t bytes = smp_size_of(block), units = units_of(requested_bytes);
-    if (smp_process.allocator == SPILLMARK_ALLOCATOR_JEMALLOC && units - 1 < KNOWN_UNITS) {
-        __atomic_store_n(&known_chunk_bytes[units], (uint16_t)(bytes + SPILLMARK_CHUNK_EXTRA_BYTES),
-                         __ATOMIC_RELAXED);
+    size_t bytes = smp_size_of(block);
+    if (learn(self, bytes)) {
+        return smp_alloc_slow(block);
     }
-    return count_new(self, block, bytes);
-}
-
-void *smp_alloc_slow(void *block, size_t requested_bytes) {
-    struct smp_self *self = smp_tls;
-    struct spillmark_thread *counters = self->asking;
-    size_t units = units_of(requested_bytes), chunk_bytes = 0;
-    if (__builtin_expect(counters != NULL && units <= KNOWN_UNITS, 1)) {
-        chunk_bytes = __atomic_load_n(&known_chunk_bytes[units], __ATOMIC_RELAXED);
-    }
-    if (__builtin_expect(chunk_bytes == 0, 0)) {
-        return alloc_asking(block, requested_bytes);
-    }
-    self->asked = NULL;
-    if (__builtin_expect(smp_count_chunk(self, counters, chunk_bytes), 0)) {
-        return smp_alloc_event(self, block, chunk_bytes);
+    count(self, false, bytes + SPILLMARK_CHUNK_EXTRA_BYTES);
+    if (count_down(self, &self->alloc_countdown, bytes)) {
+        return smp_alloc_event(self, block, bytes + SPILLMARK_CHUNK_EXTRA_BYTES);
     }
     return block;
+}
+
+/* Whether the thread still is what the quick paths count for. */
+static bool is_quick(const struct smp_self *self) {
+    return smp_is_attached(self) && self->counters == self->block && smp_phase() == SMP_ON &&
+           !smp_process.has_small_maps;
+}
+
+/* A chunk that is counted nowhere yet, though taken off its countdown. */
+static size_t due_chunk(const void *block, int64_t *countdown) {
+    size_t word = ((const size_t *)block)[-1], bytes = smp_chunk_of(block);
+    if ((word & SMP_CHUNK_MAPPED) != 0) { /* the word less: as if it were smaller */
+        bytes -= sizeof word;
+        *countdown += (int64_t)sizeof word;
+    }
+    return bytes;
+}
+
+void *smp_alloc_due(struct smp_self *self, void *block) {
+    if (__builtin_expect(!is_quick(self), 0)) {
+        smp_here.slow_up_to = UINTPTR_MAX;
+        return alloc_asking(block);
+    }
+    size_t chunk_bytes = due_chunk(block, &self->alloc_countdown);
+    smp_add_chunk(self->counters, chunk_bytes);
+    return smp_alloc_event(self, block, chunk_bytes);
 }
 
 /* In 1/1024: how many sampled frees this one stands for; 0 = its stack is not taken. */
@@ -228,23 +293,26 @@ void smp_free_event(void *block, struct smp_self *self) {
     free_noted(block, self);
 }
 
-static inline size_t chunk_to_free(struct smp_self *self, void *block) {
-    bool is_known = self->asked == block;
-    self->asked = NULL;
-    return is_known ? self->asked_chunk_bytes : smp_size_of(block) + SPILLMARK_CHUNK_EXTRA_BYTES;
+/* To be asked before a block's size is counted: whether its allocator counts by itself. */
+static inline bool is_told(struct smp_self *self) {
+    return self->told_free != NULL || learn(self, 0);
 }
 
 /* True if its free is an event. */
 static inline __attribute__((always_inline)) bool count_freed(struct smp_self *self, void *block) {
-    size_t chunk_bytes = chunk_to_free(self, block);
-    count(self, true, chunk_bytes);
-    bool due = count_down(self, &self->free_countdown, chunk_bytes);
+    size_t bytes = smp_size_of(block);
+    count(self, true, bytes + SPILLMARK_CHUNK_EXTRA_BYTES);
+    bool due = count_down(self, &self->free_countdown, bytes);
     return due || smp_live_maybe((uintptr_t)block);
 }
 
 void smp_count_free(void *block) {
     struct smp_self *self = counting_self();
-    if (self != NULL && count_freed(self, block)) {
+    if (self == NULL) {
+        return;
+    }
+    is_told(self);
+    if (count_freed(self, block)) {
         forget(self, block);
     }
 }
@@ -254,6 +322,10 @@ static __attribute__((noinline)) void free_asking(void *block) {
         return;
     }
     struct smp_self *self = counting_self();
+    if (self != NULL && is_told(self)) {
+        smp_free_slow(block);
+        return;
+    }
     if (self != NULL && count_freed(self, block)) {
         smp_free_event(block, self);
         return;
@@ -261,29 +333,79 @@ static __attribute__((noinline)) void free_asking(void *block) {
     smp_real.free(block);
 }
 
-void smp_free_slow(void *block) {
-    struct smp_self *self = smp_tls;
-    struct spillmark_thread *counters = self->asking;
-    if (__builtin_expect(counters == NULL || self->asked != block, 0)) {
+void smp_free_due(void *block, struct smp_self *self) {
+    if (smp_arena_holds(block)) {
+        self->free_countdown += (int64_t)smp_chunk_of(block);
+        return;
+    }
+    if (__builtin_expect(!is_quick(self), 0)) {
+        smp_here.slow_up_to = UINTPTR_MAX;
         free_asking(block);
         return;
     }
-    self->asked = NULL;
-    bool due = smp_count_freed_chunk(self, counters, self->asked_chunk_bytes);
-    if (__builtin_expect(due || smp_live_maybe((uintptr_t)block), 0)) {
-        smp_free_event(block, self);
+    smp_add_freed_chunk(self->counters, due_chunk(block, &self->free_countdown));
+    smp_free_event(block, self);
+}
+
+static __attribute__((noinline)) void publish_freed(struct smp_self *self) {
+    struct smp_guard guard;
+    if (!smp_guard_enter(&guard)) {
         return;
     }
+    smp_publish_step(self);
+    smp_guard_leave(&guard);
+    smp_allocator_answer();
+    smp_keeper_look();
+}
+
+/* What the allocator has freed by now. True when so much that it is to be published. */
+static inline bool count_told_free(struct smp_self *self) {
+    struct spillmark_thread *counters = self->block;
+    uint64_t offset = self->free_offset;
+    const uint64_t *freed = told(&self->told_free);
+    if (__builtin_expect(freed == NULL, 0)) { /* forked meanwhile */
+        return false;
+    }
+    uint64_t before = counters->free_chunk_bytes;
+    uint64_t now = store_told(&counters->free_chunk_bytes, *freed + offset, &counters->free_count);
+    return (now ^ before) >= FREE_STEP_BYTES;
+}
+
+static __attribute__((noinline)) void forget_told(struct smp_self *self, void *block) {
+    if (smp_process.record_all || smp_live_likely((uintptr_t)block)) {
+        forget(self, block);
+    }
+}
+
+void smp_free_slow(void *block) {
+    struct smp_self *self = smp_here.self;
+    if (block == NULL) {
+        return;
+    }
+    if (__builtin_expect(told(&self->told_free) == NULL || smp_arena_holds(block), 0)) {
+        free_asking(block);
+        return;
+    }
+    if (__builtin_expect(smp_live_maybe((uintptr_t)block), 0)) {
+        forget_told(self, block);
+    }
     smp_real.free(block);
+    if (__builtin_expect(count_told_free(self), 0)) {
+        publish_freed(self);
+    }
 }
 
 void smp_realloc_before(struct smp_object *object, void *block) {
     object->block = block;
-    object->bytes = chunk_to_free(smp_tls, block) - SPILLMARK_CHUNK_EXTRA_BYTES;
+    object->bytes = smp_size_of(block);
     object->live = 0;
-    struct smp_self *self = smp_live_likely((uintptr_t)block) ? counting_self() : NULL;
+    struct smp_self *self = counting_self();
     struct smp_guard guard;
-    if (self != NULL && smp_phase() == SMP_ON && !busy(&guard)) {
+    if (self == NULL) {
+        return;
+    }
+    is_told(self);
+    if (smp_live_likely((uintptr_t)block) && smp_phase() == SMP_ON && !busy(&guard)) {
         object->live = smp_live_remove(&guard, (uintptr_t)block);
         smp_guard_leave(&guard);
     }

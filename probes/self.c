@@ -17,7 +17,7 @@ static struct smp_self off = {
 
 uint32_t smp_life = 1;
 
-__thread struct smp_self *smp_tls = &nobody;
+__thread struct smp_here smp_here = {&nobody, UINTPTR_MAX};
 __thread uintptr_t smp_guard_frame;
 
 static pthread_key_t exit_key;
@@ -51,11 +51,18 @@ static int64_t draw_sample(struct smp_self *self) {
 
 static void arm(struct smp_self *self) {
     self->armed_bytes = self->sample_bytes < SMP_EVENT_BYTES ? self->sample_bytes : SMP_EVENT_BYTES;
-    __atomic_store_n(&self->alloc_countdown, self->armed_bytes, __ATOMIC_RELAXED);
+    const uint64_t *alloc = __atomic_load_n(&self->told_alloc, __ATOMIC_RELAXED);
+    if (alloc != NULL) {
+        self->told_event = *alloc + (uint64_t)self->armed_bytes;
+    } else {
+        __atomic_store_n(&self->alloc_countdown, self->armed_bytes, __ATOMIC_RELAXED);
+    }
 }
 
 bool smp_rearm(struct smp_self *self) {
-    int64_t allocated = self->armed_bytes - self->alloc_countdown;
+    const uint64_t *alloc = __atomic_load_n(&self->told_alloc, __ATOMIC_RELAXED);
+    int64_t left = alloc != NULL ? (int64_t)(self->told_event - *alloc) : self->alloc_countdown;
+    int64_t allocated = self->armed_bytes - left;
     if (self->sample_bytes != INT64_MAX) {
         self->sample_bytes -= allocated;
     }
@@ -67,19 +74,29 @@ bool smp_rearm(struct smp_self *self) {
     return due;
 }
 
+static void forget(struct smp_self *self) {
+    self->counters = NULL;
+    self->told_alloc = self->told_free = NULL;
+    self->block = NULL;
+}
+
+/* From now on the thread counts where everybody does who has no block. */
+static void share(void) {
+    smp_here.slow_up_to = UINTPTR_MAX;
+    smp_here.self = &smp_everybody;
+}
+
 static void detach(void *argument) {
     struct smp_self *self = argument;
-    if (self != smp_tls || !smp_is_attached(self)) {
+    if (self != smp_here.self || !smp_is_attached(self)) {
         return; /* wiped by a fork, or the thread of another life */
     }
     struct smp_guard guard;
     if (smp_guard_enter(&guard)) {
         smp_publish(self);
-        smp_tls = &smp_everybody;
+        share();
         struct spillmark_thread *block = self->block;
-        self->quick = NULL;
-        self->asking = NULL;
-        self->block = NULL;
+        forget(self);
         __atomic_store_n(&block->in_use, 0, __ATOMIC_RELEASE);
         smp_guard_leave(&guard);
     }
@@ -95,11 +112,27 @@ void smp_self_boot(void) {
     __atomic_store_n(&smp_process.threads[SHARED_BLOCK].in_use, 1, __ATOMIC_RELAXED);
 }
 
+void smp_self_hurry(void) {
+    for (uint32_t i = 0; i < SHARED_BLOCK; i++) {
+        struct smp_self *self = &smp_home->selves[i];
+        if (self->counters != NULL) {
+            __atomic_store_n(&self->alloc_countdown, -1, __ATOMIC_SEQ_CST);
+            __atomic_store_n(&self->free_countdown, -1, __ATOMIC_SEQ_CST);
+        }
+    }
+}
+
+/* What they count until their next event goes nowhere. */
 void smp_self_release(void) {
     for (uint32_t i = 0; i < SHARED_BLOCK; i++) {
-        __atomic_store_n(&smp_home->selves[i].quick, NULL, __ATOMIC_SEQ_CST);
-        __atomic_store_n(&smp_home->selves[i].asking, NULL, __ATOMIC_SEQ_CST);
+        struct smp_self *self = &smp_home->selves[i];
+        if (self->counters != NULL) {
+            __atomic_store_n(&self->counters, &off_block, __ATOMIC_SEQ_CST);
+        }
+        __atomic_store_n(&self->told_alloc, NULL, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&self->told_free, NULL, __ATOMIC_SEQ_CST);
     }
+    smp_self_hurry();
 }
 
 static bool take(uint32_t index) {
@@ -117,9 +150,7 @@ static void reclaim_dead(void) {
         struct spillmark_thread *block = &smp_process.threads[i];
         if (__atomic_load_n(&block->in_use, __ATOMIC_RELAXED) != 0 && block->thread_id != 0 &&
             smp_raw6(SYS_tgkill, pid, block->thread_id, 0, 0, 0, 0) == -ESRCH) {
-            smp_home->selves[i].quick = NULL;
-            smp_home->selves[i].asking = NULL;
-            smp_home->selves[i].block = NULL;
+            forget(&smp_home->selves[i]);
             __atomic_store_n(&block->in_use, 0, __ATOMIC_RELEASE);
         }
     }
@@ -141,7 +172,7 @@ static uint32_t take_any(void) {
 static struct smp_self *attach_block(void) {
     uint32_t index = take_any();
     if (index == SHARED_BLOCK) {
-        smp_tls = &smp_everybody;
+        share();
         return NULL;
     }
     struct smp_self *self = &smp_home->selves[index];
@@ -152,7 +183,6 @@ static struct smp_self *attach_block(void) {
         section->used = index + 1;
     }
     self->index = index;
-    self->asked = NULL;
     self->attachments++; /* another stack: what was learnt of the last one's is void */
     /* The same for the same seed, if threads start in the same order. */
     self->random = mix(smp_process.seed + mix((uint64_t)smp_process.slot_index << 40 |
@@ -162,12 +192,14 @@ static struct smp_self *attach_block(void) {
     arm(self);
     self->life = smp_life;
     self->block = block;
-    struct spillmark_thread **way = smp_process.chunk_headers ? &self->quick : &self->asking;
-    __atomic_store_n(way, block, __ATOMIC_SEQ_CST);
-    if (smp_phase() != SMP_ON) {
-        *way = NULL; /* turned off meanwhile */
+    if (smp_process.chunk_headers) {
+        __atomic_store_n(&self->counters, block, __ATOMIC_SEQ_CST);
     }
-    smp_tls = self;
+    if (smp_phase() != SMP_ON) {
+        self->counters = NULL; /* turned off meanwhile */
+    }
+    smp_here.self = self;
+    smp_here.slow_up_to = self->counters != NULL && !smp_process.has_small_maps ? 0 : UINTPTR_MAX;
     if (have_exit_key) {
         pthread_setspecific(exit_key, self); /* may allocate: this thread is attached by now */
     }
@@ -180,12 +212,13 @@ struct smp_self *smp_attach(void) {
         smp_boot();
     }
     struct smp_self *self = NULL;
-    if (smp_phase() == SMP_ON && smp_follow_fork() && smp_tls != &smp_everybody) {
-        self = smp_is_attached(smp_tls) ? smp_tls : attach_block();
+    if (smp_phase() == SMP_ON && smp_follow_fork() && smp_here.self != &smp_everybody) {
+        self = smp_is_attached(smp_here.self) ? smp_here.self : attach_block();
     }
     if (smp_phase() == SMP_OFF) {
         off.life = smp_life;
-        self = smp_tls = &off;
+        smp_here.slow_up_to = UINTPTR_MAX;
+        self = smp_here.self = &off;
     }
     errno = saved_errno;
     return self;

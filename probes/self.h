@@ -1,6 +1,6 @@
 /* self.h - the calling thread: its counters, and the guard against the probe meeting itself.
  *
- * smp_tls points at memory that is wiped by fork (home.h), or at one of three statics: nobody
+ * smp_here.self points at memory that is wiped by fork (home.h), or at one of three statics: nobody
  * (not attached), everybody (an exiting thread, or more threads than blocks), off. */
 #pragma once
 
@@ -13,14 +13,20 @@
 
 #pragma weak __libc_single_threaded /* musl has none (boot.c) */
 
-extern SMP_HIDDEN __thread struct smp_self *smp_tls;
+/* Blocks up to `slow_up_to` take the slow path: NULL alone (0) where `self` is the thread's own and
+ * sizes are read from chunk headers, else all. Fork wipes what `self` points at, not this. */
+struct smp_here {
+    struct smp_self *self;
+    uintptr_t slow_up_to;
+};
+extern SMP_HIDDEN __thread struct smp_here smp_here;
 extern SMP_HIDDEN __thread uintptr_t smp_guard_frame;
 
 extern SMP_HIDDEN struct smp_self smp_everybody;
 
 /* Attaches the calling thread; boots the probe or follows a fork when that is due. NULL while
  * that is under way (the event stays uncounted) and for threads that share the last block
- * (smp_tls is then &smp_everybody). Keeps errno. */
+ * (smp_here.self is then &smp_everybody). Keeps errno. */
 struct smp_self *smp_attach(void);
 
 /* Creates the key whose destructor detaches threads; begins the counts of threads without a block
@@ -29,6 +35,10 @@ void smp_self_boot(void);
 
 /* After the probe was turned off: sends all threads to the slow path, which knows. */
 void smp_self_release(void);
+
+/* Makes the next call of every thread an event; a thread that is counting down at this very moment
+ * comes to that some 48 KiB later. */
+void smp_self_hurry(void);
 
 /* Rises when the probe is brought up again: whoever was attached before is not any more. */
 extern SMP_HIDDEN uint32_t smp_life;

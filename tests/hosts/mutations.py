@@ -59,8 +59,7 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
          "smp_raw_madvise((void *)at, bytes, MADV_NORMAL)"),
         ("probes/boot.c", "static void after_fork(void) {\n", """static void after_fork(void) {
     for (uint32_t i = 0; i < SPILLMARK_THREADS; i++) {
-        smp_home->selves[i].quick = NULL;
-        smp_home->selves[i].block = NULL;
+        smp_home->selves[i] = (struct smp_self){0};
     }
     memset(smp_home + 1, 0, 8ul * (smp_home->stack_index.mask + 1ul));
     atomic_store(&smp_home->ready, SMP_COLD);
@@ -207,8 +206,20 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
     one("arena-freed", "what was allocated before the boot reaches the real free",
         "probes/sample.c", "void free_asking(void *block) {\n    if (smp_arena_holds(block)) {",
         "void free_asking(void *block) {\n    if (block == NULL) {", "hosts.(arena|early)"),
-    one("known-too-coarse", "what jemalloc gives is taken for more requests than it holds for",
-        "probes/sample.c", "return (requested_bytes + 7) / 8;", "return (requested_bytes + 63) / 64;", "hosts.exact-jemalloc$"),
+    one("arena-quickly-freed", "what was allocated before the boot reaches the real free by the quick path",
+        "probes/sample.c", "struct smp_self *self) {\n    if (smp_arena_holds(block)) {",
+        "struct smp_self *self) {\n    if (block == NULL) {", "hosts.arena-quick"),
+    one("small-maps", "chunks that are small and mapped by themselves are taken for others",
+        "probes/boot.c", "has_small_maps || small_maps_wanted();", "has_small_maps && small_maps_wanted();",
+        "hosts.exact-small-maps"),
+    one("small-maps-unseen", "a threshold that the program sets is not noticed",
+        "probes/heap.c", "value < SMP_MAPPED_LEAST_BYTES", "value < 0", "hosts.small-maps"),
+    one("told-twice", "the block is counted twice whose allocator is first found to count by itself",
+        "probes/sample.c", "self->alloc_offset = bytes - alloc_now +",
+        "self->alloc_offset = 0 - alloc_now +", "hosts.exact-jemalloc$"),
+    one("told-wraps", "a thread that has allocated nothing before never comes to its first sample",
+        "probes/sample.c", "(int64_t)(self->told_event - now) < 0", "self->told_event < now",
+        "hosts.mixture-jemalloc"),
     one("second-look-blind", "a sampled block is freed unnoticed",
         "probes/sample.c", "!smp_live_likely((uintptr_t)block)) {\n        smp_real", "true) {\n        smp_real",
         "hosts.(estimates|oracle|exact-sampled)"),
