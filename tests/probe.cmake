@@ -182,9 +182,10 @@ spillmark_unit_test(probe-unwind unit/test_probe_unwind.c ${probe_dir}/unwind.c 
   LIBS ${CMAKE_DL_LIBS})
 target_compile_options(test-probe-unwind PRIVATE -fno-omit-frame-pointer)
 
-# What tests/bench/probe.py measures.
+# What tests/bench/probe.py and memory.py measure.
 add_executable(bench-churn bench/workload_churn.c)
 target_link_libraries(bench-churn PRIVATE Threads::Threads)
 add_executable(bench-sqlite bench/workload_sqlite.c)
 target_link_libraries(bench-sqlite PRIVATE PkgConfig::SQLITE)
 add_executable(bench-containers bench/workload_containers.cpp)
+add_executable(bench-keep bench/workload_keep.c)
