@@ -1,6 +1,7 @@
 #include "inject.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,16 +41,32 @@ static void become_quiet(void) {
     prctl(PR_SET_NAME, "spillmark-in");
 }
 
-/* Another user's process may not look into ours: one that is its user's holds the pool for it. */
+/* Until the other end is closed, by whom or how ever. */
+static void wait_for_close(int fd) {
+    char byte;
+    while (read(fd, &byte, 1) < 0 && errno == EINTR)
+        ;
+}
+
+/* Another user's process may not look into ours: one that is its user's holds the pool for it, as
+ * soon as this returns. */
 static pid_t start_holder(uid_t user, gid_t group) {
+    int is_ready[2];
+    if (pipe2(is_ready, O_CLOEXEC))
+        return getpid();
     pid_t injector = getpid(), pid = fork();
-    if (pid != 0)
+    if (pid != 0) {
+        close(is_ready[1]);
+        wait_for_close(is_ready[0]);
+        close(is_ready[0]);
         return pid;
+    }
     if (setgroups(0, NULL) || setgid(group) || setuid(user) || prctl(PR_SET_DUMPABLE, 1))
         _exit(1);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != injector)
         _exit(1);
+    close(is_ready[1]);
     for (;;)
         pause();
 }
