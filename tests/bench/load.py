@@ -44,6 +44,11 @@ class Servers:
 
     def start_all(self, directory):
         self.http, self.http2, self.status = free_port(), free_port(), free_port()
+        self.tls, self.tls_http2 = free_port(), free_port()
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=bench",
+                        "-keyout", f"{directory}/key", "-out", f"{directory}/cert"],
+                       check=True, stderr=subprocess.DEVNULL)
         self.unix = os.path.join(directory, "s")
         temporary = "".join(f"{kind}_temp_path {directory}/{kind};\n"
                             for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -56,6 +61,9 @@ access_log off; keepalive_requests 1000000000; client_max_body_size 0;
 {temporary}
 server {{ listen 127.0.0.1:{self.http}; listen unix:{self.unix};
 listen 127.0.0.1:{self.http2} http2; return 200 'ok'; }}
+server {{ listen 127.0.0.1:{self.tls} ssl; listen 127.0.0.1:{self.tls_http2} ssl http2;
+ssl_protocols TLSv1.3; ssl_certificate {directory}/cert; ssl_certificate_key {directory}/key;
+return 200 'ok'; }}
 server {{ listen 127.0.0.1:{self.status}; stub_status; }}
 }}
 """)
@@ -190,6 +198,7 @@ def make_groups(servers):
     """Cases that share their rounds: {case: [(client, goal, how)]}; the first is the peer."""
     directory = servers.directory
     http, http2 = f"http://127.0.0.1:{servers.http}/", f"http://127.0.0.1:{servers.http2}/"
+    tls, tls2 = f"https://127.0.0.1:{servers.tls}/", f"https://127.0.0.1:{servers.tls_http2}/"
     kilobyte, script = os.path.join(directory, "1k"), os.path.join(directory, "post.lua")
     with open(kilobyte, "w", encoding="ascii") as file:
         file.write("x" * 1024)
@@ -221,6 +230,11 @@ def make_groups(servers):
                       ("us", 1.0, us(f"url={http}", "concurrency=1000"))]},
         {"post-1k": [("wrk", 0, wrk("-c64", "-s", script, http)),
                      ("us", 1.0, us(f"url={http}", "concurrency=64", post))]},
+        {"tls-get": [("wrk", 0, wrk("-c64", tls)),
+                     ("us", 0, us(f"url={tls}", "concurrency=64", "insecure=true"))]},
+        {"tls-h2-get": [("h2load", 0, h2load("-c64", tls2)),
+                        ("us", 0, us("http2_load", f"url={tls2}", "concurrency=64", *apart,
+                                     "insecure=true"))]},
         {"unix": [("h2load", 0, h2load("--h1", "-c64", f"--base-uri=unix:{servers.unix}",
                                        "http://localhost/")),
                   ("us", 1.3, us(f"unix={servers.unix}", "concurrency=64"))]},
