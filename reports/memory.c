@@ -6,8 +6,12 @@
 
 #include "timeline.h"
 
+static double level_of(const struct sm_run *run, int process_id, const char *name, int64_t t_ns) {
+    return sm_timeline_at(run, sm_run_series(run, process_id, name), t_ns);
+}
+
 static double at(const struct sm_run *run, const char *name, int64_t t_ns) {
-    return sm_timeline_at(run, sm_run_series(run, 0, name), t_ns);
+    return level_of(run, 0, name, t_ns);
 }
 
 static double known(double value) {
@@ -96,10 +100,26 @@ void sm_memory_reconcile(const struct sm_run *run, int64_t t_ns, struct sm_memor
     *ret_memory = memory;
 }
 
+/* Of one process, or of the whole target (0): its last account and what was freed since. NAN
+ * without an account. */
+static double slack_at_most_of(const struct sm_run *run, int process_id, int64_t t_ns) {
+    int64_t age_ns = (int64_t)(known(level_of(run, process_id, "slack_age", t_ns)) * 1e9);
+    double freed =
+        level_of(run, process_id, "heap", t_ns - age_ns) - level_of(run, process_id, "heap", t_ns);
+    return level_of(run, process_id, "slack", t_ns) + fmax(known(freed), 0);
+}
+
+/* Each process gave its account at a time of its own: one that rests gave its last long ago. */
 double sm_memory_slack_at_most(const struct sm_run *run, int64_t t_ns) {
-    double slack = at(run, "slack", t_ns), age_s = at(run, "slack_age", t_ns);
-    double freed = at(run, "heap", t_ns - (int64_t)(known(age_s) * 1e9)) - at(run, "heap", t_ns);
-    return slack + fmax(known(freed), 0);
+    double sum = NAN;
+    for (size_t i = 0; i < run->processes_count; i++) {
+        const struct sm_process *process = &run->processes[i];
+        double slack = slack_at_most_of(run, process->id, t_ns);
+        int is_gone = process->to_ns >= 0 && process->to_ns <= t_ns;
+        if (!is_gone && isfinite(slack))
+            sum = known(sum) + slack;
+    }
+    return isfinite(sum) ? sum : slack_at_most_of(run, 0, t_ns);
 }
 
 static double rise(const struct sm_run *run, const char *name, int64_t from_ns, int64_t to_ns) {
