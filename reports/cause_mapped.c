@@ -17,6 +17,13 @@
 
 enum { SITES_NAMED = 3 };
 
+enum reach {
+    NOWHERE,   /* no cause */
+    RESERVED,  /* mapped, and not touched */
+    SHARED,    /* resident, but not private: files, shared memory */
+    BY_ITSELF, /* private memory beside the heap */
+};
+
 static int is_growing(const struct sm_series_result *result) {
     return result && result->is_judged && result->verdict.kind == SM_VERDICT_GROWING;
 }
@@ -74,8 +81,9 @@ static void blame_holders(const struct sm_facts *facts, struct sm_cause *cause) 
     }
 }
 
-static void say_sites(const struct sm_facts *facts, struct sm_cause *cause) {
-    const char *of_runtime = advice_for_runtime(facts->run);
+/* Objects of a runtime lie in private memory that is touched. */
+static void say_sites(const struct sm_facts *facts, enum reach reach, struct sm_cause *cause) {
+    const char *of_runtime = reach == BY_ITSELF ? advice_for_runtime(facts->run) : NULL;
     sm_cause_blame(cause, facts, SM_SITE_MAP, SITES_NAMED);
     int is_known = cause->site_count > 0;
     if (is_known) {
@@ -105,13 +113,6 @@ static void say_sites(const struct sm_facts *facts, struct sm_cause *cause) {
                         "-e trace=mmap,munmap,mremap,brk on the program shows who calls "
                         "them.");
 }
-
-enum reach {
-    NOWHERE,   /* no cause */
-    RESERVED,  /* mapped, and not touched */
-    SHARED,    /* resident, but not private: files, shared memory */
-    BY_ITSELF, /* private memory beside the heap */
-};
 
 static int has_growing_site(const struct sm_analysis *analysis) {
     for (size_t i = 0; i < analysis->site_count; i++)
@@ -175,7 +176,7 @@ void sm_cause_find_mapped(const struct sm_facts *facts, struct sm_cause_list *li
         return;
     cause->is_note = reach == RESERVED;
     say_reach(analysis, reach, cause);
-    say_sites(facts, cause);
+    say_sites(facts, reach, cause);
     const struct sm_series_result *rising = reach == RESERVED ? mapped : rss;
     sm_cause_show(cause, "rate_bytes_per_s", SM_UNIT_BYTES_PER_S, rising->rate_per_s.value);
     sm_cause_show(cause, "bytes_per_unit", SM_UNIT_BYTES, rising->rate_per_unit.value);
