@@ -4,11 +4,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "analysed_run.h"
+#include "reports/memory.h"
+#include "reports/record.h"
 #include "temp_dir.h"
 
 static double evidence(const struct sm_cause *cause, const char *name) {
@@ -375,9 +378,44 @@ static void quiet_processes_are_no_cause(void **state) {
     analysed_run_free(&a);
 }
 
+/* One process rests long since, the other freed just after its account: both are counted. */
+static void each_process_has_an_account_of_its_own_age(void **state) {
+    char path[256];
+    struct sm_record *record;
+    struct sm_run *run;
+    struct sm_error err = {0};
+    snprintf(path, sizeof path, "%s/run.db", (char *)*state);
+    assert_int_equal(sm_record_create(path, &record, &err), 0);
+    /* At 1, 9 and 10 s: the heap, the allocator's account and its age. */
+    static const double told[2][3][3] = {{{2e6, 1e6, 0}, {1e6, 1e6, 8}, {1e6, 1e6, 9}},
+                                         {{8e7, 2e6, 0}, {9e7, 3e6, 0}, {4e7, 3e6, 1}}};
+    static const char *const names[] = {"heap", "slack", "slack_age"};
+    static const int64_t at_s[] = {1, 9, 10};
+    for (int p = 0; p < 2; p++) {
+        struct sm_process process = {p + 1, 42 + p, 1, (char *)"two", 0, -1, "", "on", 0};
+        assert_int_equal(sm_record_add_process(record, &process), 0);
+        for (int n = 0; n < 3; n++) {
+            struct sm_series series = {3 * p + n + 1, p + 1, (char *)names[n], SM_UNIT_BYTES};
+            assert_int_equal(sm_record_add_series(record, &series), 0);
+            for (int i = 0; i < 3; i++) {
+                double value = told[p][i][n];
+                struct sm_sample sample = {series.id, at_s[i] * INT64_C(1000000000), value, value,
+                                           value};
+                assert_int_equal(sm_record_add_sample(record, &sample), 0);
+            }
+        }
+    }
+    assert_int_equal(sm_record_close(record, 1), 0);
+    assert_int_equal(sm_run_open(path, &run, &err), 0);
+    /* 1 MB and the 1 MB freed since; 3 MB and the 50 MB freed since. */
+    assert_true(fabs(sm_memory_slack_at_most(run, INT64_C(10000000000)) - 55e6) < 1);
+    sm_run_free(run);
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, test_temp_dir_make, test_temp_dir_remove)
     const struct CMUnitTest tests[] = {
+        TEST(each_process_has_an_account_of_its_own_age),
         TEST(a_backlog_states_its_figures),
         TEST(growth_ranks_sites_not_size),
         TEST(a_backlog_is_found_by_its_drain_where_nothing_counts_deliveries),
