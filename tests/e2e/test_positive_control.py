@@ -68,7 +68,7 @@ class PositiveControl(Case):
         source, program = self.write("still.c", STATIC), self.path("still")
         subprocess.run(["cc", "-static", "-O1", "-o", program, source], check=True)
         result, report = self.run_it(f'"{program}"', "rss = bounded", "--positive-control",
-                                     duration="5s")
+                                     duration="10s")
         self.assertEqual(report["positive_control"]["state"], "impossible")
         self.assertIn("static", report["positive_control"]["text"])
         self.assertGreater(report["series"]["rss"]["least_seen_per_s"], 4096)
