@@ -4,9 +4,9 @@
  * The gauges of a group `account` (gauge:account.NAME_bytes) are what each part counts as its own.
  * Rule: they fall short when for two seconds on end the heap never lay less than a quarter, four
  * megabytes, and a twentieth of its own highest rise, above the most that they said in that time,
- * added up; each above its own start. And a gauge whose name begins with `zombie` names bytes that
- * are held though they are neither delivered nor on their way: it finds what it says. Either is one
- * cause, both are one. */
+ * added up; each above its own start; and was looked at once a second at the least. And a gauge
+ * whose name begins with `zombie` names bytes that are held though they are neither delivered nor
+ * on their way: it finds what it says. Either is one cause, both are one. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "timeline.h"
 
 static const double LEAST_BYTES = 4e6, OVER_ACCOUNTS = 1.25, LEAST_SHARE = .05;
-static const int64_t WINDOW_NS = 2000000000, STEP_NS = 500000000;
+static const int64_t WINDOW_NS = 2000000000, STEP_NS = 500000000, UNSEEN_NS = 1000000000;
 static const char account_prefix[] = "gauge:account.", bytes_suffix[] = "_bytes";
 
 enum { ACCOUNTS_MAX = 8 };
@@ -65,6 +65,22 @@ static double most(const struct sm_run *run, const struct sm_series *series, int
                 sm_timeline_peak(run, series, from_ns, to_ns));
 }
 
+/* What was not looked at may have been anything, on a machine that was too busy to look. */
+static int is_watched(const struct sm_run *run, const struct sm_series *series, int64_t from_ns,
+                      int64_t to_ns) {
+    size_t count = 0;
+    const struct sm_sample *samples = sm_run_samples(run, series->id, &count);
+    int64_t seen_ns = from_ns;
+    for (size_t i = 0; i < count && samples[i].t_ns <= to_ns; i++) {
+        if (samples[i].t_ns < from_ns)
+            continue;
+        if (samples[i].t_ns - seen_ns > UNSEEN_NS)
+            return 0;
+        seen_ns = samples[i].t_ns;
+    }
+    return to_ns - seen_ns <= UNSEEN_NS;
+}
+
 static struct gap widest_gap(const struct sm_facts *facts, const struct accounts *accounts) {
     const struct sm_run *run = facts->run;
     const struct sm_series *heap = sm_run_series(run, 0, "heap");
@@ -84,7 +100,7 @@ static struct gap widest_gap(const struct sm_facts *facts, const struct accounts
         }
         gap.bytes = gap.heap - gap.said;
         if (gap.bytes > least_bytes && gap.heap > OVER_ACCOUNTS * gap.said &&
-            gap.bytes > widest.bytes)
+            gap.bytes > widest.bytes && is_watched(run, heap, t_ns, t_ns + WINDOW_NS))
             widest = gap;
     }
     return widest;

@@ -70,6 +70,7 @@ struct simulation {
     struct sm_record *record;
     double queue, offered, delivered, dropped, lost, leaked, kept, retained, burst, fds, enqueued,
         control, mapped, touched;
+    int64_t heap_seen_ns;
     int ticks;
     uint32_t seed;
 };
@@ -233,7 +234,10 @@ static void sample(struct simulation *s, int64_t t_ns) {
     anon = heap + slack + s->touched;
     if (!s->run.is_map_shared && !s->run.is_map_untouched)
         anon += mapped;
-    put(s, HEAP, t_ns, round(heap));
+    if (s->heap_seen_ns == 0 || (double)(t_ns - s->heap_seen_ns) >= s->run.heap_unseen_s * 1e9) {
+        put(s, HEAP, t_ns, round(heap));
+        s->heap_seen_ns = t_ns;
+    }
     put(s, RSS, t_ns, round(anon + file));
     put(s, RSS_ANON, t_ns, round(anon));
     put(s, RSS_FILE, t_ns, round(file));

@@ -21,6 +21,7 @@ struct synthetic_run {
     int is_map_unseen;     /* no stacks are known of what is mapped */
     int is_map_untouched;  /* what is mapped never becomes resident */
     int is_map_shared;     /* it does, but not as private memory */
+    double heap_unseen_s;  /* the heap is looked at so seldom; 0 = every tick */
     double touched_per_s;  /* bytes of its own data touched first, every second of load */
     double fds_per_s;      /* descriptors of class proc never closed */
     double kept_bytes;     /* filled in the first seconds of load, never freed */

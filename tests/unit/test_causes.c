@@ -268,6 +268,15 @@ static void what_no_account_counts_is_named(void **state) {
     analysed_run_free(&a);
 }
 
+static void accounts_are_held_against_a_heap_that_was_looked_at(void **state) {
+    struct analysed_run a = analysed_run_make(state, (struct synthetic_run){.is_without_fault = 1,
+                                                                            .kept_bytes = 4e7,
+                                                                            .counted_share = .6,
+                                                                            .heap_unseen_s = 1.2});
+    assert_null(analysed_run_cause(&a, SM_CAUSE_ACCOUNTING_MISMATCH));
+    analysed_run_free(&a);
+}
+
 static void accounts_that_add_up_are_no_mismatch(void **state) {
     struct analysed_run a = analysed_run_make(
         state,
@@ -433,6 +442,7 @@ int main(void) {
         TEST(a_bound_that_is_not_kept_is_named),
         TEST(a_gauge_that_claims_what_the_heap_does_not_hold_is_named),
         TEST(what_no_account_counts_is_named),
+        TEST(accounts_are_held_against_a_heap_that_was_looked_at),
         TEST(accounts_that_add_up_are_no_mismatch),
         TEST(zombies_that_a_gauge_tells_of_are_named),
         TEST(memory_that_outlives_the_load_is_a_note),
