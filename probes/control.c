@@ -18,9 +18,7 @@ struct kept {
 static struct kept *kept;
 
 static void count(struct spillmark_slot *slot, size_t bytes) {
-    struct spillmark_thread *block = smp_here.self->block;
-    smp_add(&block->alloc_chunk_bytes, bytes + SPILLMARK_CHUNK_EXTRA_BYTES);
-    smp_count(&block->alloc_count);
+    smp_add_chunk(smp_here.self->block, bytes + SPILLMARK_CHUNK_EXTRA_BYTES);
     slot->control_count++;
     __atomic_store_n(&slot->control_bytes, slot->control_bytes + bytes, __ATOMIC_RELEASE);
 }

@@ -184,7 +184,7 @@ void smp_fd_closing_range(unsigned first, unsigned last) {
 enum direction { READ, WRITTEN };
 
 static void count_bytes(int fd, uint64_t bytes, enum direction direction) {
-    struct smp_self *self = smp_is_attached(smp_here.self) ? smp_here.self : smp_attach();
+    struct smp_self *self = smp_attached();
     if (smp_phase() != SMP_ON || !smp_feature(SPILLMARK_FEATURE_IO)) {
         return;
     }

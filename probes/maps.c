@@ -123,7 +123,7 @@ void smp_map_changed(const struct smp_map_change *change) {
     struct smp_origin origin = SMP_ORIGIN();
     struct smp_guard guard;
     struct noting noting = {.guard = &guard, .change = change};
-    struct smp_self *self = smp_is_attached(smp_here.self) ? smp_here.self : smp_attach();
+    struct smp_self *self = smp_attached();
     if (smp_phase() != SMP_ON || !smp_feature(SPILLMARK_FEATURE_MAPS) ||
         (self == NULL && smp_here.self != &smp_everybody)) {
         return;

@@ -18,18 +18,14 @@ static bool shared_block(void) {
 
 /* The thread's own self; the shared one; NULL when nothing is counted. */
 static inline struct smp_self *counting_self(void) {
-    if (__builtin_expect(smp_is_attached(smp_here.self), 1)) {
-        return smp_here.self;
-    }
-    struct smp_self *self = smp_attach();
+    struct smp_self *self = smp_attached();
     return self != NULL ? self : shared_block() ? &smp_everybody : NULL;
 }
 
 static void count(struct smp_self *self, bool freed, size_t chunk_bytes) {
     struct spillmark_thread *block = self->block;
     if (block != NULL) {
-        smp_add(freed ? &block->free_chunk_bytes : &block->alloc_chunk_bytes, chunk_bytes);
-        smp_count(freed ? &block->free_count : &block->alloc_count);
+        freed ? smp_add_freed_chunk(block, chunk_bytes) : smp_add_chunk(block, chunk_bytes);
         return;
     }
     block = &smp_process.threads[SPILLMARK_THREADS - 1];
@@ -199,7 +195,7 @@ static bool is_quick(const struct smp_self *self) {
 
 /* A chunk that is counted nowhere yet, though taken off its countdown. */
 static size_t due_chunk(const void *block, int64_t *countdown) {
-    size_t word = ((const size_t *)block)[-1], bytes = smp_chunk_of(block);
+    size_t word = ((const size_t *)block)[-1], bytes = word & ~(size_t)7;
     if ((word & SMP_CHUNK_MAPPED) != 0) { /* the word less: as if it were smaller */
         bytes -= sizeof word;
         *countdown += (int64_t)sizeof word;

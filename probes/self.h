@@ -47,6 +47,12 @@ static inline bool smp_is_attached(const struct smp_self *self) {
     return self->block != NULL && self->life == smp_life;
 }
 
+/* The calling thread's own, attached first where it must be; NULL as smp_attach. */
+static inline struct smp_self *smp_attached(void) {
+    struct smp_self *self = smp_here.self;
+    return __builtin_expect(smp_is_attached(self), 1) ? self : smp_attach();
+}
+
 /* A draw from the exponential distribution. */
 int64_t smp_draw(struct smp_self *self, uint64_t mean_bytes);
 
