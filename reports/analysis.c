@@ -221,6 +221,10 @@ static int judge_all_series(const struct sm_run *run, struct sm_analysis *analys
     return r;
 }
 
+int sm_series_is_growing(const struct sm_series_result *result) {
+    return result && result->is_judged && result->verdict.kind == SM_VERDICT_GROWING;
+}
+
 const struct sm_series_result *sm_analysis_series(const struct sm_analysis *analysis,
                                                   int process_id, const char *name) {
     for (size_t i = 0; i < analysis->series_count; i++)

@@ -175,6 +175,9 @@ void sm_analysis_free(struct sm_analysis *analysis);
 /* "pass", "fail", "inconclusive". */
 const char *sm_run_verdict_name(enum sm_run_verdict verdict);
 
+/* Whether it was judged, and is growing. NULL is allowed. */
+int sm_series_is_growing(const struct sm_series_result *result);
+
 /* The result for a series; NULL when there is none. process_id 0 = whole target. */
 const struct sm_series_result *sm_analysis_series(const struct sm_analysis *analysis,
                                                   int process_id, const char *name);

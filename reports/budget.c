@@ -243,11 +243,6 @@ static void judge_peak(const struct context *context, const struct rule *rule) {
         compare(context, result->peak, "the peak was");
 }
 
-/* What it left unanswered then is not the load's doing, however late that was. */
-static int ended_by_target(const struct sm_run *run) {
-    return strcmp(sm_run_meta(run, SM_META_ENDED_BY), "target") == 0;
-}
-
 static void judge_ledger(const struct context *context, const struct rule *rule) {
     const struct sm_ledger *ledger = &context->analysis->ledger;
     /* More delivered than accepted loses nothing. */
@@ -258,10 +253,11 @@ static void judge_ledger(const struct context *context, const struct rule *rule)
                     : strcmp(rule->subject, "dropped") == 0   ? ledger->dropped
                     : strcmp(rule->subject, "refused") == 0   ? ledger->refused
                                                               : ledger->unanswered;
+    /* What a target that ended left unanswered is not the load's doing, however late that was. */
     if (value < 0)
         settle(context->line, SM_HOLDS_UNKNOWN, "not known: %s",
                ledger->note[0] ? ledger->note : "it was not counted");
-    else if (strcmp(rule->subject, "unanswered") == 0 && !ended_by_target(context->run))
+    else if (strcmp(rule->subject, "unanswered") == 0 && !sm_run_ended_by_target(context->run))
         compare_load(context, (double)value, "there were");
     else
         compare(context, (double)value, "there were");

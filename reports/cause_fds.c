@@ -32,12 +32,11 @@ void sm_cause_find_fds(const struct sm_facts *facts, struct sm_cause_list *list)
     for (size_t i = 0; i < facts->analysis->series_count; i++) {
         const struct sm_series_result *result = &facts->analysis->series[i];
         const char *name = result->series->name;
-        if (result->series->process_id == 0 && result->is_judged &&
-            result->verdict.kind == SM_VERDICT_GROWING &&
+        if (result->series->process_id == 0 && sm_series_is_growing(result) &&
             strncmp(name, prefix, sizeof prefix - 1) == 0)
             add(facts, result, name + sizeof prefix - 1, list);
     }
     const struct sm_series_result *all = sm_analysis_series(facts->analysis, 0, "fds");
-    if (list->count == before && all && all->is_judged && all->verdict.kind == SM_VERDICT_GROWING)
+    if (list->count == before && sm_series_is_growing(all))
         add(facts, all, "", list);
 }

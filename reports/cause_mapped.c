@@ -24,10 +24,6 @@ enum reach {
     BY_ITSELF, /* private memory beside the heap */
 };
 
-static int is_growing(const struct sm_series_result *result) {
-    return result && result->is_judged && result->verdict.kind == SM_VERDICT_GROWING;
-}
-
 /* Runtimes that keep their objects in mappings, and how to look into those. */
 static const struct {
     const char *program, *advice;
@@ -125,10 +121,10 @@ static enum reach find_reach(const struct sm_analysis *analysis) {
     static const double least_private = .25; /* of what all rose by; in half of the time */
     const struct sm_late_rise *late = &analysis->late_rise;
     const struct sm_series_result *rss = sm_analysis_series(analysis, 0, "rss");
-    int is_heap_growing = is_growing(sm_analysis_series(analysis, 0, "heap"));
-    int is_mapped_growing = is_growing(sm_analysis_series(analysis, 0, "mapped"));
+    int is_heap_growing = sm_series_is_growing(sm_analysis_series(analysis, 0, "heap"));
+    int is_mapped_growing = sm_series_is_growing(sm_analysis_series(analysis, 0, "mapped"));
     double least_bytes = is_mapped_growing && !is_heap_growing ? 0 : SM_BEYOND_HEAP_LEAST_BYTES;
-    if (!is_growing(rss))
+    if (!sm_series_is_growing(rss))
         return is_mapped_growing && has_growing_site(analysis) ? RESERVED : NOWHERE;
     if (is_heap_growing && !is_mapped_growing)
         return NOWHERE;
@@ -157,7 +153,7 @@ static void say_reach(const struct sm_analysis *analysis, enum reach reach,
                      "%s: of the %s by which private memory rose in the later half of the load, %s "
                      "lie neither in the live heap nor in what the allocator keeps free. The "
                      "program mapped them itself, or its language's runtime did.",
-                     is_growing(sm_analysis_series(analysis, 0, "heap"))
+                     sm_series_is_growing(sm_analysis_series(analysis, 0, "heap"))
                          ? "Most of it is not the heap of malloc"
                          : "It is not the heap of malloc",
                      SM_UNIT_TEXT(SM_UNIT_BYTES, late->resident),
@@ -171,7 +167,8 @@ void sm_cause_find_mapped(const struct sm_facts *facts, struct sm_cause_list *li
     enum reach reach = find_reach(analysis);
     struct sm_cause *cause = NULL;
     if (reach != NOWHERE)
-        cause = sm_cause_add(list, SM_CAUSE_MAPPING_GROWTH, is_growing(mapped) ? "mapped" : "rss");
+        cause = sm_cause_add(list, SM_CAUSE_MAPPING_GROWTH,
+                             sm_series_is_growing(mapped) ? "mapped" : "rss");
     if (!cause)
         return;
     cause->is_note = reach == RESERVED;

@@ -137,6 +137,10 @@ const char *sm_run_meta(const struct sm_run *run, const char *key) {
     return "";
 }
 
+int sm_run_ended_by_target(const struct sm_run *run) {
+    return strcmp(sm_run_meta(run, SM_META_ENDED_BY), "target") == 0;
+}
+
 const struct sm_series *sm_run_series(const struct sm_run *run, int process_id, const char *name) {
     for (size_t i = 0; i < run->series_count; i++)
         if (run->series[i].process_id == process_id && strcmp(run->series[i].name, name) == 0)

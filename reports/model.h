@@ -257,6 +257,9 @@ void sm_run_free(struct sm_run *run);
 /* The meta value of a key, "" when absent. Owned by the run. */
 const char *sm_run_meta(const struct sm_run *run, const char *key);
 
+/* Whether the run is over because the target ended by itself. */
+int sm_run_ended_by_target(const struct sm_run *run);
+
 /* Finds a series; NULL when the run has none. process_id 0 = whole target. */
 const struct sm_series *sm_run_series(const struct sm_run *run, int process_id, const char *name);
 

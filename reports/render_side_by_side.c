@@ -76,7 +76,7 @@ static void series_words(const struct sm_analysis *analysis, const char *name, c
     const struct sm_series_result *result = sm_analysis_series(analysis, 0, name);
     if (!result || isnan(result->peak))
         snprintf(words, words_bytes, "not measured");
-    else if (result->is_judged && result->verdict.kind == SM_VERDICT_GROWING)
+    else if (sm_series_is_growing(result))
         snprintf(words, words_bytes, "growing, %s, peak %s",
                  SM_UNIT_TEXT(sm_unit_per_second(result->series->unit), result->rate_per_s.value),
                  SM_UNIT_TEXT(result->series->unit, result->peak));

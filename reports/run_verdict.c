@@ -59,9 +59,9 @@ static const struct sm_series_result *growing_process(const struct sm_analysis *
     const char *memory = is_judged(analysis, "heap") ? "heap" : "rss";
     for (size_t i = 0;
          is_kind(analysis, memory, SM_VERDICT_INCONCLUSIVE) && i < analysis->series_count; i++)
-        if (analysis->series[i].series->process_id != 0 && analysis->series[i].is_judged &&
+        if (analysis->series[i].series->process_id != 0 &&
             strcmp(analysis->series[i].series->name, memory) == 0 &&
-            analysis->series[i].verdict.kind == SM_VERDICT_GROWING)
+            sm_series_is_growing(&analysis->series[i]))
             return &analysis->series[i];
     return NULL;
 }
@@ -73,9 +73,9 @@ static const struct sm_series_result *growing(const struct sm_analysis *analysis
         if (is_kind(analysis, always[i], SM_VERDICT_GROWING))
             return sm_analysis_series(analysis, 0, always[i]);
     for (size_t i = 0; i < analysis->series_count; i++)
-        if (analysis->series[i].series->process_id == 0 && analysis->series[i].is_judged &&
+        if (analysis->series[i].series->process_id == 0 &&
             strncmp(analysis->series[i].series->name, "fds:", 4) == 0 &&
-            analysis->series[i].verdict.kind == SM_VERDICT_GROWING)
+            sm_series_is_growing(&analysis->series[i]))
             return &analysis->series[i];
     if (is_kind(analysis, "rss", SM_VERDICT_GROWING) &&
         (!is_judged(analysis, "heap") || is_kind(analysis, "mapped", SM_VERDICT_GROWING) ||
@@ -198,7 +198,7 @@ static int decide_failure(const struct sm_run *run, struct sm_analysis *analysis
         return 0;
     analysis->verdict = SM_RUN_FAIL;
     analysis->exit_status = SM_STATUS_FAILED;
-    if (strcmp(sm_run_meta(run, SM_META_ENDED_BY), "target") == 0)
+    if (sm_run_ended_by_target(run))
         say_end(run, analysis, last_exit(run));
     if (result)
         say_growth(analysis, result);
