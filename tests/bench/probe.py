@@ -33,27 +33,29 @@ import time
 
 LIBRARIES = "/usr/lib/x86_64-linux-gnu/"
 SLOW_WORK, SLOW_PAIRS = 0.1, 0.2
-ONE_PROCESSOR = ["taskset", "-c", str(max(os.sched_getaffinity(0)))]
+ALL_PROCESSORS = os.sched_getaffinity(0)
+ONE_PROCESSOR = {max(ALL_PROCESSORS)}
 
 
 def workloads(build, share):
+    """Name: (command, environment, the processors it may have)."""
     here = os.path.dirname(os.path.abspath(__file__))
     tests = os.path.join(build, "tests")
 
     def times(count):
         return str(max(1, round(count * share)))
 
-    python = ONE_PROCESSOR + ["/usr/bin/python3", os.path.join(here, "workload.py"), times(25)]
+    python = ["/usr/bin/python3", os.path.join(here, "workload.py"), times(25)]
     redis = ["sh", os.path.join(here, "workload_redis.sh")]
     return {
-        "churn, 1 thread": (ONE_PROCESSOR + [f"{tests}/bench-churn", times(1500000), "1"], {}),
-        "churn, 2 threads": ([f"{tests}/bench-churn", times(1500000), "2"], {}),
-        "SQLite inserts": (ONE_PROCESSOR + [f"{tests}/bench-sqlite", times(150000)], {}),
-        "C++ containers": (ONE_PROCESSOR + [f"{tests}/bench-containers", times(60)], {}),
-        "Python, malloc": (python, {"PYTHONMALLOC": "malloc"}),
-        "Python, own": (python, {}),
-        "redis SET": (redis + [times(100000), "1"], {}),
-        "redis SET -P 16": (redis + [times(600000), "16"], {}),
+        "churn, 1 thread": ([f"{tests}/bench-churn", times(1500000), "1"], {}, ONE_PROCESSOR),
+        "churn, 2 threads": ([f"{tests}/bench-churn", times(1500000), "2"], {}, ALL_PROCESSORS),
+        "SQLite inserts": ([f"{tests}/bench-sqlite", times(150000)], {}, ONE_PROCESSOR),
+        "C++ containers": ([f"{tests}/bench-containers", times(60)], {}, ONE_PROCESSOR),
+        "Python, malloc": (python, {"PYTHONMALLOC": "malloc"}, ONE_PROCESSOR),
+        "Python, own": (python, {}, ONE_PROCESSOR),
+        "redis SET": (redis + [times(100000), "1"], {}, ALL_PROCESSORS),
+        "redis SET -P 16": (redis + [times(600000), "16"], {}, ALL_PROCESSORS),
     }
 
 
@@ -102,14 +104,16 @@ def clear(directory):
 
 
 class Run:
-    """One program, in a directory of its own."""
+    """One program, in a directory of its own. It is put on its processors here: a program in front
+    that did so would have the tool too."""
 
-    def __init__(self, command, environment, directory):
+    def __init__(self, command, environment, processors, directory):
         os.makedirs(directory, exist_ok=True)
         self.directory = directory
         self.start = time.monotonic()
         self.process = subprocess.Popen(command, env={**os.environ, **environment}, cwd=directory,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        preexec_fn=lambda: os.sched_setaffinity(0, processors))
 
     def ended(self, status, usage):
         """Seconds of wall time and of processor time, or None."""
@@ -137,14 +141,15 @@ def finish(runs):
 
 def pair(work, tool, options, tool_first, directory):
     """Ratios of wall time and of processor time, or None."""
-    command, settings = work
+    command, settings, processors = work
     front, environment, baseline, _ = tool
     if "heaptrack" in front:  # works in two processes
-        command = command[len(ONE_PROCESSOR):] if command[0] == ONE_PROCESSOR[0] else command
+        processors = ALL_PROCESSORS
     if command[0] == "sh":  # which starts a server and a client
         environment, front = {**environment, "SERVER_FRONT": " ".join(front)}, []
-    starts = [(command, {**settings, **baseline}, os.path.join(directory, "plain")),
-              (front + command, {**settings, **environment}, os.path.join(directory, "tool"))]
+    starts = [(command, {**settings, **baseline}, processors, os.path.join(directory, "plain")),
+              (front + command, {**settings, **environment}, processors,
+               os.path.join(directory, "tool"))]
     if tool_first:
         starts.reverse()
     if options.apart:
