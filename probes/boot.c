@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "arena.h"
+#include "clock.h"
 #include "early.h"
 #include "environment.h"
 #include "heap.h"
@@ -17,9 +19,9 @@
 #include "slot.h"
 #include "unwind.h"
 
-struct smp_process smp_process;
+SMP_TOGETHER struct smp_process smp_process __attribute__((aligned(64)));
 
-_Atomic int smp_phase_now = SMP_COLD;
+SMP_TOGETHER _Atomic int smp_phase_now = SMP_COLD;
 
 void smp_turn_off(enum spillmark_off_reason reason) {
     if (smp_process.slot != NULL) {
@@ -28,6 +30,7 @@ void smp_turn_off(enum spillmark_off_reason reason) {
         __atomic_store_n(&smp_process.slot->state, SPILLMARK_STATE_OFF, __ATOMIC_RELEASE);
     }
     smp_process.features = 0;
+    smp_process.io_life = 0;
     smp_process.record_all = false;
     atomic_store_explicit(&smp_phase_now, SMP_OFF, memory_order_release);
 }
@@ -56,9 +59,10 @@ static uint32_t which_allocator(const struct smp_real_heap *heap) {
 }
 
 /* Reading sizes from chunk headers rests on glibc's layout: tried out on this very libc, on
- * blocks small, large and mapped by themselves. */
+ * blocks small, large and mapped by themselves. What is mapped is so large that to free it does not
+ * raise the threshold from which the program's blocks are mapped (32 MiB, mallopt(3)). */
 static bool headers_agree(const struct smp_real_heap *heap) {
-    static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000, 70000, 300000, 1 << 20};
+    static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000, 70000, 33 << 20};
     bool agree = true;
     for (size_t i = 0; agree && i < sizeof sizes / sizeof sizes[0]; i++) {
         void *block = heap->malloc(sizes[i]);
@@ -150,6 +154,7 @@ static bool find_functions(struct smp_real_heap *heap, enum spillmark_off_reason
         return false;
     }
     warm_up(heap);
+    smp_clock_find();
     smp_real_find_all();
     smp_operators_find(heap);
     /* Only so that the child moves at once; any event would make it. */
@@ -179,11 +184,20 @@ static bool take_place(struct smp_real_heap *heap, enum spillmark_off_reason *re
     return true;
 }
 
+static void use(const struct smp_real_heap *heap) {
+    smp_real = *heap;
+    smp_arena_close();
+    if (!smp_arena_is_used) {
+        smp_usable_size = heap->malloc_usable_size;
+    }
+}
+
 static void settle(bool is_up, enum spillmark_off_reason reason) {
     if (is_up) {
         atomic_store(&smp_home->ready, SMP_ON);
         smp_slot_ready();
         atomic_store_explicit(&smp_phase_now, SMP_ON, memory_order_release);
+        smp_process.io_life = smp_feature(SPILLMARK_FEATURE_IO) ? smp_life : 0;
     } else {
         smp_turn_off(reason);
     }
@@ -198,8 +212,10 @@ void smp_boot(void) {
     struct smp_real_heap heap;
     enum spillmark_off_reason reason;
     bool up = find_functions(&heap, &reason) && take_place(&heap, &reason);
+    dlerror(); /* of what was not found the program need not hear */
+    dlerror(); /* frees what the first one gave */
     if (reason != SPILLMARK_OFF_SYMBOLS || up) {
-        smp_real = heap;
+        use(&heap);
     }
     settle(up, reason);
     errno = saved_errno;
@@ -217,7 +233,7 @@ bool smp_boot_late(enum spillmark_off_reason *ret_reason) {
     bool up = is_known || find_functions(&heap, ret_reason);
     smp_life++;
     if (up) {
-        smp_real = heap;
+        use(&heap);
         up = take_place(&heap, ret_reason);
     }
     settle(up, *ret_reason);

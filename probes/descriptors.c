@@ -4,11 +4,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "allocator.h"
 #include "clock.h"
-#include "home.h"
 #include "raw.h"
-#include "self.h"
 #include "slot.h"
 #include "stacks.h"
 
@@ -76,7 +73,8 @@ static void keep_class(int fd, enum spillmark_fd_class fd_class) {
     }
 }
 
-enum spillmark_fd_class smp_fd_class(int fd) {
+/* What fd is, asked of the kernel the first time. */
+static enum spillmark_fd_class class_of(int fd) {
     if (fd < 0) {
         return SPILLMARK_FD_UNKNOWN;
     }
@@ -181,38 +179,21 @@ void smp_fd_closing_range(unsigned first, unsigned last) {
     smp_guard_leave(&guard);
 }
 
-enum direction { READ, WRITTEN };
-
-static void count_bytes(int fd, uint64_t bytes, enum direction direction) {
+void smp_fd_count(int fd, uint64_t bytes, enum smp_direction direction) {
     struct smp_self *self = smp_attached();
     if (smp_phase() != SMP_ON || !smp_feature(SPILLMARK_FEATURE_IO)) {
         return;
     }
-    enum spillmark_fd_class fd_class = smp_fd_class(fd);
+    enum spillmark_fd_class fd_class = class_of(fd);
     struct spillmark_thread *block =
         self != NULL ? self->block : &smp_process.threads[SPILLMARK_THREADS - 1];
     uint64_t *counter =
-        direction == READ ? &block->read_bytes[fd_class] : &block->write_bytes[fd_class];
+        direction == SMP_READ ? &block->read_bytes[fd_class] : &block->write_bytes[fd_class];
     if (self != NULL) {
         smp_add(counter, bytes);
     } else {
         __atomic_fetch_add(counter, bytes, __ATOMIC_RELAXED);
     }
-}
-
-long smp_fd_read(int fd, long result) {
-    if (result > 0) {
-        count_bytes(fd, (uint64_t)result, READ);
-        smp_allocator_answer();
-    }
-    return result;
-}
-
-long smp_fd_written(int fd, long result) {
-    if (result > 0) {
-        count_bytes(fd, (uint64_t)result, WRITTEN);
-    }
-    return result;
 }
 
 void smp_descriptors_inherit(struct spillmark_slot *child) {

@@ -9,44 +9,52 @@ enum { PAGE = 4096 };
 
 unsigned smp_early_calls;
 
-/* True when the real function is known by now. A call from inside the boot, or from another
- * thread meanwhile, must make do with the arena. */
-static bool booted(void) {
-    smp_early_calls++;
-    smp_boot();
+static bool is_known(void) {
     return smp_real.malloc != smp_early_malloc;
 }
 
-static void *from_arena(size_t alignment, size_t bytes) {
-    void *block = smp_arena_take(alignment, bytes);
-    if (block == NULL) {
-        errno = ENOMEM;
+static bool booted(void) {
+    smp_early_calls++;
+    smp_boot();
+    return is_known();
+}
+
+/* A call from inside the boot, or from another thread meanwhile, must make do with the arena. False
+ * when the real function is known by now. */
+static bool in_arena(size_t alignment, size_t bytes, void **ret_block) {
+    if (booted()) {
+        return false;
     }
-    return block;
+    *ret_block = smp_arena_take(alignment, bytes);
+    if (*ret_block == NULL) {
+        errno = ENOMEM;
+        return !is_known(); /* else it was closed meanwhile */
+    }
+    return true;
 }
 
 void *smp_early_malloc(size_t bytes) {
-    return booted() ? smp_real.malloc(bytes) : from_arena(16, bytes);
+    void *block;
+    return in_arena(16, bytes, &block) ? block : smp_real.malloc(bytes);
 }
 
 void *smp_early_calloc(size_t count, size_t bytes) {
-    if (booted()) {
-        return smp_real.calloc(count, bytes);
-    }
     size_t total;
     if (__builtin_mul_overflow(count, bytes, &total)) {
         errno = ENOMEM;
         return NULL;
     }
-    return from_arena(16, total);
+    void *block;
+    return in_arena(16, total, &block) ? block : smp_real.calloc(count, bytes);
 }
 
 /* Blocks of the arena are the caller's business (heap.c); here there are no others. */
 void *smp_early_realloc(void *block, size_t bytes) {
-    if (booted()) {
-        return smp_real.realloc(block, bytes);
+    void *first;
+    if (block == NULL && in_arena(16, bytes, &first)) {
+        return first;
     }
-    return block == NULL ? from_arena(16, bytes) : NULL;
+    return booted() ? smp_real.realloc(block, bytes) : NULL;
 }
 
 void smp_early_free(void *block) {
@@ -62,16 +70,18 @@ static void *lacking(void) {
 }
 
 void *smp_early_memalign(size_t alignment, size_t bytes) {
-    if (!booted()) {
-        return from_arena(alignment, bytes);
+    void *block;
+    if (in_arena(alignment, bytes, &block)) {
+        return block;
     }
     return smp_real.memalign != smp_early_memalign ? smp_real.memalign(alignment, bytes)
                                                    : lacking();
 }
 
 void *smp_early_aligned_alloc(size_t alignment, size_t bytes) {
-    if (!booted()) {
-        return from_arena(alignment, bytes);
+    void *block;
+    if (in_arena(alignment, bytes, &block)) {
+        return block;
     }
     return smp_real.aligned_alloc != smp_early_aligned_alloc
                ? smp_real.aligned_alloc(alignment, bytes)
@@ -79,29 +89,28 @@ void *smp_early_aligned_alloc(size_t alignment, size_t bytes) {
 }
 
 int smp_early_posix_memalign(void **ret_block, size_t alignment, size_t bytes) {
-    if (booted()) {
-        return smp_real.posix_memalign != smp_early_posix_memalign
-                   ? smp_real.posix_memalign(ret_block, alignment, bytes)
-                   : ENOMEM;
+    void *block;
+    if (in_arena(alignment, bytes, &block)) {
+        *ret_block = block != NULL ? block : *ret_block;
+        return block != NULL ? 0 : ENOMEM;
     }
-    void *block = smp_arena_take(alignment, bytes);
-    if (block == NULL) {
-        return ENOMEM;
-    }
-    *ret_block = block;
-    return 0;
+    return smp_real.posix_memalign != smp_early_posix_memalign
+               ? smp_real.posix_memalign(ret_block, alignment, bytes)
+               : ENOMEM;
 }
 
 void *smp_early_valloc(size_t bytes) {
-    if (!booted()) {
-        return from_arena(PAGE, bytes);
+    void *block;
+    if (in_arena(PAGE, bytes, &block)) {
+        return block;
     }
     return smp_real.valloc != smp_early_valloc ? smp_real.valloc(bytes) : lacking();
 }
 
 void *smp_early_pvalloc(size_t bytes) {
-    if (!booted()) {
-        return from_arena(PAGE, (bytes + PAGE - 1) / PAGE * PAGE);
+    void *block;
+    if (in_arena(PAGE, (bytes + PAGE - 1) / PAGE * PAGE, &block)) {
+        return block;
     }
     return smp_real.pvalloc != smp_early_pvalloc ? smp_real.pvalloc(bytes) : lacking();
 }

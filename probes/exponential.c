@@ -18,30 +18,31 @@ static double natural_log(double x) {
     double t = (m - 1.0) / (m + 1.0);
     double square = t * t;
     double sum = 0.0;
-    for (int n = 15; n >= 1; n -= 2) {
-        sum = sum * square + 1.0 / n;
+    static const double parts[] = {1.0 / 15, 1.0 / 13, 1.0 / 11, 1.0 / 9,
+                                   1.0 / 7,  1.0 / 5,  1.0 / 3};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        sum = (sum + parts[i]) * square;
     }
-    return 2.0 * t * sum + exponent * 0.6931471805599453;
+    return 2.0 * t * (sum + 1.0) + exponent * 0.6931471805599453;
 }
 
-/* 1 - exp(-r) for r >= 0. */
-static double one_minus_exp(double r) {
-    if (r > 40.0) {
-        return 1.0;
+/* 1 / (1 - exp(-r)) for r > 0: up to a half by its Laurent series, whose coefficients are
+ * Bernoulli's numbers over factorials; relative error below 1e-10. Beyond, by doubling: with
+ * p = 1 - exp(-r), 1 - exp(-2r) = p * (2 - p). */
+static double over_one_minus_exp(double r) {
+    int doublings = 0;
+    for (; r > 0.5; r *= 0.5) {
+        if (++doublings == 7) { /* from 32 on */
+            return 1.0;
+        }
     }
-    int halvings = 0;
-    while (r > 0.25) {
-        r *= 0.5;
-        halvings++;
+    double square = r * r;
+    double series = ((-1.0 / 1209600 * square + 1.0 / 30240) * square - 1.0 / 720) * square;
+    double inverse = 1.0 / r + 0.5 + (series + 1.0 / 12) * r;
+    for (; doublings > 0; doublings--) {
+        inverse = inverse * inverse / (2.0 * inverse - 1.0);
     }
-    double sum = 0.0; /* r - r^2/2! + r^3/3! - ... by Horner's scheme */
-    for (int n = 10; n >= 1; n--) {
-        sum = r / n * (1.0 - sum);
-    }
-    for (; halvings > 0; halvings--) {
-        sum = sum * (2.0 - sum); /* 1 - e^-2r from 1 - e^-r */
-    }
-    return sum;
+    return inverse;
 }
 
 int64_t smp_exponential(uint64_t random, uint64_t mean) {
@@ -54,5 +55,5 @@ uint64_t smp_weight_q10(uint64_t bytes, uint64_t interval) {
     if (interval <= 1 || bytes == 0) {
         return 1024;
     }
-    return (uint64_t)(1024.0 / one_minus_exp((double)bytes / (double)interval) + 0.5);
+    return (uint64_t)(1024.0 * over_one_minus_exp((double)bytes / (double)interval) + 0.5);
 }

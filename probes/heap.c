@@ -46,7 +46,7 @@ static __attribute__((noinline)) void *realloc_slow(void *block, size_t bytes) {
         return NULL;
     }
     smp_realloc_after(&old);
-    return smp_allocated(moved);
+    return smp_allocated_anyhow(moved);
 }
 
 static __attribute__((noinline)) void count_taken(size_t chunk_bytes) {
@@ -86,13 +86,13 @@ SMP_EXPORT void *reallocarray(void *block, size_t count, size_t bytes) {
 
 /* For the rarer ways to allocate, which may be another allocator's. */
 static void *allocated(void *block, bool foreign) {
-    return foreign ? block : smp_allocated(block);
+    return foreign ? block : smp_allocated_anyhow(block);
 }
 
 SMP_EXPORT int posix_memalign(void **ret_block, size_t alignment, size_t bytes) {
     int failed = smp_real.posix_memalign(ret_block, alignment, bytes);
-    if (failed == 0 && !smp_foreign.posix_memalign) {
-        smp_allocated(*ret_block);
+    if (failed == 0) {
+        allocated(*ret_block, smp_foreign.posix_memalign);
     }
     return failed;
 }
@@ -113,8 +113,14 @@ SMP_EXPORT void *pvalloc(size_t bytes) {
     return allocated(smp_real.pvalloc(bytes), smp_foreign.pvalloc);
 }
 
-SMP_EXPORT size_t malloc_usable_size(void *block) {
+static size_t usable_size(void *block) {
     return smp_arena_holds(block) ? smp_arena_size(block) : smp_real.malloc_usable_size(block);
+}
+
+SMP_TOGETHER size_t (*smp_usable_size)(void *block) = usable_size;
+
+SMP_EXPORT size_t malloc_usable_size(void *block) {
+    return smp_usable_size(block);
 }
 
 /* From now on smaller chunks may be mapped by themselves than the quick paths can tell. */

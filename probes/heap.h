@@ -17,15 +17,19 @@
 #include "self.h"
 
 /* glibc keeps the size of a chunk in the word before it. The lowest bits are flags; bit 1 says
- * that the chunk was mapped by itself, and then it has a word less to use. Such chunks are larger
- * than any countdown, so that the paths below need not look at the flag: each is an event. Where
- * the program wants smaller ones mapped, all takes the slow path. Blocks of the boot arena have
- * the flag and such a size too (arena.c). */
-enum { SMP_CHUNK_MAPPED = 2, SMP_MAPPED_LEAST_BYTES = 64 * 1024 };
+ * that the chunk was mapped by itself, and then it has a word less to use. What malloc and calloc
+ * map is larger than any countdown, so that the path of allocations need not look at the flag: each
+ * is an event; where the program wants smaller ones mapped, all takes the slow path. Realloc and
+ * large alignments leave small ones. Blocks of the boot arena have the flag, too (arena.c). */
+enum { SMP_CHUNK_MAPPED = 2, SMP_MAPPED_LEAST_BYTES = 128 * 1024 };
 _Static_assert((int)SMP_MAPPED_LEAST_BYTES > (int)SMP_EVENT_BYTES, "a mapped chunk is an event");
 
 static inline size_t smp_chunk_of(const void *block) {
     return ((const size_t *)block)[-1] & ~(size_t)7;
+}
+
+static inline bool smp_is_mapped(const void *block) {
+    return (((const size_t *)block)[-1] & SMP_CHUNK_MAPPED) != 0;
 }
 
 /* Counts a block, or NULL, in any state of things, and gives it back. */
@@ -48,6 +52,9 @@ void smp_free_due(void *block, struct smp_self *self);
 
 /* After counting: publishes, ends the record of a block that was sampled, and frees the block. */
 __attribute__((noinline)) void smp_free_event(void *block, struct smp_self *self);
+
+/* Of any block; the allocator's own function where no block of the boot arena can come. */
+extern SMP_HIDDEN size_t (*smp_usable_size)(void *block);
 
 /* An object that realloc is about to take. */
 struct smp_object {
@@ -99,11 +106,16 @@ static inline __attribute__((always_inline)) void *smp_allocated(void *block) {
     return block;
 }
 
+/* The same by other ways than malloc and calloc. */
+static inline __attribute__((always_inline)) void *smp_allocated_anyhow(void *block) {
+    bool is_slow = (uintptr_t)block <= smp_here.slow_up_to || smp_is_mapped(block);
+    return __builtin_expect(is_slow, 0) ? smp_alloc_slow(block) : smp_allocated(block);
+}
+
 /* A chunk's size if the path here can count it, else 0. */
 static inline __attribute__((always_inline)) size_t smp_quick_chunk_bytes(const void *block) {
-    size_t word =
-        (uintptr_t)block > smp_here.slow_up_to ? ((const size_t *)block)[-1] : SMP_CHUNK_MAPPED;
-    return (word & SMP_CHUNK_MAPPED) != 0 ? 0 : word & ~(size_t)7;
+    bool is_slow = (uintptr_t)block <= smp_here.slow_up_to || smp_is_mapped(block);
+    return is_slow ? 0 : smp_chunk_of(block);
 }
 
 /* Counts what realloc took. Events that are due wait for the next free. False if it is to be
@@ -124,9 +136,15 @@ static inline __attribute__((always_inline)) void smp_free(void *block) {
         smp_free_slow(block);
         return;
     }
+    /* Once, into a register: tests of memory take more of the processor. */
+    size_t word = __atomic_load_n((const size_t *)block - 1, __ATOMIC_RELAXED);
+    if (__builtin_expect((word & SMP_CHUNK_MAPPED) != 0, 0)) {
+        smp_free_slow(block);
+        return;
+    }
     struct smp_self *self = smp_here.self;
     struct spillmark_thread *counters = smp_counters_of(self);
-    size_t chunk_bytes = smp_chunk_of(block);
+    size_t chunk_bytes = word & ~(size_t)7;
     if (__builtin_expect(smp_count_down(&self->free_countdown, chunk_bytes), 0)) {
         smp_free_due(block, self);
         return;

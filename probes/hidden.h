@@ -5,3 +5,7 @@
 #pragma once
 
 #define SMP_HIDDEN __attribute__((visibility("hidden")))
+
+/* Variables that the hooks and samples pass stand together: what costs is pages and lines that the
+ * program does not use itself, and has driven out of the processor's memory since the last time. */
+#define SMP_TOGETHER __attribute__((section(".data.together")))

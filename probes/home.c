@@ -8,7 +8,7 @@
 #include "raw.h"
 #include "regions.h"
 
-struct smp_home *smp_home;
+SMP_TOGETHER struct smp_home *smp_home;
 
 static uint32_t power_of_two(uint32_t at_least) {
     uint32_t size = 1024;
@@ -50,6 +50,7 @@ int smp_home_create(void) {
         return (int)advised;
     }
     smp_home = (struct smp_home *)at;
+    smp_process.fd_class = smp_home->fd_class;
     smp_home_arrange();
     return 0;
 }

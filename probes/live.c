@@ -43,6 +43,13 @@ static __attribute__((noinline)) void drop(void) {
     __atomic_fetch_add(&smp_process.slot->unsampled_drops, 1, __ATOMIC_RELAXED);
 }
 
+void smp_live_prefetch(uintptr_t address) {
+    __builtin_prefetch(smp_live_chain(address));
+    __builtin_prefetch(&smp_filter.exact[smp_filter_exact(address)]);
+    __builtin_prefetch(&smp_filter.near[smp_filter_near(address)]);
+    __builtin_prefetch(&smp_home->free_regions);
+}
+
 bool smp_live_insert(const struct smp_guard *guard, uintptr_t address, uint64_t packed) {
     (void)guard;
     _Atomic uint32_t *head = smp_live_chain(address);

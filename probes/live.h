@@ -23,6 +23,9 @@ bool smp_live_insert(const struct smp_guard *guard, uintptr_t address, uint64_t 
 /* Takes the object at `address` out: what was kept of it, or 0 if it is not there. */
 uint64_t smp_live_remove(const struct smp_guard *guard, uintptr_t address);
 
+/* Before an insert: fetches the lines it will look at first. */
+void smp_live_prefetch(uintptr_t address);
+
 /* The head of the chain that an object's region is in. */
 static inline _Atomic uint32_t *smp_live_chain(uintptr_t address) {
     return smp_region_chain(address >> SMP_REGION_BITS);

@@ -59,6 +59,15 @@ static inline bool same_words(const struct smp_memo *memo, const uint64_t *stack
     return true;
 }
 
+void smp_memo_prefetch(const struct smp_self *self, const struct smp_origin *origin) {
+    if (self->memos != NULL) {
+        const struct smp_memo *memo = memos_of(self, origin);
+        for (int way = 0; way < SMP_MEMO_WAYS; way++) {
+            __builtin_prefetch(&memo[way]);
+        }
+    }
+}
+
 uint32_t smp_memo_match(const struct smp_self *self, const struct smp_origin *origin) {
     if (self->memos == NULL) {
         return 0;

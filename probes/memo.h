@@ -16,7 +16,7 @@
  * program's walks, are not worth as much of it as keeping them all would take: 120 KB a thread, of
  * 64 threads at once. */
 enum { SMP_MEMO_WORDS = 92, SMP_MEMO_STEP = 4, SMP_MEMO_WAYS = 4 };
-enum { SMP_MEMO_SETS_BITS = 8, SMP_MEMO_SAMPLING_SETS_BITS = 5, SMP_MEMO_SAMPLING_THREADS = 64 };
+enum { SMP_MEMO_SETS_BITS = 8, SMP_MEMO_SAMPLING_SETS_BITS = 7, SMP_MEMO_SAMPLING_THREADS = 16 };
 enum { SMP_MEMO_SETS = 1 << SMP_MEMO_SETS_BITS };
 
 struct smp_memo {
@@ -32,6 +32,9 @@ struct smp_memo {
 
 /* The stack, if the walk from this origin is kept, or 0. */
 uint32_t smp_memo_match(const struct smp_self *self, const struct smp_origin *origin);
+
+/* Before that: fetches what tells walks apart. */
+void smp_memo_prefetch(const struct smp_self *self, const struct smp_origin *origin);
 
 /* What a walk that is not kept is to be written into; NULL without memory for it. The same
  * function is reached at the same depth by several ways: SMP_MEMO_WAYS of them are kept. */

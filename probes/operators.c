@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "arena.h"
 #include "early.h"
 #include "object.h"
 #include "process.h"
@@ -48,6 +49,8 @@ static void try_new(const struct operator_case *op, const struct smp_real_heap *
     slot->by_itself = smp_early_calls == before;
     if (slot->by_itself) {
         heap->free(block);
+    } else if (smp_arena_holds(block)) {
+        smp_arena_give();
     }
 }
 

@@ -21,6 +21,9 @@ enum smp_phase {
 struct smp_process {
     struct spillmark_pool *pool; /* the header and the claim table, mapped shared */
     struct spillmark_slot *slot; /* mapped shared; the address outlives forks */
+    uint8_t *fd_class;           /* by descriptor: class + 1, 0 = not known; wiped by fork */
+    uint32_t io_life;            /* smp_life while bytes are counted by class, else 0 */
+    uint32_t features;           /* what is on */
     uint64_t slot_bytes;         /* copies of the pool's fields, validated */
     uint64_t sample_interval_bytes;
     uint64_t seed;
@@ -28,7 +31,6 @@ struct smp_process {
     uint32_t slot_count;
     uint32_t slot_index;
     bool has_slot;       /* else slot is NULL, or private memory that stands in for one */
-    uint32_t features;   /* what is on */
     uint32_t allocator;  /* as in the slot */
     bool is_late;        /* loaded into a program that ran already */
     bool chunk_headers;  /* sizes are read from glibc's chunk header */

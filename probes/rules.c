@@ -14,7 +14,7 @@ struct entry {
 
 static struct entry table[ENTRIES] __attribute__((aligned(64)));
 static _Atomic uint64_t generation; /* in the 16 bits above an address */
-_Atomic uint32_t smp_rules_drops;
+SMP_TOGETHER _Atomic uint32_t smp_rules_drops;
 
 static uint64_t key_of(uintptr_t address) {
     return address | atomic_load_explicit(&generation, memory_order_relaxed) << 48;

@@ -74,14 +74,36 @@ static bool busy(struct smp_guard *guard) {
     return true;
 }
 
+/* What a sample needs next lies in lines that the program has driven out of the caches since the
+ * last one: on their way while the next is drawn. */
+static inline void look_ahead(const struct smp_self *self, const struct smp_origin *origin,
+                              const void *block) {
+    smp_memo_prefetch(self, origin);
+    smp_live_prefetch((uintptr_t)block);
+    __builtin_prefetch(&smp_process.slot->asked);
+}
+
+/* Whether the block is one to be sampled. Recording all, the countdown stays below zero. */
+static inline bool is_sample(struct smp_self *self, const struct smp_origin *origin,
+                             const void *block) {
+    if (smp_process.record_all) {
+        return true;
+    }
+    bool due = smp_is_due(self);
+    if (due) {
+        look_ahead(self, origin, block);
+    }
+    smp_rearm(self, due);
+    return due;
+}
+
 void *smp_alloc_event(struct smp_self *self, void *block, size_t chunk_bytes) {
     struct smp_guard guard;
     struct smp_origin origin = SMP_ORIGIN();
     if (busy(&guard)) {
         return block;
     }
-    /* Recording all, the countdown stays below zero. */
-    bool due = smp_process.record_all || smp_rearm(self);
+    bool due = is_sample(self, &origin, block);
     smp_publish_step(self);
     if (due && smp_phase() == SMP_ON) {
         sample_alloc(&guard, self, &origin, block, chunk_bytes - SPILLMARK_CHUNK_EXTRA_BYTES);
@@ -115,8 +137,8 @@ static inline uint64_t store_told(uint64_t *chunk_bytes, uint64_t bytes, uint64_
 static bool learn(struct smp_self *self, size_t bytes) {
     const uint64_t *alloc, *freed;
     struct spillmark_thread *block = self->block;
-    if (smp_process.extra_bytes != 0 || block == NULL || smp_phase() != SMP_ON ||
-        !smp_allocator_told(&alloc, &freed)) {
+    if (smp_process.extra_bytes != 0 || smp_arena_is_used || block == NULL ||
+        smp_phase() != SMP_ON || !smp_allocator_told(&alloc, &freed)) {
         return false;
     }
     uint64_t alloc_now, freed_now;
@@ -194,13 +216,13 @@ static bool is_quick(const struct smp_self *self) {
 }
 
 /* A chunk that is counted nowhere yet, though taken off its countdown. */
-static size_t due_chunk(const void *block, int64_t *countdown) {
-    size_t word = ((const size_t *)block)[-1], bytes = word & ~(size_t)7;
-    if ((word & SMP_CHUNK_MAPPED) != 0) { /* the word less: as if it were smaller */
-        bytes -= sizeof word;
-        *countdown += (int64_t)sizeof word;
+static size_t due_chunk(struct smp_self *self, const void *block) {
+    size_t chunk_bytes = smp_chunk_of(block);
+    if (smp_is_mapped(block)) { /* the word less: as if it were smaller */
+        chunk_bytes -= sizeof chunk_bytes;
+        self->alloc_countdown += (int64_t)sizeof chunk_bytes;
     }
-    return bytes;
+    return chunk_bytes;
 }
 
 void *smp_alloc_due(struct smp_self *self, void *block) {
@@ -208,7 +230,7 @@ void *smp_alloc_due(struct smp_self *self, void *block) {
         smp_here.slow_up_to = UINTPTR_MAX;
         return alloc_asking(block);
     }
-    size_t chunk_bytes = due_chunk(block, &self->alloc_countdown);
+    size_t chunk_bytes = due_chunk(self, block);
     smp_add_chunk(self->counters, chunk_bytes);
     return smp_alloc_event(self, block, chunk_bytes);
 }
@@ -229,13 +251,12 @@ static uint64_t free_weight_q10(struct smp_self *self, uint64_t bytes) {
 static __attribute__((noinline)) void record_free_stack(const struct smp_guard *guard,
                                                         struct smp_self *self,
                                                         const struct smp_origin *origin,
-                                                        uint64_t live, size_t bytes,
-                                                        uint64_t weight_q10) {
+                                                        uint64_t live, uint64_t bytes,
+                                                        uint64_t count_q10) {
     uint32_t free_stack = smp_stack_of(guard, self, origin, SPILLMARK_KIND_HEAP);
-    uint64_t count_q10 = weight_of(bytes);
     const struct smp_freed freed = {
-        .bytes = (bytes * count_q10 >> 10) * weight_q10 >> 10,
-        .count_q10 = count_q10 * weight_q10 >> 10,
+        .bytes = bytes,
+        .count_q10 = count_q10,
         .age_ms = smp_live_now_ms() - spillmark_live_born_ms(live),
     };
     smp_frees_add(guard, spillmark_live_stack(live), free_stack, &freed);
@@ -245,13 +266,14 @@ static __attribute__((noinline)) void record_free_stack(const struct smp_guard *
 static inline __attribute__((always_inline)) void
 record_free(const struct smp_guard *guard, struct smp_self *self, uint64_t live, size_t bytes) {
     struct spillmark_stack *stack = &smp_process.stacks[spillmark_live_stack(live)];
-    uint64_t count_q10 = weight_of(bytes);
-    smp_add_shared(&stack->free_bytes, bytes * count_q10 >> 10);
+    uint64_t count_q10 = weight_of(bytes), weighted_bytes = bytes * count_q10 >> 10;
+    smp_add_shared(&stack->free_bytes, weighted_bytes);
     smp_add_shared(&stack->free_count_q10, count_q10);
     uint64_t weight_q10 = free_weight_q10(self, bytes);
     if (__builtin_expect(weight_q10 != 0, 0)) {
         struct smp_origin origin = SMP_ORIGIN();
-        record_free_stack(guard, self, &origin, live, bytes, weight_q10);
+        record_free_stack(guard, self, &origin, live, weighted_bytes * weight_q10 >> 10,
+                          count_q10 * weight_q10 >> 10);
     }
 }
 
@@ -315,6 +337,7 @@ void smp_count_free(void *block) {
 
 static __attribute__((noinline)) void free_asking(void *block) {
     if (smp_arena_holds(block)) {
+        smp_arena_give();
         return;
     }
     struct smp_self *self = counting_self();
@@ -330,16 +353,12 @@ static __attribute__((noinline)) void free_asking(void *block) {
 }
 
 void smp_free_due(void *block, struct smp_self *self) {
-    if (smp_arena_holds(block)) {
-        self->free_countdown += (int64_t)smp_chunk_of(block);
-        return;
-    }
     if (__builtin_expect(!is_quick(self), 0)) {
         smp_here.slow_up_to = UINTPTR_MAX;
         free_asking(block);
         return;
     }
-    smp_add_freed_chunk(self->counters, due_chunk(block, &self->free_countdown));
+    smp_add_freed_chunk(self->counters, smp_chunk_of(block));
     smp_free_event(block, self);
 }
 
@@ -378,7 +397,7 @@ void smp_free_slow(void *block) {
     if (block == NULL) {
         return;
     }
-    if (__builtin_expect(told(&self->told_free) == NULL || smp_arena_holds(block), 0)) {
+    if (__builtin_expect(told(&self->told_free) == NULL, 0)) {
         free_asking(block);
         return;
     }

@@ -15,7 +15,7 @@ static struct spillmark_thread off_block;
 static struct smp_self off = {
     .block = &off_block, .alloc_countdown = INT64_MAX, .free_countdown = INT64_MAX};
 
-uint32_t smp_life = 1;
+SMP_TOGETHER uint32_t smp_life = 1;
 
 __thread struct smp_here smp_here = {&nobody, UINTPTR_MAX};
 __thread uintptr_t smp_guard_frame;
@@ -59,19 +59,21 @@ static void arm(struct smp_self *self) {
     }
 }
 
-bool smp_rearm(struct smp_self *self) {
+bool smp_is_due(struct smp_self *self) {
     const uint64_t *alloc = __atomic_load_n(&self->told_alloc, __ATOMIC_RELAXED);
     int64_t left = alloc != NULL ? (int64_t)(self->told_event - *alloc) : self->alloc_countdown;
-    int64_t allocated = self->armed_bytes - left;
     if (self->sample_bytes != INT64_MAX) {
-        self->sample_bytes -= allocated;
+        self->sample_bytes -= self->armed_bytes - left;
     }
-    bool due = self->sample_bytes < 0;
+    self->armed_bytes = left;
+    return self->sample_bytes < 0;
+}
+
+void smp_rearm(struct smp_self *self, bool due) {
     if (due) {
         self->sample_bytes = draw_sample(self);
     }
     arm(self);
-    return due;
 }
 
 static void forget(struct smp_self *self) {

@@ -37,7 +37,7 @@ void smp_self_boot(void);
 void smp_self_release(void);
 
 /* Makes the next call of every thread an event; a thread that is counting down at this very moment
- * comes to that some 48 KiB later. */
+ * comes to that some 112 KiB later. */
 void smp_self_hurry(void);
 
 /* Rises when the probe is brought up again: whoever was attached before is not any more. */
@@ -57,10 +57,13 @@ static inline struct smp_self *smp_attached(void) {
 int64_t smp_draw(struct smp_self *self, uint64_t mean_bytes);
 
 /* A thread's live bytes run ahead of what the slot shows by at most the sum of these. */
-enum { SMP_EVENT_BYTES = 48 * 1024, SMP_PUBLISH_BYTES = 16 * 1024 };
+enum { SMP_EVENT_BYTES = 112 * 1024, SMP_PUBLISH_BYTES = 16 * 1024 };
 
-/* Sets the countdown of allocations; true if a sample is due. To be called by each event. */
-bool smp_rearm(struct smp_self *self);
+/* Whether a sample is due by what was allocated. To be called by each event, then */
+bool smp_is_due(struct smp_self *self);
+
+/* which sets the countdown of allocations, after the next sample was drawn if one is due. */
+void smp_rearm(struct smp_self *self, bool due);
 
 /* Brings slot.heap_live_bytes up to date and moves its water marks. */
 void smp_publish(struct smp_self *self);

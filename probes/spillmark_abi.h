@@ -156,7 +156,7 @@ struct spillmark_slot {
     uint32_t features;   /* what is really on */
     uint32_t allocator;  /* enum spillmark_allocator */
     struct spillmark_section sections[SPILLMARK_SECTIONS];
-    /* Live heap, published in steps of at most 64 KiB a thread, with its water marks. The reader
+    /* Live heap, published in steps of at most 128 KiB a thread, with its water marks. The reader
      * exchanges a mark with the level to start a new interval. (level) */
     int64_t heap_live_bytes, heap_high_bytes, heap_low_bytes;
     uint64_t unsampled_drops; /* sampled objects whose record found no room */

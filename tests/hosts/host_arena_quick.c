@@ -1,11 +1,16 @@
 /* host_arena_quick.c - blocks from before the boot over glibc, whose chunks are told apart by a
- * word: freed and grown by a thread that counts quickly, and never counted. */
+ * word, and over an allocator that counts by itself: freed and grown by a thread that counts
+ * quickly, and never counted. */
 #include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "pool_view.h"
+
+#ifndef HOST_ALLOCATOR
+#define HOST_ALLOCATOR SPILLMARK_ALLOCATOR_GLIBC
+#endif
 
 enum { TAKEN = 3, BYTES = 100 };
 
@@ -24,7 +29,7 @@ int pthread_key_create(pthread_key_t *key, void (*destructor)(void *)) {
 int main(void) {
     const struct spillmark_slot *slot = host_slot();
     free(malloc(1));
-    HOST_CHECK(slot->allocator == SPILLMARK_ALLOCATOR_GLIBC);
+    HOST_CHECK(slot->allocator == HOST_ALLOCATOR);
     for (int i = 0; i < TAKEN; i++) {
         HOST_CHECK(taken[i] != NULL && malloc_usable_size(taken[i]) == BYTES); /* of glibc: 104 */
         memset(taken[i], i, BYTES);

@@ -1,17 +1,29 @@
-/* host_early.c - allocates and opens before constructors, in constructors, in destructors of
- * thread-local data, in exit handlers. */
+/* host_early.c - allocates, opens, reads and writes before constructors, in constructors, in
+ * destructors of thread-local data, in exit handlers. */
 #include <link.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "pool_view.h"
 
 static void *from_preinit, *from_constructor, *early_page;
 static int early_fd;
 
+/* The first call that the probe sees at all: of descriptors that it has not seen opened. */
+static void preinit_bytes(void) {
+    int ends[2];
+    char got = 0;
+    HOST_CHECK(syscall(SYS_pipe2, ends, 0) == 0);
+    HOST_CHECK(write(ends[1], "x", 1) == 1 && read(ends[0], &got, 1) == 1 && got == 'x');
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void preinit(void) {
+    preinit_bytes();
     from_preinit = calloc(10, 1000);
     early_fd = open("/dev/null", O_RDONLY);
     early_page = memalign(4096, 100);

@@ -1,12 +1,22 @@
 /* host_small_maps.c - chunks that are mapped by themselves though they are small, as the program
- * asks for by mallopt while another thread allocates: counted and freed to the byte. */
+ * asks for by mallopt while another thread allocates, or by large alignments: counted and freed to
+ * the byte. */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "pool_view.h"
 
-enum { BLOCKS = 40, THRESHOLD = 4096, BLOCK_BYTES = 20000, SMALL_BYTES = 100 };
+enum {
+    BLOCKS = 40,
+    THRESHOLD = 4096,
+    BLOCK_BYTES = 20000,
+    SMALL_BYTES = 100,
+    ALIGNMENT = 256 * 1024,
+    ALIGNED = 70,
+    MAPPED_BYTES = 140 * 1000
+};
 
 static pthread_barrier_t barrier;
 
@@ -43,11 +53,41 @@ static void *run(void *argument) {
 }
 
 static bool is_mapped(const void *block) {
-    return (((const size_t *)block)[-1] & 2) != 0;
+    return (*(const size_t *)((uintptr_t)block - sizeof(size_t)) & 2) != 0;
 }
 
-int main(void) {
+/* What a large alignment leaves of a chunk that was mapped by itself: mappings of a page more than
+ * the alignment, one beneath the other, leave all there is. Then what realloc leaves. */
+static void align(const struct spillmark_slot *slot) {
+    static void *aligned[ALIGNED];
+    void *large = malloc(MAPPED_BYTES);
+    HOST_CHECK(is_mapped(large)); /* the threshold is what it is without a probe */
+    int64_t large_bytes = (int64_t)malloc_usable_size(large);
+    int64_t bytes = view_live_bytes(slot), count = view_live_count(slot);
+    for (int i = 0; i < ALIGNED; i++) {
+        aligned[i] = memalign(ALIGNMENT, SMALL_BYTES);
+        HOST_CHECK(aligned[i] != NULL && is_mapped(aligned[i]));
+        bytes += (int64_t)malloc_usable_size(aligned[i]);
+        HOST_CHECK(view_live_bytes(slot) == bytes && view_live_count(slot) == count + i + 1);
+    }
+    for (int i = 0; i < ALIGNED; i++) {
+        bytes -= (int64_t)malloc_usable_size(aligned[i]);
+        free(aligned[i]);
+        HOST_CHECK(view_live_bytes(slot) == bytes);
+    }
+    large = realloc(large, SMALL_BYTES);
+    HOST_CHECK(is_mapped(large) && malloc_usable_size(large) < MAPPED_BYTES / 2);
+    bytes += (int64_t)malloc_usable_size(large) - large_bytes;
+    HOST_CHECK(view_live_bytes(slot) == bytes);
+    free(large);
+}
+
+int main(int count_of_arguments, char **arguments) {
     const struct spillmark_slot *slot = host_slot();
+    if (count_of_arguments > 1 && strcmp(arguments[1], "aligned") == 0) {
+        align(slot);
+        return 0;
+    }
     pthread_t thread;
     int64_t sum;
     pthread_barrier_init(&barrier, NULL, 2);

@@ -165,7 +165,7 @@ int inspect_slot(const struct spillmark_slot *slot, uint64_t slot_bytes,
         faults += inspect_descriptors(slot);
         int64_t behind = view_live_bytes(slot) - slot->heap_live_bytes;
         int64_t allowed =
-            INT64_C(66000) * used_of(slot, SPILLMARK_SECTION_THREADS) + (INT64_C(1) << 20);
+            INT64_C(132000) * used_of(slot, SPILLMARK_SECTION_THREADS) + (INT64_C(1) << 20);
         faults += behind <= allowed && behind >= -allowed
                       ? 0
                       : fault(slot, "published level lags", behind, allowed);
