@@ -11,8 +11,11 @@ static struct smp_memo *mapped[SPILLMARK_THREADS];
 
 enum { MAP_BYTES = sizeof(struct smp_memo) * SMP_MEMO_SETS * SMP_MEMO_WAYS };
 
-/* Leaves so much of a hash as numbers the sets. */
-static uint8_t set_shift = 64 - SMP_MEMO_SAMPLING_SETS_BITS;
+static inline int sets_bits(const struct smp_self *self) {
+    return smp_process.record_all                 ? SMP_MEMO_SETS_BITS
+           : self->index < SMP_MEMO_FIRST_THREADS ? SMP_MEMO_FIRST_SETS_BITS
+                                                  : SMP_MEMO_OTHER_SETS_BITS;
+}
 
 /* With the first walk: a thread may end without one. */
 static bool make_memos(struct smp_self *self) {
@@ -32,7 +35,6 @@ static bool make_memos(struct smp_self *self) {
         }
         mapped[self->index] = (struct smp_memo *)at;
     }
-    set_shift = 64 - (smp_process.record_all ? SMP_MEMO_SETS_BITS : SMP_MEMO_SAMPLING_SETS_BITS);
     self->memos = mapped[self->index];
     return true;
 }
@@ -40,7 +42,7 @@ static bool make_memos(struct smp_self *self) {
 static inline struct smp_memo *memos_of(const struct smp_self *self,
                                         const struct smp_origin *origin) {
     uint64_t hash = (origin->pc ^ origin->sp << 20) * UINT64_C(0x9e3779b97f4a7c15);
-    return &self->memos[(hash >> set_shift) * SMP_MEMO_WAYS];
+    return &self->memos[(hash >> (64 - sets_bits(self))) * SMP_MEMO_WAYS];
 }
 
 static inline uint64_t epoch_of(const struct smp_self *self) {

@@ -13,10 +13,11 @@
 #include "unwind.h"
 
 /* Words are compared by fours. What is never used takes no memory; samples, which are of all of a
- * program's walks, are not worth as much of it as keeping them all would take: 120 KB a thread, of
- * 64 threads at once. */
+ * program's walks, are not worth as much of it as keeping them all would take: at the most 480 KB
+ * for each of the first 16 threads, which most programs have, 120 KB for those up to 64. */
 enum { SMP_MEMO_WORDS = 92, SMP_MEMO_STEP = 4, SMP_MEMO_WAYS = 4 };
-enum { SMP_MEMO_SETS_BITS = 8, SMP_MEMO_SAMPLING_SETS_BITS = 7, SMP_MEMO_SAMPLING_THREADS = 16 };
+enum { SMP_MEMO_SETS_BITS = 8, SMP_MEMO_FIRST_SETS_BITS = 7, SMP_MEMO_OTHER_SETS_BITS = 5 };
+enum { SMP_MEMO_FIRST_THREADS = 16, SMP_MEMO_SAMPLING_THREADS = 64 };
 enum { SMP_MEMO_SETS = 1 << SMP_MEMO_SETS_BITS };
 
 struct smp_memo {

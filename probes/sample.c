@@ -386,10 +386,20 @@ static inline bool count_told_free(struct smp_self *self) {
     return (now ^ before) >= FREE_STEP_BYTES;
 }
 
-static __attribute__((noinline)) void forget_told(struct smp_self *self, void *block) {
+/* The calling thread's own is asked for again: to keep it over the call would take longer. */
+static inline __attribute__((always_inline)) void free_told(void *block) {
+    smp_real.free(block);
+    struct smp_self *self = smp_here.self;
+    if (__builtin_expect(count_told_free(self), 0)) {
+        publish_freed(self);
+    }
+}
+
+static __attribute__((noinline)) void free_told_noted(void *block, struct smp_self *self) {
     if (smp_process.record_all || smp_live_likely((uintptr_t)block)) {
         forget(self, block);
     }
+    free_told(block);
 }
 
 void smp_free_slow(void *block) {
@@ -399,14 +409,10 @@ void smp_free_slow(void *block) {
     }
     if (__builtin_expect(told(&self->told_free) == NULL, 0)) {
         free_asking(block);
-        return;
-    }
-    if (__builtin_expect(smp_live_maybe((uintptr_t)block), 0)) {
-        forget_told(self, block);
-    }
-    smp_real.free(block);
-    if (__builtin_expect(count_told_free(self), 0)) {
-        publish_freed(self);
+    } else if (__builtin_expect(smp_live_maybe((uintptr_t)block), 0)) {
+        free_told_noted(block, self);
+    } else {
+        free_told(block);
     }
 }
 
