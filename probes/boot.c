@@ -59,16 +59,18 @@ static uint32_t which_allocator(const struct smp_real_heap *heap) {
 }
 
 /* Reading sizes from chunk headers rests on glibc's layout: tried out on this very libc, on
- * blocks small, large and mapped by themselves. What is mapped is so large that to free it does not
- * raise the threshold from which the program's blocks are mapped (32 MiB, mallopt(3)). */
+ * blocks small, large and mapped by themselves. Freed as large as it is, a mapped one would raise
+ * the threshold from which the program's blocks are mapped (mallopt(3)); realloc leaves it a page.
+ */
 static bool headers_agree(const struct smp_real_heap *heap) {
-    static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000, 70000, 33 << 20};
+    static const size_t sizes[] = {1, 24, 25, 100, 1000, 5000, 70000, 300000, 1 << 20};
     bool agree = true;
     for (size_t i = 0; agree && i < sizeof sizes / sizeof sizes[0]; i++) {
         void *block = heap->malloc(sizes[i]);
         if (block != NULL) {
             agree = smp_chunk_bytes(block) == heap->malloc_usable_size(block);
-            heap->free(block);
+            void *rest = heap->realloc(block, 1);
+            heap->free(rest != NULL ? rest : block);
         }
     }
     return agree;

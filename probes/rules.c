@@ -6,13 +6,16 @@
 #include "cfi.h"
 #include "object.h"
 
-enum { ENTRIES = 1 << 14 };
+/* The near entries, in sets that are a cache line each, are a few pages: most programs touch no
+ * others. What finds its set full has its one place among the far ones. */
+enum { NEAR_SETS_BITS = 8, WAYS = 4, FAR_BITS = 14 };
 
 struct entry {
     _Atomic uint64_t check, rule;
 };
 
-static struct entry table[ENTRIES] __attribute__((aligned(64)));
+static struct entry near[1 << NEAR_SETS_BITS][WAYS] __attribute__((aligned(4096)));
+static struct entry far[1 << FAR_BITS] __attribute__((aligned(64)));
 static _Atomic uint64_t generation; /* in the 16 bits above an address */
 SMP_TOGETHER _Atomic uint32_t smp_rules_drops;
 
@@ -20,8 +23,33 @@ static uint64_t key_of(uintptr_t address) {
     return address | atomic_load_explicit(&generation, memory_order_relaxed) << 48;
 }
 
-static struct entry *entry_of(uint64_t key) {
-    return &table[key * UINT64_C(0x9e3779b97f4a7c15) >> 50];
+/* Whose the entry is, and its rule; 0 = nobody's, or torn. */
+static inline uint64_t read_entry(const struct entry *entry, uint64_t *ret_rule) {
+    *ret_rule = atomic_load_explicit(&entry->rule, memory_order_relaxed);
+    return atomic_load_explicit(&entry->check, memory_order_relaxed) ^ *ret_rule;
+}
+
+static bool is_of_now(uint64_t owner, uint64_t key) {
+    return owner != 0 && (owner ^ key) >> 48 == 0;
+}
+
+/* The entry that is the key's, with its rule, or where it may be put. */
+static inline struct entry *entry_of(uint64_t key, uint64_t *ret_rule, bool *ret_is_known) {
+    uint64_t hash = key * UINT64_C(0x9e3779b97f4a7c15);
+    struct entry *set = near[hash >> (64 - NEAR_SETS_BITS)], *free_entry = NULL;
+    *ret_is_known = true;
+    for (int way = 0; way < WAYS; way++) {
+        uint64_t owner = read_entry(&set[way], ret_rule);
+        if (owner == key) {
+            return &set[way];
+        }
+        if (!is_of_now(owner, key)) {
+            free_entry = &set[way];
+        }
+    }
+    struct entry *entry = free_entry != NULL ? free_entry : &far[hash >> (64 - FAR_BITS)];
+    *ret_is_known = free_entry == NULL && read_entry(entry, ret_rule) == key;
+    return entry;
 }
 
 static struct smp_rule pack(uintptr_t address) {
@@ -52,11 +80,11 @@ static struct smp_rule pack(uintptr_t address) {
 }
 
 struct smp_rule smp_rule_of(uintptr_t address) {
-    uint64_t key = key_of(address);
-    struct entry *entry = entry_of(key);
-    uint64_t word = atomic_load_explicit(&entry->rule, memory_order_relaxed);
+    uint64_t key = key_of(address), word;
+    bool is_known;
+    struct entry *entry = entry_of(key, &word, &is_known);
     struct smp_rule rule;
-    if ((atomic_load_explicit(&entry->check, memory_order_relaxed) ^ word) == key) {
+    if (is_known) {
         memcpy(&rule, &word, sizeof rule);
         return rule;
     }
@@ -71,7 +99,8 @@ void smp_rules_forget(void) {
     atomic_fetch_add_explicit(&smp_rules_drops, 1, memory_order_relaxed);
     uint64_t next = atomic_fetch_add_explicit(&generation, 1, memory_order_relaxed) + 1;
     if (next == 1u << 15) { /* long before a generation could come back */
-        memset(table, 0, sizeof table);
+        memset(near, 0, sizeof near);
+        memset(far, 0, sizeof far);
         atomic_store_explicit(&generation, 0, memory_order_relaxed);
     }
 }

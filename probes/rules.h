@@ -1,6 +1,6 @@
 /* rules.h - rows of call frame information, packed and kept by address.
  *
- * A table of two words an entry, without locks: the second word is the rule, the first the
+ * Tables of two words an entry, without locks: the second word is the rule, the first the
  * address xor the rule, so that a torn entry is no entry. */
 #pragma once
 

@@ -231,7 +231,7 @@ static int sought(struct dl_phdr_info *info, size_t size, void *argument) {
     one("arena-size-of-others", "the size of what was allocated before the boot is asked of the real allocator",
         "probes/boot.c", "    if (!smp_arena_is_used) {", "    {", "hosts.arena"),
     one("threshold-raised", "trying out glibc's chunks, the probe has the program's larger blocks not mapped any more",
-        "probes/boot.c", "70000, 33 << 20}", "70000, 1 << 20}", "hosts.small-maps-aligned"),
+        "probes/boot.c", "heap->realloc(block, 1)", "NULL", "hosts.small-maps-aligned"),
     one("small-map-of-realloc", "what realloc leaves of a mapped chunk is taken for another",
         "probes/heap.c", "smp_realloc_after(&old);\n    return smp_allocated_anyhow(moved);",
         "smp_realloc_after(&old);\n    return smp_allocated(moved);", "hosts.small-maps-aligned"),
