@@ -17,7 +17,7 @@
 
 enum { SMP_FD_CLASSES_KEPT = 65536 };
 
-struct smp_memo;
+struct smp_memos;
 
 /* What a thread keeps beside its counter block. The pointers to it are NULL until the thread is
  * attached. A countdown that falls below zero is an event, which looks at all that is rare: wiped
@@ -39,7 +39,7 @@ struct smp_self {
     int64_t published_bytes; /* of this block, in slot.heap_live_bytes; never reset */
     uint64_t random;
     int64_t free_stack_bytes; /* to the next freeing stack, when all is recorded */
-    struct smp_memo *memos;   /* walks made before (memo.h), or NULL */
+    struct smp_memos *memos;  /* walks made before (memo.h), or NULL */
     uint32_t index;
     uint32_t attachments; /* threads that have had this */
     uint32_t next_memo;   /* the way to be replaced next */

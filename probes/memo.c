@@ -7,9 +7,9 @@
 #include "rules.h"
 
 /* By index of self; mapped when first needed, then left to the next thread of that index. */
-static struct smp_memo *mapped[SPILLMARK_THREADS];
+static struct smp_memos *mapped[SPILLMARK_THREADS];
 
-enum { MAP_BYTES = sizeof(struct smp_memo) * SMP_MEMO_SETS * SMP_MEMO_WAYS };
+enum { MAP_BYTES = sizeof(struct smp_memos) };
 
 static inline int sets_bits(const struct smp_self *self) {
     return smp_process.record_all                 ? SMP_MEMO_SETS_BITS
@@ -33,16 +33,21 @@ static bool make_memos(struct smp_self *self) {
             smp_raw_munmap((void *)at, MAP_BYTES);
             return false;
         }
-        mapped[self->index] = (struct smp_memo *)at;
+        mapped[self->index] = (struct smp_memos *)at;
     }
     self->memos = mapped[self->index];
     return true;
 }
 
-static inline struct smp_memo *memos_of(const struct smp_self *self,
-                                        const struct smp_origin *origin) {
+struct place {
+    struct smp_memo_way *set;
+    uint32_t tag;
+};
+
+static inline struct place place_of(const struct smp_self *self, const struct smp_origin *origin) {
     uint64_t hash = (origin->pc ^ origin->sp << 20) * UINT64_C(0x9e3779b97f4a7c15);
-    return &self->memos[(hash >> (64 - sets_bits(self))) * SMP_MEMO_WAYS];
+    return (struct place){.set = self->memos->ways[hash >> (64 - sets_bits(self))],
+                          .tag = (uint32_t)(hash >> 16) | 1};
 }
 
 static inline uint64_t epoch_of(const struct smp_self *self) {
@@ -62,11 +67,14 @@ static inline bool same_words(const struct smp_memo *memo, const uint64_t *stack
 }
 
 void smp_memo_prefetch(const struct smp_self *self, const struct smp_origin *origin) {
-    if (self->memos != NULL) {
-        const struct smp_memo *memo = memos_of(self, origin);
-        for (int way = 0; way < SMP_MEMO_WAYS; way++) {
-            __builtin_prefetch(&memo[way]);
-        }
+    if (self->memos == NULL) {
+        return;
+    }
+    const struct smp_memo_way *set = place_of(self, origin).set;
+    for (int way = 0; way < SMP_MEMO_WAYS; way++) {
+        const struct smp_memo *memo = &self->memos->walks[set[way].number];
+        __builtin_prefetch(memo);
+        __builtin_prefetch(memo->values);
     }
 }
 
@@ -75,10 +83,12 @@ uint32_t smp_memo_match(const struct smp_self *self, const struct smp_origin *or
         return 0;
     }
     uint64_t epoch = epoch_of(self);
-    const struct smp_memo *memo = memos_of(self, origin), *end = memo + SMP_MEMO_WAYS;
-    for (; memo < end; memo++) {
-        if (memo->origin.sp == origin->sp && memo->origin.pc == origin->pc &&
-            memo->epoch == epoch && (!memo->by_bp || memo->origin.bp == origin->bp) &&
+    const struct place place = place_of(self, origin);
+    for (int way = 0; way < SMP_MEMO_WAYS; way++) {
+        const struct smp_memo *memo = &self->memos->walks[place.set[way].number];
+        if (place.set[way].tag == place.tag && memo->origin.sp == origin->sp &&
+            memo->origin.pc == origin->pc && memo->epoch == epoch &&
+            (!memo->by_bp || memo->origin.bp == origin->bp) &&
             same_words(memo, (const uint64_t *)origin->sp)) {
             return memo->stack;
         }
@@ -90,7 +100,13 @@ struct smp_memo *smp_memo_begin(struct smp_self *self, const struct smp_origin *
     if (self->memos == NULL && !make_memos(self)) {
         return NULL;
     }
-    struct smp_memo *memo = &memos_of(self, origin)[self->next_memo++ % SMP_MEMO_WAYS];
+    const struct place place = place_of(self, origin);
+    struct smp_memo_way *way = &place.set[self->next_memo++ % SMP_MEMO_WAYS];
+    if (way->tag == 0) {
+        way->number = self->memos->used++;
+    }
+    way->tag = place.tag;
+    struct smp_memo *memo = &self->memos->walks[way->number];
     memo->origin = (struct smp_origin){.sp = origin->sp, .bp = origin->bp};
     memo->count = 0;
     memo->overflow = false;

@@ -31,6 +31,20 @@ struct smp_memo {
     uint64_t values[SMP_MEMO_WORDS];
 };
 
+/* Walks are numbered in the order in which room was first needed, so that few of them take few
+ * pages; a walk is looked at only where its tag is the same. */
+struct smp_memo_way {
+    uint32_t tag; /* of the origin; 0 = there was none yet */
+    uint32_t number;
+};
+
+/* Of a thread. */
+struct smp_memos {
+    struct smp_memo_way ways[SMP_MEMO_SETS][SMP_MEMO_WAYS];
+    struct smp_memo walks[SMP_MEMO_SETS * SMP_MEMO_WAYS];
+    uint32_t used;
+};
+
 /* The stack, if the walk from this origin is kept, or 0. */
 uint32_t smp_memo_match(const struct smp_self *self, const struct smp_origin *origin);
 

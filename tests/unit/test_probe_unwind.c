@@ -33,14 +33,14 @@ static uintptr_t walked[DEPTH];
 static uint32_t walked_depth;
 static void *expected[DEPTH];
 static int expected_depth;
-static struct smp_memo memos[SMP_MEMO_SETS * SMP_MEMO_WAYS];
+static struct smp_memos memos;
 static uint32_t memo_matches, walks;
 
 /* Both from the same frame; their own differ, the caller's and all above must not. */
 OWN_FRAME static void take(void) {
     struct smp_guard guard = {0};
     struct smp_origin origin = SMP_ORIGIN();
-    static struct smp_self self = {.attachments = 1, .memos = memos};
+    static struct smp_self self = {.attachments = 1, .memos = &memos};
     expected_depth = backtrace(expected, DEPTH);
     memo_matches = smp_memo_match(&self, &origin);
     struct smp_memo *memo = memo_matches == 0 ? smp_memo_begin(&self, &origin) : NULL;
@@ -167,7 +167,7 @@ OWN_FRAME static void other_way(void) {
  */
 static void memos_tell_stacks_apart(void **unused) {
     (void)unused;
-    memset(memos, 0, sizeof memos);
+    memset(&memos, 0, sizeof memos);
     uint32_t first[2] = {0, 0};
     for (int i = 0; i < 40; i++) {
         int way = i / 2 % 2;
