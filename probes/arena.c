@@ -4,7 +4,7 @@
 
 unsigned char smp_arena[SMP_ARENA_BYTES] __attribute__((aligned(64)));
 
-enum { CLOSED = SMP_ARENA_BYTES + 1 };
+enum { CLOSED = SMP_ARENA_BYTES + 1 }; /* more than all: nothing fits behind it */
 
 static size_t taken, blocks;
 bool smp_arena_is_used;
@@ -27,13 +27,13 @@ void *smp_arena_take(size_t alignment, size_t bytes) {
     if (bytes > SMP_ARENA_BYTES || alignment > SMP_ARENA_BYTES / 2) {
         return NULL;
     }
-    __atomic_fetch_add(&blocks, 1,
-                       __ATOMIC_SEQ_CST); /* before it is there: whoever closes sees it */
+    /* Before it is there: whoever closes sees it. */
+    __atomic_fetch_add(&blocks, 1, __ATOMIC_SEQ_CST);
     size_t before = __atomic_load_n(&taken, __ATOMIC_RELAXED);
     size_t start;
     do {
         start = start_behind(before, alignment);
-        if (before == CLOSED || start + bytes > SMP_ARENA_BYTES) {
+        if (start + bytes > SMP_ARENA_BYTES) {
             smp_arena_give();
             return NULL;
         }

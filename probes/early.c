@@ -91,8 +91,11 @@ void *smp_early_aligned_alloc(size_t alignment, size_t bytes) {
 int smp_early_posix_memalign(void **ret_block, size_t alignment, size_t bytes) {
     void *block;
     if (in_arena(alignment, bytes, &block)) {
-        *ret_block = block != NULL ? block : *ret_block;
-        return block != NULL ? 0 : ENOMEM;
+        if (block == NULL) {
+            return ENOMEM;
+        }
+        *ret_block = block;
+        return 0;
     }
     return smp_real.posix_memalign != smp_early_posix_memalign
                ? smp_real.posix_memalign(ret_block, alignment, bytes)

@@ -106,16 +106,20 @@ static inline __attribute__((always_inline)) void *smp_allocated(void *block) {
     return block;
 }
 
-/* The same by other ways than malloc and calloc. */
+/* Whether its chunk can be counted by the paths here. */
+static inline __attribute__((always_inline)) bool smp_is_quick_block(const void *block) {
+    return (uintptr_t)block > smp_here.slow_up_to && !smp_is_mapped(block);
+}
+
+/* After an allocation by other ways than malloc and calloc. */
 static inline __attribute__((always_inline)) void *smp_allocated_anyhow(void *block) {
-    bool is_slow = (uintptr_t)block <= smp_here.slow_up_to || smp_is_mapped(block);
-    return __builtin_expect(is_slow, 0) ? smp_alloc_slow(block) : smp_allocated(block);
+    return __builtin_expect(smp_is_quick_block(block), 1) ? smp_allocated(block)
+                                                          : smp_alloc_slow(block);
 }
 
 /* A chunk's size if the path here can count it, else 0. */
 static inline __attribute__((always_inline)) size_t smp_quick_chunk_bytes(const void *block) {
-    bool is_slow = (uintptr_t)block <= smp_here.slow_up_to || smp_is_mapped(block);
-    return is_slow ? 0 : smp_chunk_of(block);
+    return smp_is_quick_block(block) ? smp_chunk_of(block) : 0;
 }
 
 /* Counts what realloc took. Events that are due wait for the next free. False if it is to be

@@ -23,7 +23,7 @@ static uint64_t key_of(uintptr_t address) {
     return address | atomic_load_explicit(&generation, memory_order_relaxed) << 48;
 }
 
-/* Whose the entry is, and its rule; 0 = nobody's, or torn. */
+/* Whose the entry is, and its rule; 0 = nobody's. Torn, it is of an address that there is not. */
 static inline uint64_t read_entry(const struct entry *entry, uint64_t *ret_rule) {
     *ret_rule = atomic_load_explicit(&entry->rule, memory_order_relaxed);
     return atomic_load_explicit(&entry->check, memory_order_relaxed) ^ *ret_rule;

@@ -215,22 +215,14 @@ static bool is_quick(const struct smp_self *self) {
            !smp_process.has_small_maps;
 }
 
-/* A chunk that is counted nowhere yet, though taken off its countdown. */
-static size_t due_chunk(struct smp_self *self, const void *block) {
-    size_t chunk_bytes = smp_chunk_of(block);
-    if (smp_is_mapped(block)) { /* the word less: as if it were smaller */
-        chunk_bytes -= sizeof chunk_bytes;
-        self->alloc_countdown += (int64_t)sizeof chunk_bytes;
-    }
-    return chunk_bytes;
-}
-
 void *smp_alloc_due(struct smp_self *self, void *block) {
     if (__builtin_expect(!is_quick(self), 0)) {
         smp_here.slow_up_to = UINTPTR_MAX;
         return alloc_asking(block);
     }
-    size_t chunk_bytes = due_chunk(self, block);
+    /* A mapped one has a word less to use: it counts as if it were smaller. */
+    size_t chunk_bytes = smp_chunk_bytes(block) + SPILLMARK_CHUNK_EXTRA_BYTES;
+    self->alloc_countdown += (int64_t)(smp_chunk_of(block) - chunk_bytes);
     smp_add_chunk(self->counters, chunk_bytes);
     return smp_alloc_event(self, block, chunk_bytes);
 }

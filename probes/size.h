@@ -7,8 +7,7 @@
 
 /* By glibc's chunk header: what its malloc_usable_size computes. */
 static inline size_t smp_chunk_bytes(const void *block) {
-    size_t word = ((const size_t *)block)[-1];
-    return (word & ~(size_t)7) - ((word & SMP_CHUNK_MAPPED) != 0 ? 16 : 8);
+    return smp_chunk_of(block) - (smp_is_mapped(block) ? 16 : 8);
 }
 
 static inline size_t smp_size_of(void *block) {
